@@ -1,0 +1,1 @@
+"""Commands: flags in, one library call out. Only this band knows absl and prints."""

@@ -1,0 +1,104 @@
+"""`elmo-tf COMMAND --flags`: finds the command, reads its flags, calls it, and turns a user's mistake into a sentence.
+
+Exit codes: 0 done, 1 a mistake in files or options, 2 a mistake in the command line, 130 stopped by Ctrl-C.
+"""
+
+import importlib
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from types import ModuleType
+
+from absl import flags as absl_flags
+
+from elmo_tf.cli.flags import FlagSet
+from elmo_tf.errors import InputError
+
+COMMANDS = ("tokenize", "vocab", "train", "evaluate", "convert", "embed")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code.
+
+    Args:
+        argv: what follows the program's name; `sys.argv[1:]` by default.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("help", "--help", "-h", "-help"):
+        if len(arguments) < 2:
+            print(_overview())
+            return 0 if arguments else 2
+        arguments = [arguments[1], "--help"]
+    name = arguments[0]
+    if name == "--version":
+        from elmo_tf.version import __version__
+
+        print(__version__)
+        return 0
+    if name not in COMMANDS:
+        return _fail("elmo-tf", f"unknown command {name!r}: expected one of {', '.join(COMMANDS)}", 2)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up chatter
+    module = importlib.import_module(f"elmo_tf.cli.{name}")
+    return _run(module, name, arguments[1:])
+
+
+def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
+    flag_set = FlagSet()
+    module.define_flags(flag_set)
+    if any(argument in ("--help", "-h", "-help") for argument in arguments):
+        print(_help_page(module, name, flag_set))
+        return 0
+    program = f"elmo-tf {name}"
+    try:
+        rest = flag_set.values([program, *arguments])[1:]
+        if rest:
+            raise absl_flags.Error(f"unexpected argument {rest[0]!r}: every setting is a flag, --name=value")
+        flag_set.check_required()
+    except absl_flags.Error as error:
+        return _fail(program, f"{_sentence(error)} (see {program} --help)", 2)
+    except InputError as error:
+        return _fail(program, f"{error} (see {program} --help)", 2)
+    try:
+        module.run(flag_set.values, arguments)
+    except InputError as error:
+        return _fail(program, str(error), 1)
+    except KeyboardInterrupt:
+        return _fail(program, "stopped", 130)
+    except BrokenPipeError:  # the reader of our output went away, as in `elmo-tf ... | head`
+        sys.stderr.close()
+        return 1
+    return 0
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split()).removeprefix("FATAL Flags parsing error: ")
+
+
+def _fail(program: str, message: str, code: int) -> int:
+    print(f"{program}: {message}", file=sys.stderr, flush=True)
+    return code
+
+
+def _overview() -> str:
+    lines = ["usage: elmo-tf COMMAND --flag=value ...", "", "Train ELMo on your own text, and use it.", ""]
+    for name in COMMANDS:
+        lines.append(f"  {name:<10}{importlib.import_module(f'elmo_tf.cli.{name}').SUMMARY}")
+    lines += ["", "elmo-tf COMMAND --help says what a command needs. Flags can stand in a file: --flagfile=FILE."]
+    return "\n".join(lines)
+
+
+def _help_page(module: ModuleType, name: str, flag_set: FlagSet) -> str:
+    width = min(shutil.get_terminal_size((100, 40)).columns, 110)
+    required = "".join(f" --{flag}=..." for flag in flag_set.required)
+    lines = [f"usage: elmo-tf {name}{required} [--flag=value ...]", ""]
+    description = textwrap.dedent(module.DESCRIPTION).strip()
+    lines += [description, "", "Flags (one a line in a file works too, with --flagfile=FILE):", ""]
+    for flag_name in flag_set.names:
+        flag = flag_set.values[flag_name]
+        is_needed = flag_name in flag_set.required
+        default = "required" if is_needed else ("not set" if flag.default is None else f"default {flag.default_as_str}")
+        lines.append(f"  --{flag_name}  ({default})")
+        lines += textwrap.wrap(flag.help, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return "\n".join(lines)

@@ -1,0 +1,89 @@
+"""Files that appear whole or not at all: write to a temporary name beside the target, then rename."""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from elmo_tf.errors import InputError
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Yields a temporary path in the folder of `path`; on success it is renamed to `path`, on any error removed.
+
+    The folder of `path` is made if it is missing. The temporary name keeps the ending of `path`, so that libraries which
+    look at it (`.hdf5`, `.gz`) see the right one.
+
+    Example:
+
+    >>> with replacing("/tmp/elmo_tf_doc/numbers.txt") as temporary:
+    ...     with open(temporary, "w") as file:
+    ...         _ = file.write("1 2 3")
+    >>> open("/tmp/elmo_tf_doc/numbers.txt").read()
+    '1 2 3'
+    """
+    path = os.fspath(path)
+    folder = os.path.dirname(path) or "."
+    make_folder(folder)
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder; expected the name of a file to write")
+    stem, ending = os.path.splitext(os.path.basename(path))
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{stem}.", suffix=ending, dir=folder)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    os.close(handle)
+    try:
+        yield temporary
+        _give_usual_permissions(temporary)
+        os.replace(temporary, path)
+    except BaseException:  # also on Ctrl-C: nothing half-written stays behind
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
+        raise
+
+
+def _give_usual_permissions(path: str) -> None:
+    """`mkstemp` makes files for the owner alone; gives `path` what `open` would have given it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(path, 0o666 & ~mask)
+
+
+def make_folder(folder: str) -> None:
+    """Makes `folder` and its parents; an `InputError` where a file is in the way or the right to write is missing."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes `text` to `path` in UTF-8, whole or not at all."""
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+def copy(source: str, target: str) -> None:
+    """Copies a file, whole or not at all; nothing is done where both are the same file."""
+    if os.path.exists(target) and os.path.samefile(source, target):
+        return
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def read_json(path: str) -> Any:
+    """The content of a JSON file; an `InputError` that names the file, and the line, where it is none."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}") from error

@@ -1,0 +1,139 @@
+"""The LSTM layers of one direction, with skip connections and dropout."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from elmo_tf.layers.projected_lstm import ProjectedLSTM
+from elmo_tf.layers.recurrence import State
+
+
+@keras.saving.register_keras_serializable(package="elmo_tf")
+class LstmStack(keras.layers.Layer):
+    """LSTM layers over one another; the output of each is a result.
+
+    The residual of `use_skip_connections` adds a layer's input to its output from the second layer on, to the output only,
+    never to the recurrent state. Dropout falls on every layer's input, so on the skip path too (bilm-tf's
+    `training.py`: DropoutWrapper around ResidualWrapper).
+
+    Args:
+        n_layers: number of layers, L.
+        units: cells of each, H.
+        projection_dim: output size of each, D, and size of the input.
+        cell_clip: bound of the cells, or None.
+        proj_clip: bound of the projected outputs, or None.
+        use_skip_connections: whether inputs are added to outputs from the second layer on.
+        dropout: rate on the layers' inputs, where a call gives a seed.
+        implementation: that of `ProjectedLSTM`.
+
+    Call arguments:
+        inputs: float tensor `(B, T, D)`.
+        initial_state: L pairs `(cell (B, H), output (B, D))`; zero if left out.
+        mask: booleans `(B, T)`.
+        dropout_seed: None for no dropout, or two integers that the masks are a function of.
+
+    Returns:
+        `(list of L outputs (B, T, D), tuple of L states)`.
+
+    Example:
+
+    >>> stack = LstmStack(n_layers=2, units=8, projection_dim=4, use_skip_connections=True)
+    >>> outputs, states = stack(np.ones((2, 5, 4), "float32"))
+    >>> len(outputs), outputs[1].shape, len(states)
+    (2, TensorShape([2, 5, 4]), 2)
+    """
+
+    def __init__(
+        self,
+        n_layers: int,
+        units: int,
+        projection_dim: int,
+        cell_clip: float | None = None,
+        proj_clip: float | None = None,
+        use_skip_connections: bool = False,
+        dropout: float = 0.0,
+        implementation: str = "fused",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.use_skip_connections, self.dropout = use_skip_connections, dropout
+        self._settings = {
+            "n_layers": n_layers,
+            "units": units,
+            "projection_dim": projection_dim,
+            "cell_clip": cell_clip,
+            "proj_clip": proj_clip,
+            "use_skip_connections": use_skip_connections,
+            "dropout": dropout,
+            "implementation": implementation,
+        }
+        self.layers = [
+            ProjectedLSTM(
+                units, projection_dim, cell_clip, proj_clip, implementation, name=f"Cell{i}", dtype=self.dtype_policy
+            )
+            for i in range(n_layers)
+        ]
+
+    def build(self, input_shape: Any) -> None:
+        """Builds the layers."""
+        for layer in self.layers:
+            layer.build(input_shape)
+        self.built = True
+
+    def call(
+        self,
+        inputs: tf.Tensor,
+        initial_state: Sequence[State] | None = None,
+        mask: tf.Tensor | None = None,
+        dropout_seed: tf.Tensor | None = None,
+    ) -> tuple[list[tf.Tensor], tuple[State, ...]]:
+        """See the class."""
+        states = [None] * len(self.layers) if initial_state is None else list(initial_state)
+        outputs: list[tf.Tensor] = []
+        final_states: list[State] = []
+        below = inputs
+        for number, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
+            below = dropped(below, self.dropout, dropout_seed, number)
+            output, final = layer(below, initial_state=state, mask=mask)
+            if self.use_skip_connections and number > 0:
+                output = output + below
+            outputs.append(output)
+            final_states.append(final)
+            below = output
+        return outputs, tuple(final_states)
+
+    def zero_state(self, batch_size: int | tf.Tensor) -> tuple[State, ...]:
+        """The state that a text starts from."""
+        return tuple(layer.zero_state(batch_size) for layer in self.layers)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: the outputs are sequences and states, which no mask fits."""
+        return
+
+    def compute_output_shape(self, input_shape: Any, **_: Any) -> Any:
+        """Shapes of the outputs and of the states."""
+        sequences, states = zip(*(layer.compute_output_shape(input_shape) for layer in self.layers), strict=True)
+        return list(sequences), tuple(states)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {**super().get_config(), **self._settings}
+
+
+def dropped(values: tf.Tensor, rate: float, seed: tf.Tensor | None, number: int) -> tf.Tensor:
+    """Dropout whose mask is a function of `(seed, number)` alone; `values` itself where there is no seed or no rate.
+
+    A run that was killed and resumed so draws the masks that the unbroken run drew.
+
+    Args:
+        values: any float tensor.
+        rate: share of values set to zero; the others are scaled by `1 / (1 - rate)`.
+        seed: two integers, or None.
+        number: tells masks of one seed apart.
+    """
+    if seed is None or not rate:
+        return values
+    own_seed = tf.random.experimental.stateless_fold_in(seed, number)
+    return tf.nn.experimental.stateless_dropout(values, rate, own_seed)

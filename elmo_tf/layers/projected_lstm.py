@@ -1,0 +1,114 @@
+"""One LSTM layer with projection and clips, state in and state out."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from elmo_tf.layers import recurrence
+from elmo_tf.layers.recurrence import State
+
+IMPLEMENTATIONS = {"plain": recurrence.plain, "fused": recurrence.fused}
+
+
+@keras.saving.register_keras_serializable(package="elmo_tf")
+class ProjectedLSTM(keras.layers.Layer):
+    """The LSTM of TensorFlow 1 with `num_proj`, as bilm-tf uses it; equations in `elmo_tf.layers.recurrence`.
+
+    Its weights lie as in bilm-tf's files: gates in the order i, j, f, o; the forget gate's +1 is added at run time and is
+    not in the bias.
+
+    Args:
+        units: cells, H.
+        projection_dim: size of the output, D; where it equals `units` there is no projection, and no second clip.
+        cell_clip: bound of the cell's absolute value, or None.
+        proj_clip: bound of the projected output's absolute value, or None.
+        implementation: "fused" (own backward pass) or "plain" (the reference).
+
+    Call arguments:
+        inputs: float tensor `(B, T, I)`.
+        initial_state: `(cell (B, H), output (B, D))`; zero if left out.
+        mask: booleans `(B, T)`; where False the state passes unchanged and the output is zero.
+
+    Returns:
+        `(outputs (B, T, D), (cell, output))`: the state is the one after the last step. Weights: `kernel` `(I + D, 4H)`,
+        `bias` `(4H,)`, `projection` `(H, D)`.
+
+    Example:
+
+    >>> lstm = ProjectedLSTM(units=8, projection_dim=4, cell_clip=3.0, proj_clip=3.0)
+    >>> outputs, (cell, output) = lstm(np.ones((2, 5, 3), "float32"))
+    >>> outputs.shape, cell.shape, output.shape
+    (TensorShape([2, 5, 4]), TensorShape([2, 8]), TensorShape([2, 4]))
+    """
+
+    def __init__(
+        self,
+        units: int,
+        projection_dim: int,
+        cell_clip: float | None = None,
+        proj_clip: float | None = None,
+        implementation: str = "fused",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if projection_dim > units:
+            raise ValueError(f"projection_dim: expected at most units, {units}, got {projection_dim}")
+        if implementation not in IMPLEMENTATIONS:
+            raise ValueError(f"implementation: expected one of {sorted(IMPLEMENTATIONS)}, got {implementation!r}")
+        self.units, self.projection_dim = units, projection_dim
+        self.cell_clip, self.proj_clip, self.implementation = cell_clip, proj_clip, implementation
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights for inputs of `input_shape[-1]` features: Glorot uniform kernels, zero bias."""
+        rows = input_shape[-1] + self.projection_dim
+        self.kernel = self.add_weight(name="kernel", shape=(rows, 4 * self.units), initializer="glorot_uniform")
+        self.bias = self.add_weight(name="bias", shape=(4 * self.units,), initializer="zeros")
+        self.projection = None
+        if self.projection_dim < self.units:
+            self.projection = self.add_weight(
+                name="projection", shape=(self.units, self.projection_dim), initializer="glorot_uniform"
+            )
+        self.built = True
+
+    def call(
+        self, inputs: tf.Tensor, initial_state: State | None = None, mask: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, State]:
+        """See the class."""
+        weights = recurrence.Weights(
+            tf.convert_to_tensor(self.kernel),
+            tf.convert_to_tensor(self.bias),
+            None if self.projection is None else tf.convert_to_tensor(self.projection),
+            self.cell_clip,
+            self.proj_clip,
+        )
+        state = self.zero_state(tf.shape(inputs)[0]) if initial_state is None else initial_state
+        time_first = tf.transpose(inputs, [1, 0, 2])
+        mask = None if mask is None else tf.transpose(tf.cast(mask, tf.bool))
+        outputs, state = IMPLEMENTATIONS[self.implementation](time_first, weights, (state[0], state[1]), mask)
+        return tf.transpose(outputs, [1, 0, 2]), state
+
+    def zero_state(self, batch_size: int | tf.Tensor) -> State:
+        """The state that a text starts from: `(cell, output)` of zeros."""
+        dtype = self.compute_dtype
+        return tf.zeros([batch_size, self.units], dtype), tf.zeros([batch_size, self.projection_dim], dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: the outputs are a sequence and a state, which no mask fits."""
+        return
+
+    def compute_output_shape(self, input_shape: Any, **_: Any) -> Any:
+        """Shapes of the outputs and of the state."""
+        rows = input_shape[0]
+        return (*input_shape[:-1], self.projection_dim), ((rows, self.units), (rows, self.projection_dim))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "projection_dim": self.projection_dim,
+            "cell_clip": self.cell_clip,
+            "proj_clip": self.proj_clip,
+            "implementation": self.implementation,
+        }

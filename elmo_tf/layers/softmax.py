@@ -1,0 +1,224 @@
+"""The softmax over the vocabulary: full, in chunks of words, or sampled."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+CHUNK = 8192
+"""Words whose logits exist at one time in the full softmax."""
+
+
+@keras.saving.register_keras_serializable(package="elmo_tf")
+class SoftmaxHead(keras.layers.Layer):
+    """Cross-entropies of the next words, over the whole vocabulary or over sampled negatives.
+
+    Args:
+        vocabulary_size: words, V.
+        own_kernel: False where calls bring the weights (`share_embedding_softmax`); the bias is always the head's own.
+        chunk: words whose logits exist at one time in the full softmax.
+
+    Call arguments:
+        inputs: float tensor `(..., D)`.
+        targets: word ids `(...)`, int32.
+        negatives: None for the full softmax, or distinct word ids `(n,)`, int32, drawn log-uniformly.
+        tries: with `negatives`, how many draws it took to find them, a float scalar.
+        kernel: with `own_kernel=False`, a variable `(V, D)`.
+
+    Returns:
+        Cross-entropies `(...)` in nats, float32 or wider; those of the sampled softmax are no log-probabilities, and
+        their exponential is no perplexity. Weights: `W` `(V, D)`, `b` `(V,)`.
+
+    Example:
+
+    >>> head = SoftmaxHead(vocabulary_size=10)
+    >>> head(np.zeros((2, 3, 4), "float32"), np.zeros((2, 3), "int32")).numpy().round(3)[0, 0] == np.log(10).round(3)
+    np.True_
+    """
+
+    def __init__(self, vocabulary_size: int, own_kernel: bool = True, chunk: int = CHUNK, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.vocabulary_size, self.own_kernel, self.chunk = vocabulary_size, own_kernel, chunk
+
+    def build(self, input_shape: Any, *_: Any) -> None:
+        """Makes the weights for inputs of `input_shape[-1]` features: normal with deviation `1 / sqrt(D)`, bias 0."""
+        size = input_shape[-1]
+        if self.own_kernel:
+            self.kernel = self.add_weight(
+                name="W",
+                shape=(self.vocabulary_size, size),
+                initializer=keras.initializers.RandomNormal(stddev=1.0 / math.sqrt(size)),
+            )
+        self.bias = self.add_weight(name="b", shape=(self.vocabulary_size,), initializer="zeros")
+        self.built = True
+
+    def call(
+        self,
+        inputs: tf.Tensor,
+        targets: tf.Tensor,
+        negatives: tf.Tensor | None = None,
+        tries: tf.Tensor | None = None,
+        kernel: Any = None,
+    ) -> tf.Tensor:
+        """See the class."""
+        if self.own_kernel:
+            kernel = self.kernel
+        elif kernel is None:
+            raise ValueError("kernel: expected the shared weights, for the head has none of its own, got None")
+        variable = kernel.value if isinstance(kernel, keras.Variable) else kernel
+        hidden = tf.reshape(inputs, [-1, inputs.shape[-1]])
+        flat_targets = tf.reshape(targets, [-1])
+        if negatives is None:
+            losses = full_cross_entropy(
+                hidden, flat_targets, tf.convert_to_tensor(variable), tf.convert_to_tensor(self.bias), self.chunk
+            )
+        else:
+            losses = sampled_cross_entropy(hidden, flat_targets, variable, self.bias.value, negatives, tries)
+        return tf.reshape(losses, tf.shape(targets))
+
+    def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> Any:
+        """The input's shape without its last dimension."""
+        return input_shape[:-1]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "own_kernel": self.own_kernel,
+            "chunk": self.chunk,
+        }
+
+
+def full_cross_entropy(
+    hidden: tf.Tensor, targets: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, chunk: int = CHUNK
+) -> tf.Tensor:
+    """`-log softmax(hidden kernel^T + bias)[target]`, whose logits exist for `chunk` words at a time, backward too.
+
+    Args:
+        hidden: `(N, D)`.
+        targets: word ids `(N,)`.
+        kernel: `(V, D)`.
+        bias: `(V,)`.
+        chunk: words of one product.
+
+    Returns:
+        Cross-entropies `(N,)` in nats.
+    """
+
+    @tf.custom_gradient
+    def run(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
+        log_total = _log_total(hidden, kernel, bias, chunk)
+        true_rows = tf.gather(kernel, targets)
+        losses = log_total - tf.reduce_sum(hidden * true_rows, 1) - tf.gather(bias, targets)
+
+        def gradient(d_losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            d_hidden, d_kernel, d_bias = _expected_gradient(hidden, kernel, bias, log_total, d_losses, chunk)
+            words = tf.shape(kernel)[0]
+            d_hidden -= d_losses[:, None] * true_rows
+            d_kernel -= tf.math.unsorted_segment_sum(d_losses[:, None] * hidden, targets, words)
+            d_bias -= tf.math.unsorted_segment_sum(d_losses, targets, words)
+            return d_hidden, d_kernel, d_bias
+
+        return losses, gradient
+
+    return run(hidden, kernel, bias)
+
+
+def _logits(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, start: tf.Tensor, chunk: int) -> tf.Tensor:
+    return tf.matmul(hidden, kernel[start : start + chunk], transpose_b=True) + bias[start : start + chunk]
+
+
+def _log_total(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, chunk: int) -> tf.Tensor:
+    """log sum exp of all logits: keeps the largest one so far, and the sum relative to it."""
+    rows, words = tf.shape(hidden)[0], tf.shape(kernel)[0]
+
+    def body(start: tf.Tensor, top: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        logits = _logits(hidden, kernel, bias, start, chunk)
+        new_top = tf.maximum(top, tf.reduce_max(logits, 1))
+        total = total * tf.exp(top - new_top) + tf.reduce_sum(tf.exp(logits - new_top[:, None]), 1)
+        return start + chunk, new_top, total
+
+    none = tf.fill([rows], tf.constant(hidden.dtype.min, hidden.dtype))
+    _, top, total = tf.while_loop(
+        lambda start, *_: start < words, body, (0, none, tf.zeros([rows], hidden.dtype)), parallel_iterations=1
+    )
+    return top + tf.math.log(total)
+
+
+def _expected_gradient(
+    hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, log_total: tf.Tensor, d_losses: tf.Tensor, chunk: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The gradient of `d_losses . log_total`; the probabilities are computed again, chunk by chunk."""
+    words = tf.shape(kernel)[0]
+    kernels = tf.TensorArray(hidden.dtype, (words + chunk - 1) // chunk, infer_shape=False)
+    biases = tf.TensorArray(hidden.dtype, (words + chunk - 1) // chunk, infer_shape=False)
+
+    def body(number: tf.Tensor, d_hidden: tf.Tensor, kernels: Any, biases: Any) -> tuple[Any, ...]:
+        start = number * chunk
+        logits = _logits(hidden, kernel, bias, start, chunk)
+        d_logits = d_losses[:, None] * tf.exp(logits - log_total[:, None])
+        d_hidden += tf.matmul(d_logits, kernel[start : start + chunk])
+        kernels = kernels.write(number, tf.matmul(d_logits, hidden, transpose_a=True))
+        return number + 1, d_hidden, kernels, biases.write(number, tf.reduce_sum(d_logits, 0))
+
+    _, d_hidden, kernels, biases = tf.while_loop(
+        lambda number, *_: number * chunk < words,
+        body,
+        (0, tf.zeros_like(hidden), kernels, biases),
+        parallel_iterations=1,
+    )
+    d_kernel, d_bias = kernels.concat(), biases.concat()
+    d_kernel.set_shape(kernel.shape)
+    d_bias.set_shape(bias.shape)
+    return d_hidden, d_kernel, d_bias
+
+
+def sampled_cross_entropy(
+    hidden: tf.Tensor, targets: tf.Tensor, kernel: Any, bias: Any, negatives: tf.Tensor, tries: tf.Tensor
+) -> tf.Tensor:
+    """The sampled softmax loss (Jean et al. 2015, section 3) as `tf.nn.sampled_softmax_loss` has it.
+
+    Each logit is lowered by the logarithm of how often its word is expected in the sample, and a negative that happens to
+    be the target is taken out. Touches the rows of targets and negatives alone: the gradients of `kernel` and `bias` are
+    sparse where these are variables.
+
+    Args:
+        hidden: `(N, D)`.
+        targets: word ids `(N,)`.
+        kernel: `(V, D)`, a variable.
+        bias: `(V,)`, a variable.
+        negatives: distinct word ids `(n,)`.
+        tries: draws that it took to find the negatives, a float scalar.
+
+    Returns:
+        Losses `(N,)`.
+    """
+    vocabulary_size = kernel.shape[0]
+    n_tokens = tf.shape(targets)[0]
+    ids = tf.concat([targets, negatives], 0)
+    rows, biases = tf.gather(kernel, ids), tf.gather(bias, ids)
+    corrected = biases - tf.cast(log_expected_count(ids, tries, vocabulary_size), biases.dtype)
+    true_logits = tf.reduce_sum(hidden * rows[:n_tokens], 1) + corrected[:n_tokens]
+    logits = tf.matmul(hidden, rows[n_tokens:], transpose_b=True) + corrected[n_tokens:]
+    hit = targets[:, None] == negatives[None, :]
+    logits = tf.where(hit, tf.constant(logits.dtype.min / 2, logits.dtype), logits)
+    return tf.reduce_logsumexp(tf.concat([true_logits[:, None], logits], 1), 1) - true_logits
+
+
+def log_expected_count(ids: tf.Tensor, tries: tf.Tensor, vocabulary_size: int) -> tf.Tensor:
+    """log of the expected number of times a word is in a sample of distinct words.
+
+    A draw gives word k with probability `p = log((k + 2) / (k + 1)) / log(V + 1)`; in `tries` draws it comes at least once
+    with probability `1 - (1 - p) ** tries`.
+
+    Args:
+        ids: word ids, any shape.
+        tries: number of draws, a float scalar.
+        vocabulary_size: V.
+    """
+    ranks = tf.cast(ids, tf.float32) + 1.0
+    probability = tf.math.log1p(1.0 / ranks) / math.log(vocabulary_size + 1)
+    return tf.math.log(-tf.math.expm1(tries * tf.math.log1p(-probability)))

@@ -1,0 +1,178 @@
+"""From a word to its context-independent vector: by its characters, or by its number."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from elmo_tf.layers.highway import Highway
+
+N_CHARACTERS = 261
+"""Rows of the character embedding: 256 bytes, begin and end of sentence, begin and end of word, in-word padding."""
+
+
+@keras.saving.register_keras_serializable(package="elmo_tf")
+class CharacterEncoder(keras.layers.Layer):
+    """The character CNN: embedding, convolutions, maximum over positions, activation, highways, projection.
+
+    bilm-tf's `_build_word_char_embeddings`. Bias and activation come after the maximum, which is the same to the last bit,
+    for both are monotone, and touches one position instead of all. The projection exists only where the filters' sum
+    differs from `projection_dim`.
+
+    Args:
+        filters: `(width, number)` pairs.
+        projection_dim: size of a word's vector.
+        embedding_dim: size of a character's embedding.
+        activation: "relu" or "tanh".
+        n_highway: number of highway layers.
+
+    Call arguments:
+        inputs: character ids `(..., C)`, integers in 0..260: a word's row with its begin and end, padded by 260. C is at
+            least the widest filter. Padding beyond the longest word plus the widest filter changes nothing and can be
+            left out: all further windows are equal.
+
+    Output shape: `(..., projection_dim)`.
+
+    Example:
+
+    >>> encoder = CharacterEncoder(filters=[(1, 4), (2, 8)], projection_dim=6)
+    >>> encoder(np.full((2, 50), 260)).shape
+    TensorShape([2, 6])
+    """
+
+    def __init__(
+        self,
+        filters: Sequence[Sequence[int]],
+        projection_dim: int,
+        embedding_dim: int = 16,
+        activation: str = "relu",
+        n_highway: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if activation not in ("relu", "tanh"):
+            raise ValueError(f'activation: expected "relu" or "tanh", got {activation!r}')
+        self.filters = tuple((int(width), int(number)) for width, number in filters)
+        if not self.filters:
+            raise ValueError("filters: expected at least one (width, number) pair, got none")
+        self.projection_dim, self.embedding_dim = projection_dim, embedding_dim
+        self.activation, self.n_highway = activation, n_highway
+        self.n_filters = sum(number for _, number in self.filters)
+        self.highways = [Highway(name=f"CNN_high_{i}", dtype=self.dtype_policy) for i in range(n_highway)]
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights; their shapes do not depend on the input's."""
+        self.char_embed = self.add_weight(
+            name="char_embed",
+            shape=(N_CHARACTERS, self.embedding_dim),
+            initializer=keras.initializers.RandomUniform(-1.0, 1.0),
+        )
+        self.convolutions = []
+        for i, (width, number) in enumerate(self.filters):
+            kernel = self.add_weight(
+                name=f"W_cnn_{i}",
+                shape=(1, width, self.embedding_dim, number),
+                initializer=self._convolution_initializer(width),
+            )
+            bias = self.add_weight(name=f"b_cnn_{i}", shape=(number,), initializer="zeros")
+            self.convolutions.append((kernel, bias))
+        for highway in self.highways:
+            highway.build((None, self.n_filters))
+        if self.n_filters != self.projection_dim:
+            self.w_proj = self.add_weight(
+                name="W_proj",
+                shape=(self.n_filters, self.projection_dim),
+                initializer=keras.initializers.RandomNormal(stddev=(1.0 / self.n_filters) ** 0.5),
+            )
+            self.b_proj = self.add_weight(name="b_proj", shape=(self.projection_dim,), initializer="zeros")
+        else:
+            self.w_proj = self.b_proj = None
+        self.built = True
+
+    def _convolution_initializer(self, width: int) -> Any:
+        if self.activation == "relu":
+            return keras.initializers.RandomUniform(-0.05, 0.05)
+        return keras.initializers.RandomNormal(stddev=(1.0 / (width * self.embedding_dim)) ** 0.5)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """See the class."""
+        shape = tf.shape(inputs)
+        ids = tf.reshape(inputs, [-1, shape[-1]])
+        characters = tf.nn.embedding_lookup(tf.convert_to_tensor(self.char_embed), ids)  # [U, C, embedding_dim]
+        activate = tf.nn.relu if self.activation == "relu" else tf.tanh
+        features = []
+        for kernel, bias in self.convolutions:
+            windows = tf.nn.conv1d(characters, tf.squeeze(kernel, 0), stride=1, padding="VALID")
+            features.append(activate(tf.reduce_max(windows, axis=1) + bias))
+        words = tf.concat(features, axis=-1)
+        for highway in self.highways:
+            words = highway(words)
+        if self.w_proj is not None:
+            words = tf.matmul(words, self.w_proj) + self.b_proj
+        words = tf.reshape(words, tf.concat([shape[:-1], [self.projection_dim]], 0))
+        words.set_shape([*inputs.shape[:-1], self.projection_dim])
+        return words
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The input's shape, its last dimension `projection_dim`."""
+        return (*input_shape[:-1], self.projection_dim)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {
+            **super().get_config(),
+            "filters": [list(pair) for pair in self.filters],
+            "projection_dim": self.projection_dim,
+            "embedding_dim": self.embedding_dim,
+            "activation": self.activation,
+            "n_highway": self.n_highway,
+        }
+
+
+@keras.saving.register_keras_serializable(package="elmo_tf")
+class WordEncoder(keras.layers.Layer):
+    """A table of word vectors, for models with word input.
+
+    Args:
+        vocabulary_size: rows of the table.
+        projection_dim: size of a word's vector.
+
+    Call arguments:
+        inputs: word ids `(...)`, integers under `vocabulary_size`.
+
+    Output shape: `(..., projection_dim)`. The gradient touches the looked-up rows alone.
+
+    Example:
+
+    >>> WordEncoder(vocabulary_size=10, projection_dim=6)(np.array([[1, 2, 3]])).shape
+    TensorShape([1, 3, 6])
+    """
+
+    def __init__(self, vocabulary_size: int, projection_dim: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.vocabulary_size, self.projection_dim = vocabulary_size, projection_dim
+
+    def build(self, input_shape: Any) -> None:
+        """Makes the table, Glorot uniform as bilm-tf's."""
+        self.embedding = self.add_weight(
+            name="embedding", shape=(self.vocabulary_size, self.projection_dim), initializer="glorot_uniform"
+        )
+        self.built = True
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """See the class."""
+        # of the variable itself, not of its value: that is what keeps the gradient sparse
+        return tf.cast(tf.gather(self.embedding.value, inputs), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The input's shape and `projection_dim`."""
+        return (*input_shape, self.projection_dim)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "projection_dim": self.projection_dim,
+        }

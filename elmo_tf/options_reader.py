@@ -1,0 +1,120 @@
+"""Reads typed values out of a JSON object; every mistake is one sentence that names the option. No TensorFlow."""
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from elmo_tf.errors import InputError
+
+_REQUIRED = object()
+
+
+class OptionsReader:
+    """One JSON object whose values are asked for by name; `finish` finds the names that nobody asked for.
+
+    Args:
+        values: the object.
+        name: where it stands, for errors: a file's path, then the option's path inside.
+        prefix: the path inside the file, such as "lstm.".
+    """
+
+    def __init__(self, values: Any, name: str, prefix: str = "") -> None:
+        if not isinstance(values, Mapping):
+            where = f"{name}: {prefix.rstrip('.')}" if prefix else name
+            raise InputError(f"{where}: expected a JSON object, got {values!r}")
+        self._values, self._name, self._prefix = values, name, prefix
+        self._asked: set[str] = set()
+
+    def error(self, key: str, expected: str, came: Any) -> InputError:
+        """The sentence for a wrong value, to be raised by the caller."""
+        return InputError(f"{self._name}: {self._prefix}{key}: expected {expected}, got {came!r}")
+
+    def has(self, key: str) -> bool:
+        """Whether the option is there and not null."""
+        self._asked.add(key)
+        return self._values.get(key) is not None
+
+    def _get(self, key: str, default: Any, expected: str) -> Any:
+        self._asked.add(key)
+        value = self._values.get(key)
+        if value is None:
+            if default is _REQUIRED:
+                raise InputError(f"{self._name}: {self._prefix}{key} is missing: expected {expected}")
+            return default
+        return value
+
+    def section(self, key: str) -> "OptionsReader":
+        """A nested object, which must be there."""
+        value = self._get(key, _REQUIRED, "a JSON object")
+        return OptionsReader(value, self._name, f"{self._prefix}{key}.")
+
+    def whole(self, key: str, default: Any = _REQUIRED, lower: int = 1) -> Any:
+        """A whole number of at least `lower`; 3.0 counts as 3."""
+        expected = f"a whole number of at least {lower}"
+        value = self._get(key, default, expected)
+        if value is default:
+            return value
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or value < lower:
+            raise self.error(key, expected, value)
+        return value
+
+    def number(self, key: str, default: Any, above: float | None = None, below: float | None = None) -> Any:
+        """A finite number above `above`, or, where a bound `below` is given, from 0 up to under it."""
+        if below is not None:
+            expected = f"a number of at least 0 and under {below:g}"
+        else:
+            expected = "a number" if above is None else f"a number above {above:g}"
+        value = self._get(key, default, expected)
+        if value is default:
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self.error(key, expected, value)
+        if (above is not None and value <= above) or (below is not None and not 0 <= value < below):
+            raise self.error(key, expected, value)
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        """true or false."""
+        value = self._get(key, default, "true or false")
+        if not isinstance(value, bool):
+            raise self.error(key, "true or false", value)
+        return value
+
+    def choice(self, key: str, choices: Sequence[str]) -> str:
+        """One of `choices`."""
+        expected = " or ".join(f'"{choice}"' for choice in choices)
+        value = self._get(key, _REQUIRED, expected)
+        if value not in choices:
+            raise self.error(key, expected, value)
+        return str(value)
+
+    def filters(self, key: str) -> tuple[tuple[int, int], ...]:
+        """A list of `[width, number of filters]` pairs, not empty."""
+        expected = "a list of [width, number of filters] pairs of whole numbers above 0"
+        value = self._get(key, _REQUIRED, expected)
+        if not isinstance(value, list | tuple) or not value:
+            raise self.error(key, expected, value)
+        for pair in value:
+            if not isinstance(pair, list | tuple) or len(pair) != 2:
+                raise self.error(key, expected, pair)
+            if any(isinstance(part, bool) or not isinstance(part, int) or part < 1 for part in pair):
+                raise self.error(key, expected, pair)
+        return tuple((width, number) for width, number in value)
+
+    def finish(self, strict: bool = True) -> None:
+        """Raises for a name that nobody asked for.
+
+        Args:
+            strict: False where files of other programs may hold names of their own; then only a name that looks like a
+                misspelling of ours is a mistake.
+        """
+        for key in self._values:
+            if key in self._asked:
+                continue
+            close = difflib.get_close_matches(str(key), sorted(self._asked), 1, cutoff=0.8)
+            if strict or close:
+                hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(self._asked))}"
+                raise InputError(f"{self._name}: {self._prefix}{key} is not an option; {hint}")
