@@ -1,0 +1,199 @@
+"""Text files as a corpus: counted once, then read in blocks, so that no more than a few blocks are in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from elmo_tf.data.text import is_packed, open_bytes
+from elmo_tf.errors import InputError
+
+BLOCK_BYTES = 1 << 20
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole lines of one file, about a megabyte.
+
+    Args:
+        path: the file.
+        start: offset of the first byte, in the unpacked text.
+        size: bytes, unpacked.
+        sentences: lines that are not blank.
+        words: tokens between white space.
+        packed: whether the file is .gz and so cannot be read but from its start.
+    """
+
+    path: str
+    start: int
+    size: int
+    sentences: int
+    words: int
+    packed: bool
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The blocks of some files, in order, and what was counted in them.
+
+    Blank lines are no sentences.
+
+    Example:
+
+    >>> from elmo_tf.files import write_text
+    >>> write_text("/tmp/elmo_tf_doc/two.txt", "a b c\\n\\nd\\n")
+    >>> corpus = Corpus.scan(["/tmp/elmo_tf_doc/two.txt"])
+    >>> corpus.sentences, corpus.words, corpus.predictions
+    (2, 4, 6)
+    """
+
+    blocks: tuple[Block, ...]
+    sentences: int = 0
+    words: int = 0
+
+    @property
+    def predictions(self) -> int:
+        """What a language model predicts in one direction: every word, and the end of every sentence."""
+        return self.words + self.sentences
+
+    @classmethod
+    def scan(cls, paths: Sequence[str], block_bytes: int = BLOCK_BYTES) -> "Corpus":
+        """Reads the files once, counts, checks that they are text, and notes where their blocks are.
+
+        Args:
+            paths: files, a tokenised sentence a line, plain or .gz.
+            block_bytes: size of a block; a block ends with a line.
+
+        Raises:
+            InputError: a file cannot be read or is not UTF-8, or none holds a single word.
+        """
+        blocks = tuple(block for path in paths for block in _scan_file(path, block_bytes))
+        if not blocks:
+            raise InputError(f"{_some(paths)}: no text in it; expected a tokenised sentence a line, got blank lines alone")
+        return cls(blocks, sum(block.sentences for block in blocks), sum(block.words for block in blocks))
+
+    def fingerprint(self) -> str:
+        """A short description by which a resumed run knows its text again; folders may move, sizes may not change."""
+        sizes: dict[str, int] = {}
+        for block in self.blocks:
+            sizes[block.path] = sizes.get(block.path, 0) + block.size
+        return f"{len(sizes)} files, {sum(sizes.values())} bytes, {self.sentences} sentences, {self.words} words"
+
+    def sample(self, blocks: int = 8) -> list[str]:
+        """The tokens of a few blocks spread over the corpus."""
+        step = max(1, len(self.blocks) // blocks)
+        reader = BlockReader()
+        return [word for block in self.blocks[::step][:blocks] for line in reader.lines(block) for word in line.split()]
+
+
+def _some(paths: Sequence[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more files"
+
+
+def _scan_file(path: str, block_bytes: int) -> list[Block]:
+    packed = is_packed(path)
+    blocks, start, lines_before = [], 0, 0
+    with open_bytes(path) as file:
+        while data := _read(file, path, block_bytes):
+            text = _decoded(data, path, start, lines_before)
+            sentences = sum(1 for line in text.split("\n") if line and not line.isspace())
+            if sentences:
+                blocks.append(Block(path, start, len(data), sentences, len(text.split()), packed))
+            start += len(data)
+            lines_before += data.count(b"\n")
+    return blocks
+
+
+def _read(file: BinaryIO, path: str, size: int) -> bytes:
+    """About `size` bytes, up to the end of a line."""
+    try:
+        return file.read(size) + file.readline()
+    except (EOFError, OSError) as error:
+        raise InputError(f"{path} cannot be read to its end: {error}") from error
+
+
+def _decoded(data: bytes, path: str, start: int, lines_before: int) -> str:
+    if start == 0:
+        data = data.removeprefix(_BYTE_ORDER_MARK)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = lines_before + data.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}, line {line}: not UTF-8 text: {error.reason}") from error
+
+
+class BlockReader:
+    """Reads blocks; keeps a .gz file open, so that its blocks are unpacked once if read in order."""
+
+    def __init__(self) -> None:
+        self._open: tuple[str, BinaryIO] | None = None
+
+    def lines(self, block: Block) -> list[str]:
+        """The sentences of a block, blank lines left out.
+
+        Raises:
+            InputError: the file has changed since it was scanned.
+        """
+        file = self._at(block)
+        data = _exactly(file, block)
+        if not block.packed:
+            file.close()
+        lines = [line for line in _decoded(data, block.path, block.start, 0).split("\n") if line and not line.isspace()]
+        if len(data) != block.size or len(lines) != block.sentences:
+            raise InputError(f"{block.path} has changed while it was in use: expected {block.size} bytes at {block.start}")
+        return lines
+
+    def _at(self, block: Block) -> BinaryIO:
+        if not block.packed:
+            file = open_bytes(block.path)
+            file.seek(block.start)
+            return file
+        if self._open is None or self._open[0] != block.path:
+            self.close()
+            self._open = block.path, open_bytes(block.path)
+        self._open[1].seek(block.start)  # forwards unpacks, backwards begins again
+        return self._open[1]
+
+    def close(self) -> None:
+        """Closes what is open."""
+        if self._open is not None:
+            self._open[1].close()
+            self._open = None
+
+
+def _exactly(file: BinaryIO, block: Block) -> bytes:
+    try:
+        return file.read(block.size)
+    except (EOFError, OSError) as error:
+        raise InputError(f"{block.path} cannot be read: {error}") from error
+
+
+def in_pools(corpus: Corpus, order: Sequence[int], pool_bytes: int) -> list[list[Block]]:
+    """Groups of blocks of about `pool_bytes`, taken in `order`: what is shuffled together.
+
+    Args:
+        corpus: the text.
+        order: a permutation of the numbers of `runs(corpus)`.
+        pool_bytes: size of a group.
+    """
+    pools: list[list[Block]] = []
+    filled, in_order = pool_bytes, runs(corpus)
+    for block in (block for number in order for block in in_order[number]):
+        if filled >= pool_bytes:
+            pools.append([])
+            filled = 0
+        pools[-1].append(block)
+        filled += block.size
+    return pools
+
+
+def runs(corpus: Corpus) -> list[list[Block]]:
+    """What must be read in order: each block of a plain file for itself, all blocks of a .gz file together."""
+    found: list[list[Block]] = []
+    for block in corpus.blocks:
+        if block.packed and found and found[-1][0].path == block.path:
+            found[-1].append(block)
+        else:
+            found.append([block])
+    return found
+

@@ -1,0 +1,54 @@
+"""A window of both directions as the model takes it: its distinct words once, and where they stand."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from elmo_tf.data.characters import encode_words
+from elmo_tf.data.sentences import WordNumbers
+from elmo_tf.options import Options
+
+
+class Window(NamedTuple):
+    """What one replica computes in one step.
+
+    Args:
+        words: the distinct words: character ids `(U, C)`, or word ids `(U,)` with word input; int32.
+        inputs: positions in `words`, int32 `(directions, B, T)`.
+        targets: ids of the next words, int32 `(directions, B, T)`.
+    """
+
+    words: np.ndarray
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
+class WindowMaker:
+    """Makes windows out of packed rows of word numbers.
+
+    Args:
+        numbers: the numbers that the rows are in.
+        options: the model's.
+    """
+
+    def __init__(self, numbers: WordNumbers, options: Options) -> None:
+        self._numbers, self._char_cnn = numbers, options.char_cnn
+
+    def __call__(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Window:
+        """`inputs` and `targets`: one `(B, T)` a direction, in word numbers."""
+        stacked, targets_stacked = np.stack(inputs), np.stack(targets)
+        distinct, index = np.unique(stacked, return_inverse=True)
+        vocabulary = self._numbers.vocabulary
+        known = np.where(targets_stacked < len(vocabulary), targets_stacked, vocabulary.unknown)
+        return Window(self._words(distinct), index.reshape(stacked.shape).astype(np.int32), known.astype(np.int32))
+
+    def _words(self, distinct: np.ndarray) -> np.ndarray:
+        if self._char_cnn is None:
+            return distinct.astype(np.int32)
+        words = [self._numbers.word(number) for number in distinct.tolist()]
+        limit = self._char_cnn.max_characters_per_token
+        longest = max(len(word.encode("utf-8", "ignore")) for word in words) + 2
+        # all windows of pure padding are equal: one for the widest filter is enough
+        widest = max(width for width, _ in self._char_cnn.filters)
+        return encode_words(words, min(limit, longest + widest))
