@@ -43,6 +43,7 @@ class BiLM(keras.layers.Layer):
         super().__init__(**kwargs)
         self.options = options if isinstance(options, Options) else Options.from_dict(options)
         self.implementation = implementation
+        self.supports_masking = True
         self.encoder = self._make_encoder()
         lstm = self.options.lstm
         self.stacks = [

@@ -28,7 +28,8 @@ class LanguageModel(keras.Model):
         mask: booleans `(directions, B, T)`, or None: where False the state passes unchanged; the loss there is to be
             ignored.
         negatives: None for the full softmax, or word ids `(directions, n)`; `elmo_tf.data.negatives`.
-        tries: with `negatives`, how many draws each sample took, float `(directions,)`.
+        tries: with `negatives`, how many draws each sample took, `(directions,)`; as integers they keep their digits
+            under a mixed policy.
         dropout_seed: None for no dropout, or two integers that its masks are a function of.
 
     Returns:
@@ -46,6 +47,7 @@ class LanguageModel(keras.Model):
     def __init__(self, options: Options | Mapping[str, Any], implementation: str = "fused", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.options = options if isinstance(options, Options) else Options.from_dict(options)
+        self.supports_masking = True
         self.implementation = implementation
         if self.options.n_tokens_vocab is None:
             raise ValueError("options: n_tokens_vocab is missing: expected the number of words of the vocabulary")
@@ -59,10 +61,10 @@ class LanguageModel(keras.Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Makes all weights; their shapes follow from the options alone."""
-        if not self.built:
+        if not self.bilm.built:
             self.bilm.build()
             self.softmax.build((None, self.options.lstm.projection_dim))
-            self.built = True
+        self.built = True
 
     def call(
         self,
@@ -104,6 +106,10 @@ class LanguageModel(keras.Model):
     def zero_state(self, batch_size: int | tf.Tensor) -> BiLMState:
         """The state that a text starts from."""
         return self.bilm.zero_state(batch_size)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: the results are losses and states, which no mask fits."""
+        return
 
     def get_config(self) -> dict[str, Any]:
         """The arguments."""

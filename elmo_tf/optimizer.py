@@ -1,10 +1,11 @@
 """Adagrad as TensorFlow 1 has it, for gradients that may touch a few rows of a large table."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
-Gradient = tf.Tensor | tf.IndexedSlices
+Gradient: TypeAlias = "tf.Tensor | tf.IndexedSlices"
 
 
 class SparseAdagrad(tf.Module):

@@ -61,9 +61,7 @@ class TrainStep:
             states: LSTM states before the window.
         """
         if self._function is None:
-            self._function = tf.function(
-                self._step, input_signature=self._signature(tensors, states), autograph=False
-            )
+            self._function = tf.function(self._step, input_signature=self._signature(tensors, states), autograph=False)
         return StepResult(*self._function(tf.constant(step, tf.int32), tuple(tensors), states))
 
     def zero_states(self, rows: int) -> States:

@@ -69,7 +69,9 @@ class Corpus:
         """
         blocks = tuple(block for path in paths for block in _scan_file(path, block_bytes))
         if not blocks:
-            raise InputError(f"{_some(paths)}: no text in it; expected a tokenised sentence a line, got blank lines alone")
+            raise InputError(
+                f"{_some(paths)}: no text in it; expected a tokenised sentence a line, got blank lines alone"
+            )
         return cls(blocks, sum(block.sentences for block in blocks), sum(block.words for block in blocks))
 
     def fingerprint(self) -> str:
@@ -140,7 +142,9 @@ class BlockReader:
             file.close()
         lines = [line for line in _decoded(data, block.path, block.start, 0).split("\n") if line and not line.isspace()]
         if len(data) != block.size or len(lines) != block.sentences:
-            raise InputError(f"{block.path} has changed while it was in use: expected {block.size} bytes at {block.start}")
+            raise InputError(
+                f"{block.path} has changed while it was in use: expected {block.size} bytes at {block.start}"
+            )
         return lines
 
     def _at(self, block: Block) -> BinaryIO:
@@ -196,4 +200,3 @@ def runs(corpus: Corpus) -> list[list[Block]]:
         else:
             found.append([block])
     return found
-

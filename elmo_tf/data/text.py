@@ -3,6 +3,7 @@
 import glob
 import gzip
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, cast
 
@@ -65,5 +66,5 @@ def iterate_lines(path: str) -> Iterator[str]:
                 yield line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise InputError(f"{path}, line {number}: not UTF-8 text: {error.reason} at byte {error.start}") from error
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, zlib.error) as error:
             raise InputError(f"{path} cannot be read past line {number}: {error}") from error

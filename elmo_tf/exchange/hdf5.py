@@ -1,5 +1,6 @@
 """`weights.hdf5` of bilm-tf and AllenNLP: written whole or not at all, read with every name and shape checked."""
 
+import io
 from collections.abc import Mapping
 
 import h5py
@@ -16,43 +17,61 @@ def write_arrays(path: str, arrays: Mapping[str, np.ndarray]) -> None:
     The file appears only after it was read back to the same numbers.
 
     Raises:
-        InputError: a number is not finite, the folder cannot be written, or the disk is full.
+        InputError: a number is not finite in float32, the folder cannot be written, or the disk is full.
     """
-    for name, array in arrays.items():
+    with np.errstate(over="ignore"):
+        singles = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+    for name, array in singles.items():
         if not np.isfinite(array).all():
-            raise InputError(f"array {name} holds numbers that are not finite; {path} was not written")
+            raise InputError(f"array {name} holds numbers that are not finite in float32; {path} was not written")
     try:
         with replacing(path) as temporary:
-            with h5py.File(temporary, "w") as file:
-                for name, array in arrays.items():
-                    file.create_dataset(name, data=array, dtype="float32")
+            with open(temporary, "wb") as file:
+                file.write(_image(singles))
             written = read_arrays(temporary)
-            for name, array in arrays.items():
-                if not np.array_equal(written[name], array.astype(np.float32)):
+            for name, array in singles.items():
+                if not np.array_equal(written[name], array):
                     raise InputError(f"{path}: array {name} read back differs from what was written: a bad disk?")
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error}") from error
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _image(arrays: Mapping[str, np.ndarray]) -> memoryview:
+    """The bytes of the file. Made in memory, for on a full disk h5py raises other errors, some only when it closes."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array)
+    return buffer.getbuffer()
 
 
 def read_arrays(path: str) -> dict[str, np.ndarray]:
     """All datasets of an HDF5 file by their full names, in float32.
 
     Raises:
-        InputError: there is no such file, it is no HDF5 file, or it is cut short.
+        InputError: there is no such file, it is no HDF5 file, it is cut short or damaged, or an array holds no numbers.
     """
     arrays: dict[str, np.ndarray] = {}
 
     def collect(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset):
+            if item.dtype.kind not in "fiu":
+                raise InputError(f"{path}: array {name}: expected numbers, got {item.dtype}")
             arrays[name] = np.asarray(item, np.float32)
 
     try:
+        with open(path, "rb"):  # what is missing, a folder or not ours to read shows here, in plain words
+            pass
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    try:
         with h5py.File(path, "r") as file:
             file.visititems(collect)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as HDF5, it is another kind of file or cut short: {error}") from error
+    except InputError:
+        raise
+    except (OSError, RuntimeError, ValueError, KeyError) as error:  # h5py has one of these for each kind of damage
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read as HDF5, it is another kind of file or cut short: {reason}") from error
     return arrays
 
 

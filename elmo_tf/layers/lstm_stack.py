@@ -59,6 +59,7 @@ class LstmStack(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.use_skip_connections, self.dropout = use_skip_connections, dropout
+        self.supports_masking = True
         self._settings = {
             "n_layers": n_layers,
             "units": units,

@@ -56,6 +56,7 @@ class ProjectedLSTM(keras.layers.Layer):
             raise ValueError(f"projection_dim: expected at most units, {units}, got {projection_dim}")
         if implementation not in IMPLEMENTATIONS:
             raise ValueError(f"implementation: expected one of {sorted(IMPLEMENTATIONS)}, got {implementation!r}")
+        self.supports_masking = True
         self.units, self.projection_dim = units, projection_dim
         self.cell_clip, self.proj_clip, self.implementation = cell_clip, proj_clip, implementation
 

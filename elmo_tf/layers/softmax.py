@@ -24,12 +24,13 @@ class SoftmaxHead(keras.layers.Layer):
         inputs: float tensor `(..., D)`.
         targets: word ids `(...)`, int32.
         negatives: None for the full softmax, or distinct word ids `(n,)`, int32, drawn log-uniformly.
-        tries: with `negatives`, how many draws it took to find them, a float scalar.
+        tries: with `negatives`, how many draws it took to find them, a scalar.
         kernel: with `own_kernel=False`, a variable `(V, D)`.
 
     Returns:
-        Cross-entropies `(...)` in nats, float32 or wider; those of the sampled softmax are no log-probabilities, and
-        their exponential is no perplexity. Weights: `W` `(V, D)`, `b` `(V,)`.
+        Cross-entropies `(...)` in nats, in the type of the weights (float32 under a mixed policy too); those of the
+        sampled softmax are no log-probabilities, and their exponential is no perplexity. Weights: `W` `(V, D)`,
+        `b` `(V,)`.
 
     Example:
 
@@ -50,8 +51,9 @@ class SoftmaxHead(keras.layers.Layer):
                 name="W",
                 shape=(self.vocabulary_size, size),
                 initializer=keras.initializers.RandomNormal(stddev=1.0 / math.sqrt(size)),
+                autocast=False,  # a cast of the whole table would make the sparse gradient dense
             )
-        self.bias = self.add_weight(name="b", shape=(self.vocabulary_size,), initializer="zeros")
+        self.bias = self.add_weight(name="b", shape=(self.vocabulary_size,), initializer="zeros", autocast=False)
         self.built = True
 
     def call(
@@ -68,7 +70,7 @@ class SoftmaxHead(keras.layers.Layer):
         elif kernel is None:
             raise ValueError("kernel: expected the shared weights, for the head has none of its own, got None")
         variable = kernel.value if isinstance(kernel, keras.Variable) else kernel
-        hidden = tf.reshape(inputs, [-1, inputs.shape[-1]])
+        hidden = tf.cast(tf.reshape(inputs, [-1, inputs.shape[-1]]), variable.dtype)
         flat_targets = tf.reshape(targets, [-1])
         if negatives is None:
             losses = full_cross_entropy(
@@ -191,7 +193,7 @@ def sampled_cross_entropy(
         kernel: `(V, D)`, a variable.
         bias: `(V,)`, a variable.
         negatives: distinct word ids `(n,)`.
-        tries: draws that it took to find the negatives, a float scalar.
+        tries: draws that it took to find the negatives, a scalar.
 
     Returns:
         Losses `(N,)`.
@@ -216,9 +218,9 @@ def log_expected_count(ids: tf.Tensor, tries: tf.Tensor, vocabulary_size: int) -
 
     Args:
         ids: word ids, any shape.
-        tries: number of draws, a float scalar.
+        tries: number of draws, a scalar.
         vocabulary_size: V.
     """
     ranks = tf.cast(ids, tf.float32) + 1.0
     probability = tf.math.log1p(1.0 / ranks) / math.log(vocabulary_size + 1)
-    return tf.math.log(-tf.math.expm1(tries * tf.math.log1p(-probability)))
+    return tf.math.log(-tf.math.expm1(tf.cast(tries, tf.float32) * tf.math.log1p(-probability)))

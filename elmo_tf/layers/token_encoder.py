@@ -156,7 +156,10 @@ class WordEncoder(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Makes the table, Glorot uniform as bilm-tf's."""
         self.embedding = self.add_weight(
-            name="embedding", shape=(self.vocabulary_size, self.projection_dim), initializer="glorot_uniform"
+            name="embedding",
+            shape=(self.vocabulary_size, self.projection_dim),
+            initializer="glorot_uniform",
+            autocast=False,  # a cast of the whole table would make the sparse gradient dense
         )
         self.built = True
 

@@ -1,0 +1,265 @@
+"""Keras callbacks of a training run: validation, progress, logs, early stop.
+
+The training loop calls them as `Model.fit` would. `Validation` stands first and puts its results into the `logs` that
+those after it are handed in the same call; a callback that acts on validations looks for `val_perplexity` there.
+"""
+
+import csv
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from elmo_tf.errors import InputError
+
+Logs = dict[str, Any]
+
+
+class Meter(keras.callbacks.Callback):
+    """Replaces a step's loss by its mean over the last steps, and adds `words_per_second`.
+
+    Args:
+        loss_name: the loss's name in the logs.
+        words_per_step: tokens of all replicas, in one direction.
+        steps: how many steps a mean reaches back, about.
+    """
+
+    def __init__(self, loss_name: str, words_per_step: int, steps: int = 50) -> None:
+        super().__init__()
+        self._loss_name, self._words, self._keep = loss_name, words_per_step, 1.0 - 1.0 / steps
+        self._mean: float | None = None
+        self._seconds: float | None = None
+        self._last = 0.0
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Starts the clock."""
+        self._last = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Adds the means; a loss that is not a number ends the run, before a checkpoint can keep it."""
+        logs = {} if logs is None else logs
+        loss, seconds = logs[self._loss_name], time.perf_counter() - self._last
+        if not math.isfinite(loss):
+            raise InputError(
+                f"the loss of step {batch + 1} is {loss}: training diverged; take a smaller --learning_rate or "
+                "--all_clip_norm_val and go on from the last checkpoint"
+            )
+        if self._mean is None or self._seconds is None:
+            self._mean, self._seconds = loss, seconds
+        else:
+            self._mean = self._keep * self._mean + (1.0 - self._keep) * loss
+            if seconds < 20 * self._seconds or batch < 2:  # not what was spent waiting
+                self._seconds = self._keep * self._seconds + (1.0 - self._keep) * seconds
+        if batch and self._seconds > 10 * seconds:  # the first step compiled
+            self._seconds = seconds
+        logs[self._loss_name] = self._mean
+        logs["words_per_second"] = self._words / self._seconds
+
+
+class Validation(keras.callbacks.Callback):
+    """Computes the exact perplexity of held-out text at the end of every epoch, or every so many steps.
+
+    Adds `val_perplexity`, `val_perplexity_forward`, `val_perplexity_backward`, `val_perplexity_geometric` and the losses to
+    the logs.
+
+    Args:
+        evaluate: gives the numbers by name, such as `lambda: Evaluator(...)().to_dict()`.
+        every_steps: 0 for once an epoch.
+        report: takes a line for people.
+    """
+
+    def __init__(
+        self, evaluate: Callable[[], Mapping[str, float]], every_steps: int = 0, report: Callable[[str], None] = print
+    ) -> None:
+        super().__init__()
+        self._evaluate, self._every_steps, self._report = evaluate, every_steps, report
+        self._step = 0
+        self._validated = -1
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Validates where `every_steps` divides the number of steps taken."""
+        self._step = batch + 1
+        if self._every_steps and self._step % self._every_steps == 0 and logs is not None:
+            self._validate(logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Validates, unless the last step just did."""
+        if logs is not None and self._validated != self._step:
+            self._validate(logs)
+
+    def _validate(self, logs: Logs) -> None:
+        started = time.perf_counter()
+        result = self._evaluate()
+        self._validated = self._step
+        logs.update({f"val_{name}": value for name, value in result.items() if name != "tokens"})
+        parts = [f"{name} {result[key]:.2f}" for name, key in _PERPLEXITIES.items() if key in result]
+        self._report(
+            f"step {self._step}: validation perplexity {', '.join(parts)} "
+            f"({result['tokens']:,} tokens, full softmax, {time.perf_counter() - started:.0f} s)"
+        )
+
+
+_PERPLEXITIES = {"forward": "perplexity_forward", "backward": "perplexity_backward", "mean": "perplexity"}
+
+
+class Progress(keras.callbacks.Callback):
+    """Keras' progress bar: epoch, share done, time left, words a second, the loss by its right name.
+
+    Args:
+        epochs: how many there will be.
+        bounds: `bounds[e]` is the number of the first step of epoch e, and the last entry the number of all steps.
+        loss_name: what to show beside `words_per_second`.
+        report: takes a line for people.
+    """
+
+    def __init__(self, epochs: int, bounds: list[int], loss_name: str, report: Callable[[str], None] = print) -> None:
+        super().__init__()
+        self._epochs, self._bounds, self._loss_name, self._report = epochs, bounds, loss_name, report
+        self._bar: Any = None
+        self._first = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Starts a bar."""
+        self._first = self._bounds[epoch]
+        names = [self._loss_name, "words_per_second", "percent_of_all"]
+        # a terminal is redrawn, a file gets a line now and then
+        interval = 0.2 if sys.stdout.isatty() else 30.0
+        self._report(f"Epoch {epoch + 1}/{self._epochs}")
+        steps = self._bounds[epoch + 1] - self._first
+        self._bar = keras.utils.Progbar(steps, stateful_metrics=names, interval=interval)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Moves the bar."""
+        logs = logs or {}
+        done = 100.0 * (batch + 1) / self._bounds[-1]
+        values = [(name, logs[name]) for name in (self._loss_name, "words_per_second") if name in logs]
+        self._bar.update(batch + 1 - self._first, [*values, ("percent_of_all", done)], finalize=False)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Ends the line."""
+        self._report("")
+
+
+class CsvLog(keras.callbacks.Callback):
+    """A row of numbers every so many steps, and at every validation, appended to a CSV file.
+
+    Args:
+        path: the file.
+        every_steps: how often.
+        names: the columns behind `step` and `epoch`; what the logs lack stays empty.
+    """
+
+    def __init__(self, path: str, every_steps: int, names: list[str]) -> None:
+        super().__init__()
+        self._path, self._every_steps, self._names = path, every_steps, names
+        self._epoch = self._step = 0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Writes the head of a new file."""
+        if not os.path.exists(self._path) or not os.path.getsize(self._path):
+            self._append(["step", "epoch", *self._names])
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Notes the epoch."""
+        self._epoch = epoch + 1
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Writes a row where one is due."""
+        self._step = batch + 1
+        if logs and (self._step % self._every_steps == 0 or "val_perplexity" in logs):
+            self._row(logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Writes the epoch's validation."""
+        if logs and "val_perplexity" in logs:
+            self._row(logs)
+
+    def _row(self, logs: Logs) -> None:
+        numbers = [f"{logs[name]:.6g}" if name in logs else "" for name in self._names]
+        self._append([self._step, self._epoch, *numbers])
+
+    def _append(self, row: list[Any]) -> None:
+        with open(self._path, "a", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerow(row)
+
+
+class TensorBoardLog(keras.callbacks.Callback):
+    """The logs' numbers as TensorBoard scalars by step.
+
+    Args:
+        folder: where the event files go.
+        every_steps: how often; validations always.
+    """
+
+    def __init__(self, folder: str, every_steps: int) -> None:
+        super().__init__()
+        self._writer = tf.summary.create_file_writer(folder)
+        self._every_steps, self._step = every_steps, 0
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Writes what is due."""
+        self._step = batch + 1
+        if logs and (self._step % self._every_steps == 0 or "val_perplexity" in logs):
+            self._write(logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Writes the epoch's validation."""
+        self._write({name: value for name, value in (logs or {}).items() if name.startswith("val_")})
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Closes the file."""
+        self._writer.close()
+
+    def _write(self, logs: Logs) -> None:
+        with self._writer.as_default():
+            for name, value in logs.items():
+                group = "validation/" + name.removeprefix("val_") if name.startswith("val_") else "training/" + name
+                tf.summary.scalar(group, value, step=self._step)
+        self._writer.flush()
+
+
+class BestAndPatience(keras.callbacks.Callback):
+    """Keeps the best weights by validation perplexity, and stops after so many validations without a better one.
+
+    Args:
+        save_best: called with the number of steps when a validation is the best so far.
+        patience: validations to wait for a better one; 0 for ever.
+        notes: where `best_perplexity` and `since_best` are kept, so that a checkpoint can carry them on.
+        report: takes a line for people.
+    """
+
+    def __init__(
+        self, save_best: Callable[[int], Any], patience: int, notes: Logs, report: Callable[[str], None] = print
+    ) -> None:
+        super().__init__()
+        self._save_best, self._patience, self._notes, self._report = save_best, patience, notes, report
+        self._step = 0
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Looks at a validation that the step brought."""
+        self._step = batch + 1
+        self._look(logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Looks at a validation that the epoch's end brought."""
+        self._look(logs or {})
+
+    def _look(self, logs: Logs) -> None:
+        if "val_perplexity" not in logs:
+            return
+        if logs["val_perplexity"] < self._notes.get("best_perplexity", math.inf):
+            self._notes["best_perplexity"], self._notes["since_best"] = float(logs["val_perplexity"]), 0
+            self._save_best(self._step)
+            return
+        self._notes["since_best"] = self._notes.get("since_best", 0) + 1
+        if self._patience and self._notes["since_best"] >= self._patience:
+            self._report(
+                f"step {self._step}: stopped early, for {self._notes['since_best']} validations brought nothing better "
+                f"than perplexity {self._notes['best_perplexity']:.2f}"
+            )
+            self.model.stop_training = True

@@ -1,0 +1,172 @@
+"""All that a run needs to go on: weights, Adagrad, step, stream position, LSTM states; the latest, and the best weights."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from elmo_tf.errors import InputError
+from elmo_tf.optimizer import SparseAdagrad
+from elmo_tf.train_step import States
+
+LATEST, BEST = "latest", "best"
+
+
+class _Text(tf.train.experimental.PythonState):
+    """A text in a checkpoint."""
+
+    def __init__(self, text: str = "") -> None:
+        self.text = text
+
+    def serialize(self) -> str:
+        return self.text
+
+    def deserialize(self, string_value: str | bytes) -> None:
+        self.text = string_value.decode() if isinstance(string_value, bytes) else string_value
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What a checkpoint held, beside the weights and Adagrad, which have been assigned.
+
+    Args:
+        step: steps taken.
+        notes: what `TrainingCheckpoint.save` was given: stream position, seed, validations so far.
+        states: LSTM states, each replica its rows.
+    """
+
+    step: int
+    notes: dict[str, Any]
+    states: States
+
+
+class TrainingCheckpoint:
+    """Saves and restores a training run in `model_dir/latest`, and the best weights in `model_dir/best`.
+
+    LSTM states are saved as one tensor for all rows each, whatever the number of replicas (a per-replica variable would
+    keep the first replica's value alone).
+
+    Args:
+        model_dir: the model's folder.
+        variables: the weights by name.
+        optimizer: Adagrad.
+    """
+
+    def __init__(self, model_dir: str, variables: Mapping[str, tf.Variable], optimizer: SparseAdagrad) -> None:
+        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._notes = _Text()
+        self._rows: list[tf.Variable] = []
+        self._weights, self._optimizer = dict(variables), optimizer
+        self._latest_dir = os.path.join(model_dir, LATEST)
+        best = tf.train.Checkpoint(weights=self._weights, step=self._step)
+        self._best = tf.train.CheckpointManager(best, os.path.join(model_dir, BEST), max_to_keep=1)
+        self._latest: tf.train.CheckpointManager | None = None
+
+    def _manager(self, states: States) -> tf.train.CheckpointManager:
+        """Made at the first use, when the shapes of the states are known."""
+        if self._latest is None:
+            self._rows = [tf.Variable(tf.zeros_like(rows), trainable=False) for rows in _joined(states)]
+            checkpoint = tf.train.Checkpoint(
+                weights=self._weights,
+                adagrad=self._optimizer.accumulators,
+                step=self._step,
+                notes=self._notes,
+                states=self._rows,
+            )
+            self._latest = tf.train.CheckpointManager(checkpoint, self._latest_dir, max_to_keep=2)
+        return self._latest
+
+    def save(self, step: int, notes: Mapping[str, Any], states: States) -> str:
+        """Saves the run after `step` steps; returns the checkpoint's path.
+
+        Args:
+            step: steps taken.
+            notes: whatever JSON can hold.
+            states: LSTM states after the last step.
+        """
+        manager = self._manager(states)
+        self._step.assign(step)
+        self._notes.text = json.dumps(notes, ensure_ascii=False)
+        for variable, rows in zip(self._rows, _joined(states), strict=True):
+            variable.assign(rows)
+        return str(manager.save(checkpoint_number=step))
+
+    def save_best(self, step: int) -> str:
+        """Saves the weights as the best so far; returns the checkpoint's path."""
+        self._step.assign(step)
+        return str(self._best.save(checkpoint_number=step))
+
+    def restore(self, states: States) -> Resumed | None:
+        """Assigns weights and Adagrad from the latest checkpoint; None if there is none.
+
+        Args:
+            states: states of the right shapes, such as zeros.
+
+        Raises:
+            InputError: the checkpoint is damaged, or of another model or another number of rows.
+        """
+        manager = self._manager(states)
+        path = manager.latest_checkpoint
+        if path is None:
+            return None
+        try:
+            manager.checkpoint.restore(path).assert_consumed()
+        except (ValueError, AssertionError, tf.errors.OpError) as error:
+            reason = str(error).strip().splitlines()[0][:300]
+            raise InputError(
+                f"{path} does not fit this run: the model's options, or batch_size times replicas, are not those it was "
+                f"saved with, or the file is damaged ({reason})"
+            ) from error
+        return Resumed(int(self._step), json.loads(self._notes.text), _split(self._rows, states))
+
+
+def _joined(states: States) -> list[tf.Tensor]:
+    """The states of all replicas as tensors over all rows."""
+    flat = [tf.nest.flatten(state) for state in states]
+    return [tf.concat(parts, 0) for parts in zip(*flat, strict=True)]
+
+
+def _split(rows: list[tf.Variable], states: States) -> States:
+    """The reverse of `_joined`, in the form of `states`."""
+    parts = [tf.split(variable, len(states)) for variable in rows]
+    return tuple(tf.nest.pack_sequence_as(state, [part[k] for part in parts]) for k, state in enumerate(states))
+
+
+def checkpoint_path(model_dir: str, which: str | None = None) -> str:
+    """The checkpoint in a model's folder.
+
+    Args:
+        model_dir: the folder.
+        which: "best", "latest", or None for the best if there is one, else the latest.
+
+    Raises:
+        InputError: there is none.
+    """
+    for name in [which] if which else [BEST, LATEST]:
+        path = tf.train.latest_checkpoint(os.path.join(model_dir, name))
+        if path is not None:
+            return str(path)
+    raise InputError(
+        f"{model_dir} holds no {which + ' ' if which else ''}checkpoint: expected a folder made by elmo-tf train"
+    )
+
+
+def restore_weights(path: str, variables: Mapping[str, tf.Variable]) -> None:
+    """Assigns weights from a checkpoint, and nothing else of it.
+
+    Args:
+        path: from `checkpoint_path`.
+        variables: by name; the checkpoint may hold more, such as the softmax.
+
+    Raises:
+        InputError: one of them is missing or misshapen, or the file is damaged.
+    """
+    checkpoint = tf.train.Checkpoint(weights=dict(variables))
+    try:
+        checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
+    except (ValueError, AssertionError, tf.errors.OpError) as error:
+        reason = str(error).strip().splitlines()[0][:300]
+        raise InputError(f"{path} does not fit the options beside it, or is damaged ({reason})") from error

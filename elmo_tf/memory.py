@@ -1,0 +1,83 @@
+"""What a training step keeps in memory, by count. No TensorFlow."""
+
+from dataclasses import dataclass
+
+from elmo_tf.options import Options
+
+_FLOAT = 4
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes on one replica.
+
+    Args:
+        weights: all weights, softmax included.
+        adagrad: its accumulators.
+        activations: what a step's forward and backward pass hold at their largest, and the dense gradients.
+    """
+
+    weights: int
+    adagrad: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        """All together."""
+        return self.weights + self.adagrad + self.activations
+
+    def describe(self) -> str:
+        """One line for people.
+
+        >>> MemoryEstimate(2 * 10**9, 2 * 10**9, 500 * 10**6).describe()
+        '4.5 GB a replica: weights 2.0 GB, Adagrad 2.0 GB, activations and gradients 0.5 GB'
+        """
+        parts = [self.total, self.weights, self.adagrad, self.activations]
+        total, weights, adagrad, activations = (
+            f"{part / 1e9:.1f} GB" if part >= 1e8 else f"{part / 1e6:.0f} MB" for part in parts
+        )
+        return f"{total} a replica: weights {weights}, Adagrad {adagrad}, activations and gradients {activations}"
+
+
+def estimate(
+    options: Options, n_weights: int, n_sparse: int, rows: int, distinct: int, characters: int
+) -> MemoryEstimate:
+    """Estimates a training step of one replica.
+
+    Args:
+        options: the model's; of its training `unroll_steps`, `sample_softmax` and `n_negative_samples_batch` count.
+        n_weights: numbers in all weights.
+        n_sparse: those of them whose gradient is sparse: softmax and word embedding.
+        rows: rows of the replica, B.
+        distinct: distinct words of a window, U.
+        characters: characters that a word is encoded to, C.
+    """
+    training = options.training
+    tokens = rows * training.unroll_steps * options.directions
+    floats = _lstm(options, tokens) + _encoder(options, distinct, characters)
+    if training.sample_softmax:
+        # logits, the comparison with the targets, and the gradient
+        floats += 3 * tokens * training.n_negative_samples_batch
+        floats += 4 * options.directions * training.n_negative_samples_batch * options.lstm.projection_dim
+    else:
+        floats += n_sparse + 2 * tokens * min(8192, options.n_tokens_vocab or 0)
+    floats += 2 * (n_weights - n_sparse)  # the gradients, and their clipped copies
+    return MemoryEstimate(_FLOAT * n_weights, _FLOAT * n_weights, _FLOAT * floats)
+
+
+def _lstm(options: Options, tokens: int) -> int:
+    """Gates, cells and outputs of every layer; and of one layer the gate gradients and the copies that loops make."""
+    lstm = options.lstm
+    kept = lstm.n_layers * (5 * lstm.dim + 4 * lstm.projection_dim)
+    passing = 12 * lstm.dim + 4 * lstm.projection_dim
+    return tokens * (kept + passing)
+
+
+def _encoder(options: Options, distinct: int, characters: int) -> int:
+    char_cnn = options.char_cnn
+    if char_cnn is None:
+        return 2 * distinct * options.lstm.projection_dim
+    windows = distinct * characters * (char_cnn.n_filters + 2 * char_cnn.embedding_dim)
+    widest = max(number for _, number in char_cnn.filters)
+    # the convolutions' outputs are kept for the maximum's gradient; the widest one's gradient joins them
+    return windows + distinct * characters * widest + distinct * char_cnn.n_filters * (4 + 6 * char_cnn.n_highway)

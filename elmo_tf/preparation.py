@@ -1,0 +1,116 @@
+"""Everything that can be wrong with a training run's input, found before the first step."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from elmo_tf import files
+from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.text import expand_patterns
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.errors import InputError
+from elmo_tf.options import Options
+
+OPTIONS_FILE, VOCAB_FILE = "options.json", "vocab.txt"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The checked input of a run.
+
+    Args:
+        options: with `n_tokens_vocab` and `n_train_tokens` filled in.
+        vocabulary: the words.
+        corpus: the training text.
+        validation: the held-out text, or None.
+    """
+
+    options: Options
+    vocabulary: Vocabulary
+    corpus: Corpus
+    validation: Corpus | None
+
+
+def prepare(
+    options: Options, train_files: Sequence[str], valid_files: Sequence[str], vocab_file: str, replicas: int
+) -> Prepared:
+    """Reads the vocabulary, counts the text, and checks that they fit each other and the options.
+
+    Args:
+        options: the model's.
+        train_files: names or patterns.
+        valid_files: names or patterns; empty for no validation.
+        vocab_file: the vocabulary.
+        replicas: how many replicas will train.
+
+    Raises:
+        InputError: one sentence on the first thing that is wrong.
+    """
+    train_paths = expand_patterns(train_files, "--train_files")
+    valid_paths = expand_patterns(valid_files, "--valid_files") if valid_files else []
+    vocabulary = Vocabulary.from_file(vocab_file)
+    given = options.n_tokens_vocab
+    if given is not None and given != len(vocabulary):
+        raise InputError(
+            f"{vocab_file}: expected {given} words by n_tokens_vocab of the options, got {len(vocabulary)}"
+        )
+    corpus = Corpus.scan(train_paths)
+    options = options.replace(n_tokens_vocab=len(vocabulary), n_train_tokens=corpus.words)
+    _check_coverage(corpus, vocabulary, vocab_file)
+    _check_size(corpus, options, replicas)
+    _check_negatives(options, vocab_file)
+    return Prepared(options, vocabulary, corpus, Corpus.scan(valid_paths) if valid_paths else None)
+
+
+def _check_coverage(corpus: Corpus, vocabulary: Vocabulary, vocab_file: str) -> None:
+    words = corpus.sample()
+    specials = {vocabulary.words[n] for n in (vocabulary.begin, vocabulary.end, vocabulary.unknown)}
+    if not any(word in vocabulary.ids and word not in specials for word in words):
+        raise InputError(
+            f"{vocab_file} covers none of {len(words)} words of the training text, such as {words[0]!r}: "
+            "make it with elmo-tf vocab from the same text"
+        )
+
+
+def _check_size(corpus: Corpus, options: Options, replicas: int) -> None:
+    training = options.training
+    needed = replicas * training.batch_size * training.unroll_steps
+    if corpus.predictions < needed:
+        raise InputError(
+            f"the training text has {corpus.predictions} tokens, sentence ends counted; one batch takes {needed}: "
+            f"{replicas} replicas of --batch_size={training.batch_size} rows of --unroll_steps={training.unroll_steps}"
+        )
+
+
+def _check_negatives(options: Options, vocab_file: str) -> None:
+    training, words = options.training, options.n_tokens_vocab or 0
+    if training.sample_softmax and training.n_negative_samples_batch >= words:
+        raise InputError(
+            f"--n_negative_samples_batch={training.n_negative_samples_batch}: expected fewer than the {words} words of "
+            f"{vocab_file}, or --nosample_softmax for the full softmax"
+        )
+
+
+def make_model_folder(model_dir: str, prepared: Prepared) -> None:
+    """Writes `options.json` and `vocab.txt` into the folder, or checks that those there are the same.
+
+    Raises:
+        InputError: the folder holds a model with another architecture or vocabulary.
+    """
+    options_path, vocab_path = os.path.join(model_dir, OPTIONS_FILE), os.path.join(model_dir, VOCAB_FILE)
+    if os.path.exists(options_path):
+        _check_same_architecture(Options.from_file(options_path), prepared.options, options_path)
+    if os.path.exists(vocab_path):
+        there = Vocabulary.from_file(vocab_path)
+        if there.words != prepared.vocabulary.words:
+            raise InputError(f"{vocab_path} differs from --vocab_file: take that one, or a new --model_dir")
+    files.make_folder(model_dir)
+    prepared.options.write(options_path)
+    prepared.vocabulary.save(vocab_path)
+
+
+def _check_same_architecture(there: Options, wanted: Options, path: str) -> None:
+    for name, value in wanted.architecture().items():
+        other = there.architecture().get(name)
+        if other != value:
+            raise InputError(f"{path}: {name} is {other}, this run asks for {value}: take a new --model_dir")

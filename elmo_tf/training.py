@@ -1,0 +1,309 @@
+"""The training run: one loop around the step, on any number of replicas, that Keras callbacks ride on."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from elmo_tf import callbacks, memory
+from elmo_tf.checkpoint import TrainingCheckpoint
+from elmo_tf.data.lm_stream import Prefetched, StreamSettings, TrainingStream
+from elmo_tf.devices import make_strategy
+from elmo_tf.errors import InputError
+from elmo_tf.evaluation import Evaluator
+from elmo_tf.exchange.names import named_variables
+from elmo_tf.language_model import LanguageModel
+from elmo_tf.optimizer import SparseAdagrad
+from elmo_tf.options import Options
+from elmo_tf.preparation import Prepared, make_model_folder, prepare
+from elmo_tf.train_step import States, TrainStep
+
+Report = Callable[[str], None]
+
+LOG_FILE, TENSORBOARD_FOLDER = "log.csv", "tensorboard"
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """A training run.
+
+    Args:
+        options: the model's, and batch size, unroll steps, epochs, dropout and so on.
+        train_files: names or patterns of the training text.
+        vocab_file: the vocabulary.
+        model_dir: the folder that the model lives in; a run that it holds is continued.
+        valid_files: names or patterns of the held-out text; empty for no validation.
+        max_steps: steps after which to stop, whatever the epochs; 0 for no such bound.
+        patience: validations without a better one after which to stop; 0 for never.
+        validation_steps: steps between validations; 0 for one an epoch.
+        validation_rows: rows that the held-out text is dealt to.
+        checkpoint_steps: steps between checkpoints, besides those at an epoch's end.
+        log_steps: steps between rows of the logs.
+        seed: of initial weights, shuffles, negatives and dropout.
+        devices: such as `("GPU:0", "GPU:1")`; empty for all GPUs, or the CPU.
+        logical_cpus: replicas to cut the CPU into.
+    """
+
+    options: Options
+    train_files: tuple[str, ...]
+    vocab_file: str
+    model_dir: str
+    valid_files: tuple[str, ...] = ()
+    max_steps: int = 0
+    patience: int = 0
+    validation_steps: int = 0
+    validation_rows: int = 32
+    checkpoint_steps: int = 1000
+    log_steps: int = 50
+    seed: int = 1
+    devices: tuple[str, ...] = ()
+    logical_cpus: int = 1
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a run ended.
+
+    Args:
+        steps: steps taken, those before a resume included.
+        finished: False where it was stopped before its epochs or steps were done.
+        loss: the last mean training loss; None where no step was taken.
+        best_perplexity: the best validation's; None without validation.
+    """
+
+    steps: int
+    finished: bool
+    loss: float | None
+    best_perplexity: float | None
+
+
+def train(settings: TrainSettings, report: Report = print) -> TrainResult:
+    """Trains, or goes on training, as `settings` say.
+
+    Args:
+        settings: the run.
+        report: takes lines for people.
+
+    Raises:
+        InputError: something about the input is wrong; nothing has been trained.
+    """
+    strategy = make_strategy(settings.devices, settings.logical_cpus)
+    replicas = strategy.num_replicas_in_sync
+    prepared = prepare(settings.options, settings.train_files, settings.valid_files, settings.vocab_file, replicas)
+    make_model_folder(settings.model_dir, prepared)
+    return _Run(settings, prepared, strategy, report).train()
+
+
+def epoch_bounds(predictions: int, tokens_per_step: int, epochs: int, max_steps: int = 0) -> list[int]:
+    """The number of the first step of every epoch, and at the end that of all steps.
+
+    The rows flow on from one epoch into the next without a break; an epoch ends with the step that completes it.
+
+    Args:
+        predictions: tokens of the training text in one direction, sentence ends counted.
+        tokens_per_step: rows of all replicas times unroll steps.
+        epochs: how many.
+        max_steps: where to cut; 0 for nowhere.
+
+    Example:
+
+    >>> epoch_bounds(predictions=1000, tokens_per_step=300, epochs=3)
+    [0, 3, 6, 10]
+    >>> epoch_bounds(predictions=1000, tokens_per_step=300, epochs=3, max_steps=4)
+    [0, 3, 4]
+    """
+    bounds = [0]
+    for epoch in range(1, epochs + 1):
+        end = epoch * predictions // tokens_per_step
+        if max_steps and end >= max_steps:
+            return [*bounds, max_steps]
+        bounds.append(end)
+    return bounds
+
+
+class _Run:
+    """A run's parts, put together, and the loop."""
+
+    def __init__(
+        self, settings: TrainSettings, prepared: Prepared, strategy: tf.distribute.Strategy, report: Report
+    ) -> None:
+        self._settings, self._prepared, self._report = settings, prepared, report
+        self._strategy, self._options = strategy, prepared.options
+        self._training = prepared.options.training
+        self._replicas = strategy.num_replicas_in_sync
+        keras.utils.set_random_seed(settings.seed)
+        with strategy.scope():
+            self._model = LanguageModel(prepared.options, name="language_model")
+            self._model.build()
+            self._variables = named_variables(self._model)
+            self._optimizer = SparseAdagrad(self._variables, self._training.learning_rate)
+        self._step_function = TrainStep(self._model, self._optimizer, strategy, settings.seed)
+        self._checkpoint = TrainingCheckpoint(settings.model_dir, self._variables, self._optimizer)
+        self._notes: dict[str, Any] = {"seed": settings.seed, "corpus": prepared.corpus.fingerprint()}
+        self._step = 0
+        self._states: States = self._step_function.zero_states(self._training.batch_size)
+        self._loss_name = "sampled_loss" if self._training.sample_softmax else "loss"
+        tokens_per_step = self._replicas * self._training.batch_size * self._training.unroll_steps
+        self._bounds = epoch_bounds(
+            prepared.corpus.predictions, tokens_per_step, self._training.n_epochs, settings.max_steps
+        )
+        self._tokens_per_step = tokens_per_step
+        self._loss: float | None = None
+
+    def train(self) -> TrainResult:
+        self._resume()
+        if self._step >= self._bounds[-1]:
+            self._report(f"already trained for {self._step} steps: raise --n_epochs or --max_steps to go on")
+            return self._result()
+        stream = Prefetched(self._stream())
+        self._describe()
+        with _stopping_between_steps(self._model, self._report):
+            self._loop(stream)
+        return self._result()
+
+    def _result(self) -> TrainResult:
+        finished = self._step >= self._bounds[-1]
+        return TrainResult(self._step, finished, self._loss, self._notes.get("best_perplexity"))
+
+    def _resume(self) -> None:
+        resumed = self._checkpoint.restore(self._states)
+        if resumed is None:
+            return
+        for name, what in (("seed", "--seed"), ("corpus", "the text of --train_files")):
+            if resumed.notes[name] != self._notes[name]:
+                raise InputError(
+                    f"{self._settings.model_dir} was trained with other input: {what} was {resumed.notes[name]}, "
+                    f"is {self._notes[name]}; give the same, or a new --model_dir"
+                )
+        self._step, self._notes, self._states = resumed.step, resumed.notes, resumed.states
+        self._report(f"resumed from step {self._step} of {self._settings.model_dir}")
+
+    def _stream(self) -> TrainingStream:
+        stream_settings = StreamSettings(
+            rows=self._replicas * self._training.batch_size,
+            replicas=self._replicas,
+            seed=self._settings.seed,
+            negatives=self._training.n_negative_samples_batch if self._training.sample_softmax else 0,
+        )
+        prepared = self._prepared
+        return TrainingStream(
+            prepared.corpus,
+            prepared.vocabulary,
+            prepared.options,
+            stream_settings,
+            step=self._step,
+            position=self._notes.get("position"),
+        )
+
+    def _describe(self) -> None:
+        corpus, training = self._prepared.corpus, self._training
+        weights = sum(int(np.prod(variable.shape)) for variable in self._variables.values())
+        self._report(
+            f"training text: {corpus.sentences:,} sentences, {corpus.words:,} words; "
+            f"vocabulary: {len(self._prepared.vocabulary):,}; weights: {weights:,}"
+        )
+        self._report(
+            f"{self._bounds[-1]:,} steps of {self._replicas} x {training.batch_size} rows x {training.unroll_steps} tokens "
+            f"in {len(self._bounds) - 1} epochs, on {', '.join(self._strategy.extended.worker_devices)}"
+        )
+        self._report(f"estimated memory: {self._estimate(weights).describe()}")
+
+    def _estimate(self, weights: int) -> memory.MemoryEstimate:
+        """By the shapes of a window of the text itself."""
+        step, _ = next(iter(self._stream()))
+        words = step.windows[0].words
+        sparse = sum(
+            int(np.prod(variable.shape))
+            for name, variable in self._variables.items()
+            if name == "embedding" or name.startswith("softmax/")
+        )
+        return memory.estimate(
+            self._options,
+            weights,
+            sparse,
+            self._training.batch_size,
+            len(words),
+            words.shape[-1] if words.ndim > 1 else 1,
+        )
+
+    def _callbacks(self) -> keras.callbacks.CallbackList:
+        settings = self._settings
+        riding: list[keras.callbacks.Callback] = [callbacks.Meter(self._loss_name, self._tokens_per_step)]
+        names = [self._loss_name, "gradient_norm", "words_per_second"]
+        if self._prepared.validation is not None:
+            evaluator = Evaluator(
+                self._model, self._prepared.validation, self._prepared.vocabulary, settings.validation_rows
+            )
+            riding.append(callbacks.Validation(lambda: evaluator().to_dict(), settings.validation_steps, self._report))
+            names += [f"val_{name}" for name in ("perplexity_forward", "perplexity_backward", "perplexity")]
+        folder = settings.model_dir
+        riding += [
+            callbacks.Progress(len(self._bounds) - 1, self._bounds, self._loss_name, self._report),
+            callbacks.CsvLog(os.path.join(folder, LOG_FILE), settings.log_steps, names),
+            callbacks.TensorBoardLog(os.path.join(folder, TENSORBOARD_FOLDER), settings.log_steps),
+            callbacks.BestAndPatience(self._checkpoint.save_best, settings.patience, self._notes, self._report),
+        ]
+        return keras.callbacks.CallbackList(riding, model=self._model)
+
+    def _loop(self, stream: Prefetched) -> None:
+        riding = self._callbacks()
+        self._model.stop_training = False
+        riding.on_train_begin()
+        epoch = next(e for e in range(len(self._bounds) - 1) if self._step < self._bounds[e + 1])
+        while epoch + 1 < len(self._bounds) and not self._model.stop_training:
+            riding.on_epoch_begin(epoch)
+            while self._step < self._bounds[epoch + 1] and not self._model.stop_training:
+                self._take_step(stream, riding)
+            if self._step == self._bounds[epoch + 1]:
+                riding.on_epoch_end(epoch, {} if self._loss is None else {self._loss_name: self._loss})
+            epoch += 1
+            self._save()
+        riding.on_train_end()
+
+    def _take_step(self, stream: Prefetched, riding: keras.callbacks.CallbackList) -> None:
+        tensors, position = next(stream)
+        riding.on_train_batch_begin(self._step)
+        result = self._step_function(self._step, tensors, self._states)
+        loss = float(tf.reduce_mean(result.losses))
+        self._step, self._states = self._step + 1, result.states
+        self._last_position = position
+        logs = {self._loss_name: loss, "gradient_norm": float(result.norm)}
+        riding.on_train_batch_end(self._step - 1, logs)
+        self._loss = loss
+        if self._step % self._settings.checkpoint_steps == 0:
+            self._save()
+
+    def _save(self) -> None:
+        self._notes["position"] = self._last_position.to_json()
+        self._checkpoint.save(self._step, self._notes, self._states)
+
+
+@contextmanager
+def _stopping_between_steps(model: keras.Model, report: Report) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the run after the step under way, with a checkpoint; a second one at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _: FrameType | None) -> None:
+        report(
+            f"\n{signal.Signals(number).name}: stopping after this step, with a checkpoint; once more to stop at once"
+        )
+        model.stop_training = True
+        signal.signal(number, before[signal.Signals(number)])
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, before[number])

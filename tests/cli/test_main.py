@@ -1,0 +1,110 @@
+import importlib
+
+import pytest
+
+from elmo_tf.cli.main import main
+from elmo_tf.version import __version__
+
+FLAGS = {
+    "tokenize": ["input_files", "output_dir", "language"],
+    "vocab": ["train_files", "vocab_file", "max_vocab", "min_count", "max_characters_per_token"],
+}
+
+
+@pytest.fixture
+def corpus(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus.txt").write_text("the cat sat\n")
+    return tmp_path
+
+
+def test_version_is_printed(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
+def test_an_unknown_command_lists_those_there_are(capsys):
+    assert main(["vocabulary", "--help"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("elmo-tf: unknown command 'vocabulary': expected one of tokenize, vocab")
+
+
+@pytest.mark.parametrize("command", FLAGS)
+@pytest.mark.parametrize("form", ["{} --help", "{} -h", "help {}", "{} --unknown=1 --help"])
+def test_help_describes_the_command_and_every_flag(capsys, command, form):
+    assert main(form.format(command).split()) == 0
+    page = capsys.readouterr().out
+    assert page.startswith(f"usage: elmo-tf {command} --")
+    assert f"    elmo-tf {command} --" in page
+    for flag in FLAGS[command]:
+        assert f"\n  --{flag}  (" in page
+    assert page.count("\n  --") == len(FLAGS[command])
+    assert max(map(len, page.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("command", FLAGS)
+def test_summary_is_one_line(command):
+    summary = importlib.import_module(f"elmo_tf.cli.{command}").SUMMARY
+    assert 10 < len(summary) < 90
+    assert "\n" not in summary
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("tokenize --output_dir=o --language=en", "--input_files is required: raw text"),
+        ("tokenize --input_files=x --language=en", "--output_dir is required"),
+        ("tokenize --input_files=x --output_dir=o", "--language is required"),
+        ("vocab --vocab_file=v", "--train_files is required"),
+        ("vocab --train_files=corpus.txt", "--vocab_file is required"),
+        ("vocab --train_files=corpus.txt --vocab_file=v --max_vocab=3", "--max_vocab=3"),
+        ("vocab --train_files=corpus.txt --vocab_file=v --min_count=0", "--min_count=0"),
+        ("vocab --train_files=corpus.txt --vocab_file=v --max_characters_per_token=2", "--max_characters_per_token=2"),
+        ("vocab --train_files=corpus.txt --vocab_file=v --min_count=some", "--min_count=some"),
+        ("vocab --train_files=corpus.txt --vocab_file=v --min_cuont=2", "'min_cuont'. Did you mean: min_count"),
+        ("vocab --train_files=corpus.txt --vocab_file=v more.txt", "unexpected argument 'more.txt'"),
+        ("vocab --flagfile=none.flags", "none.flags"),
+    ],
+)
+def test_a_mistake_in_the_command_line_is_one_sentence_and_code_2(corpus, capsys, arguments, message):
+    assert main(arguments.split()) == 2
+    captured = capsys.readouterr()
+    command = arguments.split()[0]
+    assert captured.out == ""
+    assert captured.err.startswith(f"elmo-tf {command}: ")
+    assert message in captured.err
+    assert captured.err.endswith(f"(see elmo-tf {command} --help)\n")
+    assert captured.err.count("\n") == 1
+    assert not (corpus / "v").exists()
+
+
+def test_flags_can_stand_in_a_file_and_the_command_line_goes_over_them(corpus, capsys):
+    (corpus / "vocab.flags").write_text("# a comment\n--train_files=corpus.txt\n--vocab_file=v.txt\n--max_vocab=4\n")
+    assert main(["vocab", "--flagfile=vocab.flags", "--max_vocab=5"]) == 0
+    assert (corpus / "v.txt").read_text() == "<S>\n</S>\n<UNK>\ncat\nsat\n"
+
+
+def test_one_command_after_another_keeps_no_flags(corpus, capsys):
+    assert main(["vocab", "--train_files=corpus.txt", "--vocab_file=v.txt"]) == 0
+    assert main(["vocab", "--vocab_file=v.txt"]) == 2
+
+
+@pytest.mark.parametrize(("error", "code", "said"), [(KeyboardInterrupt, 130, "elmo-tf vocab: stopped\n")])
+def test_stopping_leaves_no_traceback_and_no_file(corpus, capsys, monkeypatch, error, code, said):
+    def stop(paths):
+        raise error
+
+    monkeypatch.setattr("elmo_tf.cli.vocab.count_corpus", stop)
+    assert main(["vocab", "--train_files=corpus.txt", "--vocab_file=out/v.txt"]) == code
+    assert capsys.readouterr().err == said
+    assert list((corpus / "out").iterdir()) == []
+
+
+def test_a_defect_keeps_its_traceback(corpus, monkeypatch):
+    def fail(paths):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("elmo_tf.cli.vocab.count_corpus", fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["vocab", "--train_files=corpus.txt", "--vocab_file=v.txt"])

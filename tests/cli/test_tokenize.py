@@ -1,0 +1,60 @@
+import gzip
+
+import pytest
+
+from elmo_tf.cli.main import main
+
+pytest.importorskip("spacy")
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.txt").write_text("One. Two!\n")
+    (tmp_path / "raw" / "b.txt.gz").write_bytes(gzip.compress(b"It's three.\n"))
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "a.txt").write_text("Four.\n")
+    return tmp_path
+
+
+def run(*arguments):
+    return main(["tokenize", *arguments])
+
+
+def test_every_input_gets_its_file_and_its_line(raw, capsys):
+    assert run("--input_files=raw/*", "--output_dir=corpus", "--language=en") == 0
+    assert (raw / "corpus" / "a.txt").read_text() == "One .\nTwo !\n"
+    assert (raw / "corpus" / "b.txt").read_text() == "It 's three .\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "corpus/a.txt: 2 sentences, 4 tokens",
+        "corpus/b.txt: 1 sentences, 4 tokens",
+        "2 files: 3 sentences, 8 tokens",
+    ]
+
+
+def test_its_output_is_what_vocab_takes(raw, capsys):
+    assert run("--input_files=raw/a.txt", "--output_dir=corpus", "--language=en") == 0
+    assert main(["vocab", "--train_files=corpus/*.txt", "--vocab_file=v.txt"]) == 0
+    assert (raw / "v.txt").read_text().split()[3:] == ["!", ".", "One", "Two"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--input_files=raw/*.md --output_dir=corpus --language=en", "--input_files=raw/*.md: no such file"),
+        ("--input_files=raw/* --output_dir=raw --language=en", "would overwrite the input raw/a.txt"),
+        ("--input_files=raw/*,more/* --output_dir=corpus --language=en", "would both be written to corpus/a.txt"),
+        ("--input_files=raw/* --output_dir=corpus --language=qq", "does not know the language 'qq'"),
+        ("--input_files=raw/* --output_dir=raw/a.txt/x --language=en", "the folder raw/a.txt/x cannot be made"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_code_1_and_nothing_is_written(raw, capsys, arguments, message):
+    assert run(*arguments.split()) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("elmo-tf tokenize: ")
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert not (raw / "corpus").exists()
+    assert (raw / "raw" / "a.txt").read_text() == "One. Two!\n"

@@ -1,0 +1,165 @@
+import gzip
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elmo_tf.data import tokenization
+from elmo_tf.errors import InputError
+
+pytest.importorskip("spacy")
+
+
+@pytest.fixture(scope="module")
+def english():
+    return tokenization.make_pipeline("en")
+
+
+def tokenize(nlp, *paragraphs):
+    return [" ".join(sentence) for sentence in tokenization.tokenize_paragraphs(nlp, paragraphs)]
+
+
+@pytest.mark.parametrize(
+    ("language", "paragraph", "sentences"),
+    [
+        ("en", "It works. Doesn't it?", ["It works .", "Does n't it ?"]),
+        ("nb", "Han kom f.eks. i går. Bra!", ["Han kom f.eks. i går .", "Bra !"]),
+        ("ru", "Привет, мир! Как дела?", ["Привет , мир !", "Как дела ?"]),
+        ("zh", "我来了。你呢？", ["我 来 了 。", "你 呢 ？"]),
+        ("eng", "Mr. Smith's", ["Mr. Smith 's"]),
+    ],
+)
+def test_sentences_and_tokens_by_the_rules_of_the_language(language, paragraph, sentences):
+    assert tokenize(tokenization.make_pipeline(language), paragraph) == sentences
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "sentences"),
+    [
+        ("", []),
+        (" \t\u00a0 ", []),
+        ("  two   spaces\tand tab ", ["two spaces and tab"]),
+        ("10\u00a0000 words\u2028here", ["10 000 words here"]),
+        ("One.\u3000 \u00a0Two.", ["One .", "Two ."]),
+    ],
+)
+def test_white_space_is_no_token_and_in_no_token(english, paragraph, sentences):
+    assert tokenize(english, paragraph) == sentences
+
+
+def test_no_sentence_reaches_over_a_line(english):
+    assert tokenize(english, "no full stop", "here either") == ["no full stop", "here either"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(st.characters(codec="utf-8")))
+def test_splitting_gives_back_the_tokens_and_no_letter_is_lost(english, paragraph):
+    sentences = list(tokenization.tokenize_paragraphs(english, [paragraph]))
+    for sentence in sentences:
+        assert sentence
+        assert " ".join(sentence).split() == sentence
+    assert "".join("".join(sentence) for sentence in sentences) == "".join(paragraph.split())
+
+
+@pytest.mark.parametrize("piece", [40, 60, 97])
+def test_a_long_paragraph_in_pieces_gives_the_same_sentences(english, monkeypatch, piece):
+    paragraph = " ".join(f"Sentence {number}, isn't it? (Yes.) No!" for number in range(30))
+    whole = tokenize(english, paragraph)
+    assert len(whole) == 90
+    monkeypatch.setattr(tokenization, "PIECE", piece)
+    assert tokenize(english, paragraph) == whole
+
+
+@pytest.mark.parametrize("paragraph", ["word " * 50, "unbroken" * 30, "Short. " + "word " * 50])
+def test_a_sentence_longer_than_a_piece_is_cut_but_keeps_its_letters(english, monkeypatch, paragraph):
+    monkeypatch.setattr(tokenization, "PIECE", 64)
+    sentences = tokenize(english, paragraph)
+    assert len(sentences) > 1
+    assert "".join("".join(sentences).split()) == "".join(paragraph.split())
+
+
+def test_a_line_longer_than_spacy_takes_is_tokenised(monkeypatch):
+    nlp = tokenization.make_pipeline("en")
+    nlp.max_length = 100
+    assert tokenize(nlp, "A short one. " * 40) == ["A short one ."] * 40
+
+
+def test_spacy_does_not_remember_the_words_it_met(english):
+    before = len(english.vocab.strings)
+    tokenize(english, *(f"zq{number} qz{number}" for number in range(200)))
+    assert len(english.vocab.strings) == before
+
+
+def test_paragraphs_are_read_as_a_stream(english, monkeypatch):
+    monkeypatch.setattr(tokenization, "PIECE", 50)
+    taken = []
+
+    def paragraphs():
+        for number in range(100):
+            taken.append(number)
+            yield f"Paragraph {number}."
+
+    assert next(tokenization.tokenize_paragraphs(english, paragraphs())) == ["Paragraph", "0", "."]
+    assert len(taken) < 10
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_a_file_becomes_a_sentence_a_line(english, tmp_path, pack):
+    source, target = tmp_path / "in", tmp_path / "made" / "out.txt"
+    source.write_bytes(pack("\ufeffOne. Two\u00a0too!\r\n\r\nÆrlig.\n".encode()))
+    assert tokenization.tokenize_file(english, str(source), str(target)) == (3, 7)
+    assert target.read_bytes().decode() == "One .\nTwo too !\nÆrlig .\n"
+
+
+def test_a_file_that_fails_half_way_leaves_nothing(english, tmp_path):
+    (tmp_path / "in").write_bytes(b"Fine.\n" * 50_000 + b"\xff\n")
+    with pytest.raises(InputError, match="line 50001: not UTF-8"):
+        tokenization.tokenize_file(english, str(tmp_path / "in"), str(tmp_path / "out" / "in.txt"))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_unknown_language_is_refused_with_those_known():
+    with pytest.raises(InputError, match=r"does not know the language 'english'; expected one of af .* en .* zh"):
+        tokenization.make_pipeline("english")
+
+
+def test_a_language_that_lacks_its_package_says_which(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pythainlp", None)
+    monkeypatch.setitem(sys.modules, "pythainlp.tokenize", None)
+    with pytest.raises(InputError, match=r"language 'th' needs a package that is not installed: .*PyThaiNLP"):
+        tokenization.make_pipeline("th")
+
+
+def test_without_spacy_the_error_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "spacy", None)
+    with pytest.raises(InputError, match=r"pip install 'elmo_tf\[tokenize\]'"):
+        tokenization.make_pipeline("en")
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("raw/x.txt", "x.txt"),
+        ("raw/x.txt.gz", "x.txt"),
+        ("x.gz", "x.txt"),
+        ("x", "x.txt"),
+        ("news.en-00001-of-00100", "news.en-00001-of-00100.txt"),
+    ],
+)
+def test_output_is_named_after_its_input(source, name):
+    assert tokenization.output_paths([source], "corpus") == [f"corpus/{name}"]
+
+
+def test_inputs_with_one_output_name_are_refused():
+    with pytest.raises(InputError, match=r"a/x\.txt and b/x\.txt\.gz would both be written to corpus/x\.txt"):
+        tokenization.output_paths(["a/x.txt", "b/x.txt.gz"], "corpus")
+
+
+@pytest.mark.parametrize("folder", [".", "link"])
+def test_an_output_that_is_an_input_is_refused(tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / "x.txt").write_text("raw")
+    with pytest.raises(InputError, match=r"the output for x\.txt would overwrite the input x\.txt"):
+        tokenization.output_paths(["x.txt"], folder)
