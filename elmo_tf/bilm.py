@@ -97,7 +97,8 @@ class BiLM(keras.layers.Layer):
     def contextualize(
         self, tokens: tf.Tensor, mask: tf.Tensor | None = None, initial_state: BiLMState | None = None
     ) -> tuple[tf.Tensor, BiLMState]:
-        """What `call` does with the token vectors `(B, T, D)` that `encoder` made, so that a word can be encoded once."""
+        """What `call` does with the token vectors `(B, T, D)` that `encoder` made, so that a word can be encoded
+        once."""
         lengths = None if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), 1)
         by_direction, states = [], []
         for direction, stack in enumerate(self.stacks):

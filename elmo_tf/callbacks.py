@@ -9,7 +9,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -64,22 +64,32 @@ class Meter(keras.callbacks.Callback):
 class Validation(keras.callbacks.Callback):
     """Computes the exact perplexity of held-out text at the end of every epoch, or every so many steps.
 
-    Adds `val_perplexity`, `val_perplexity_forward`, `val_perplexity_backward`, `val_perplexity_geometric` and the losses to
-    the logs.
+    Adds `val_perplexity`, `val_perplexity_forward`, `val_perplexity_backward`, `val_perplexity_geometric` and the
+    losses to the logs.
 
     Args:
         evaluate: gives the numbers by name, such as `lambda: Evaluator(...)().to_dict()`.
         every_steps: 0 for once an epoch.
+        first: whether to validate before the first step too.
         report: takes a line for people.
     """
 
     def __init__(
-        self, evaluate: Callable[[], Mapping[str, float]], every_steps: int = 0, report: Callable[[str], None] = print
+        self,
+        evaluate: Callable[[], Mapping[str, float]],
+        every_steps: int = 0,
+        first: bool = False,
+        report: Callable[[str], None] = print,
     ) -> None:
         super().__init__()
-        self._evaluate, self._every_steps, self._report = evaluate, every_steps, report
+        self._evaluate, self._every_steps, self._first, self._report = evaluate, every_steps, first, report
         self._step = 0
         self._validated = -1
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Validates if asked to."""
+        if self._first and logs is not None:
+            self._validate(logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Validates where `every_steps` divides the number of steps taken."""
@@ -108,41 +118,59 @@ _PERPLEXITIES = {"forward": "perplexity_forward", "backward": "perplexity_backwa
 
 
 class Progress(keras.callbacks.Callback):
-    """Keras' progress bar: epoch, share done, time left, words a second, the loss by its right name.
+    """Epoch, share done, time left, words a second, the loss by its right name: Keras' progress bar on a terminal, a line
+    now and then in a file.
 
     Args:
-        epochs: how many there will be.
         bounds: `bounds[e]` is the number of the first step of epoch e, and the last entry the number of all steps.
         loss_name: what to show beside `words_per_second`.
         report: takes a line for people.
+        interval: seconds between lines where the output is no terminal.
     """
 
-    def __init__(self, epochs: int, bounds: list[int], loss_name: str, report: Callable[[str], None] = print) -> None:
+    def __init__(
+        self, bounds: Sequence[int], loss_name: str, report: Callable[[str], None] = print, interval: float = 30.0
+    ) -> None:
         super().__init__()
-        self._epochs, self._bounds, self._loss_name, self._report = epochs, bounds, loss_name, report
+        self._bounds, self._loss_name, self._print, self._interval = bounds, loss_name, report, interval
         self._bar: Any = None
-        self._first = 0
+        self._line_is_open = False
+        self._epoch = 0
+        self._shown = self._started = 0.0
+
+    def report(self, line: str) -> None:
+        """A line for people; the bar, where it stands on the terminal's last line, is left as it is."""
+        if self._line_is_open:
+            print(flush=True)
+            self._line_is_open = False
+        self._print(line)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Starts a bar."""
-        self._first = self._bounds[epoch]
-        names = [self._loss_name, "words_per_second", "percent_of_all"]
-        # a terminal is redrawn, a file gets a line now and then
-        interval = 0.2 if sys.stdout.isatty() else 30.0
-        self._report(f"Epoch {epoch + 1}/{self._epochs}")
-        steps = self._bounds[epoch + 1] - self._first
-        self._bar = keras.utils.Progbar(steps, stateful_metrics=names, interval=interval)
+        self._epoch, self._started = epoch, time.monotonic()
+        self._shown = self._started
+        self.report(f"Epoch {epoch + 1}/{len(self._bounds) - 1}")
+        if sys.stdout.isatty():
+            steps = self._bounds[epoch + 1] - self._bounds[epoch]
+            names = [self._loss_name, "words_per_second", "percent_of_all"]
+            self._bar = keras.utils.Progbar(steps, stateful_metrics=names, interval=0.2)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Moves the bar."""
-        logs = logs or {}
-        done = 100.0 * (batch + 1) / self._bounds[-1]
-        values = [(name, logs[name]) for name in (self._loss_name, "words_per_second") if name in logs]
-        self._bar.update(batch + 1 - self._first, [*values, ("percent_of_all", done)], finalize=False)
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Ends the line."""
-        self._report("")
+        """Moves the bar, or reports a line if one is due."""
+        logs, first = logs or {}, self._bounds[self._epoch]
+        done, steps = batch + 1 - first, self._bounds[self._epoch + 1] - first
+        share = 100.0 * (batch + 1) / self._bounds[-1]
+        if self._bar is not None:
+            values = [(name, logs[name]) for name in (self._loss_name, "words_per_second") if name in logs]
+            self._bar.update(done, [*values, ("percent_of_all", share)], finalize=False)
+            self._line_is_open = True
+        elif time.monotonic() - self._shown > self._interval or done == steps:
+            self._shown = time.monotonic()
+            left = (self._shown - self._started) / done * (steps - done)
+            self.report(
+                f"  {done:,}/{steps:,} steps, {share:.1f} % of all, {left:.0f} s left in the epoch, "
+                f"{logs['words_per_second']:,.0f} words/s, {self._loss_name} {logs[self._loss_name]:.4f}"
+            )
 
 
 class CsvLog(keras.callbacks.Callback):
@@ -163,6 +191,8 @@ class CsvLog(keras.callbacks.Callback):
         """Writes the head of a new file."""
         if not os.path.exists(self._path) or not os.path.getsize(self._path):
             self._append(["step", "epoch", *self._names])
+        if logs and "val_perplexity" in logs:
+            self._row(logs)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Notes the epoch."""

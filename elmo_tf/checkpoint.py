@@ -1,4 +1,5 @@
-"""All that a run needs to go on: weights, Adagrad, step, stream position, LSTM states; the latest, and the best weights."""
+"""All that a run needs to go on: weights, Adagrad, step, stream position, LSTM states; the latest, and the best
+weights."""
 
 import json
 import os
@@ -117,8 +118,8 @@ class TrainingCheckpoint:
         except (ValueError, AssertionError, tf.errors.OpError) as error:
             reason = str(error).strip().splitlines()[0][:300]
             raise InputError(
-                f"{path} does not fit this run: the model's options, or batch_size times replicas, are not those it was "
-                f"saved with, or the file is damaged ({reason})"
+                f"{path} does not fit this run: the model's options, or batch_size times replicas, are not those it "
+                f"was saved with, or the file is damaged ({reason})"
             ) from error
         return Resumed(int(self._step), json.loads(self._notes.text), _split(self._rows, states))
 

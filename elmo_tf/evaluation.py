@@ -77,7 +77,8 @@ class Evaluator:
         model: the language model.
         corpus: the text; every token of it is scored once, from zero states.
         vocabulary: the model's.
-        rows: rows that the text is dealt to. The states are carried along a row, so that the result depends a little on it.
+        rows: rows that the text is dealt to. The states are carried along a row, so that the result depends a little on
+            it.
         steps: tokens of a row at a time; no effect on the result.
         drop_remainder: whether to leave out what comes after the last full window, as bilm-tf does.
     """
@@ -113,7 +114,8 @@ class Evaluator:
         totals, tokens = np.zeros(self._model.options.directions), 0
         state = self._model.zero_state(self._rows)
         for window, mask in self.windows():
-            sums, state = self._compiled(state)(*map(tf.constant, window), tf.constant(mask), state)
+            arrays = (window.words, window.inputs, window.targets, mask)
+            sums, state = self._compiled(state)(*map(tf.constant, arrays), state)
             totals += sums.numpy()
             tokens += int(mask[0].sum())
             if progress is not None:

@@ -15,8 +15,8 @@ from elmo_tf.errors import InputError
 def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yields a temporary path in the folder of `path`; on success it is renamed to `path`, on any error removed.
 
-    The folder of `path` is made if it is missing. The temporary name keeps the ending of `path`, so that libraries which
-    look at it (`.hdf5`, `.gz`) see the right one.
+    The folder of `path` is made if it is missing. The temporary name keeps the ending of `path`, so that libraries
+    which look at it (`.hdf5`, `.gz`) see the right one.
 
     Example:
 

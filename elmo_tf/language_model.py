@@ -28,8 +28,7 @@ class LanguageModel(keras.Model):
         mask: booleans `(directions, B, T)`, or None: where False the state passes unchanged; the loss there is to be
             ignored.
         negatives: None for the full softmax, or word ids `(directions, n)`; `elmo_tf.data.negatives`.
-        tries: with `negatives`, how many draws each sample took, `(directions,)`; as integers they keep their digits
-            under a mixed policy.
+        tries: with `negatives`, how many draws each sample took, `(directions,)`.
         dropout_seed: None for no dropout, or two integers that its masks are a function of.
 
     Returns:
@@ -97,7 +96,7 @@ class LanguageModel(keras.Model):
                     targets[direction],
                     negatives=None if negatives is None else negatives[direction],
                     tries=None if tries is None else tries[direction],
-                    kernel=self.bilm.encoder.embedding if self.options.share_embedding_softmax else None,
+                    kernel=self.bilm.encoder.embedding.value if self.options.share_embedding_softmax else None,
                 )
             )
             states.append(final)

@@ -1,7 +1,7 @@
-"""`options.json`, the description of a model that bilm-tf, AllenNLP and we share: typed, frozen, checked. No TensorFlow.
+"""`options.json`, the description of a model that bilm-tf, AllenNLP and we share: typed, frozen, checked.
 
-The JSON names are bilm-tf's. What the file leaves out has bilm-tf's default, with one exception: `bidirectional` is true
-unless it says false, because the files that travel with published weights leave it out.
+The JSON names are bilm-tf's. What the file leaves out has bilm-tf's default, with one exception: `bidirectional` is
+true unless it says false, because the files that travel with published weights leave it out.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from elmo_tf.options_reader import OptionsReader
 
 ACTIVATIONS = ("relu", "tanh")
 CHARACTER_COUNTS = (261, 262)
-"""bilm-tf's number of character ids in training, and with 0 for padding in front, in prediction: both name one model."""
+"""bilm-tf's number of character ids in training, and in prediction, with 0 for padding: both name one model."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ class Options:
             name: what to call it in an error, such as the file's path.
 
         Raises:
-            InputError: a value is missing, of the wrong kind or out of range, values contradict each other, or a name is
-                unknown; it says which, what was expected and what came.
+            InputError: a value is missing, of the wrong kind or out of range, values contradict each other, or a name
+                is unknown; it says which, what was expected and what came.
         """
         reader = OptionsReader(values, name)
         options = cls(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from elmo_tf.bilm import BiLMState
+from elmo_tf.data.windows import Window
 from elmo_tf.exchange.names import named_variables
 from elmo_tf.language_model import LanguageModel
 from elmo_tf.optimizer import Gradient, SparseAdagrad, clipped_by_global_norm, deduplicated
@@ -41,11 +42,20 @@ class TrainStep:
         optimizer: made in the strategy's scope.
         strategy: whose replicas compute.
         seed: of the dropout masks, which are a function of (seed, step, replica).
+        fresh_states: whether a row whose window begins with a sentence starts from the zero state, instead of the one
+            that the sentences before it left. bilm-tf never does so, and can end in a model whose LSTM holds some cell
+            at its bound all through the training, and does badly from zero, where embeddings start.
     """
 
     def __init__(
-        self, model: LanguageModel, optimizer: SparseAdagrad, strategy: tf.distribute.Strategy, seed: int = 1
+        self,
+        model: LanguageModel,
+        optimizer: SparseAdagrad,
+        strategy: tf.distribute.Strategy,
+        seed: int = 1,
+        fresh_states: bool = False,
     ) -> None:
+        self._fresh = fresh_states
         self._model, self._optimizer, self._strategy, self._seed = model, optimizer, strategy, seed
         self._training = model.options.training
         self._variables = list(named_variables(model).values())
@@ -74,7 +84,7 @@ class TrainStep:
 
     def _signature(self, tensors: Sequence[tf.Tensor], states: States) -> tuple[Any, ...]:
         """One trace for all steps: the number of distinct words, and their longest, are left open."""
-        words = {2 + 3 * replica for replica in range(self._replicas)}
+        words = {2 + len(Window._fields) * replica for replica in range(self._replicas)}
         specs = tuple(
             tf.TensorSpec([None] * tensor.shape.rank if number in words else tensor.shape, tensor.dtype)
             for number, tensor in enumerate(tensors)
@@ -84,7 +94,8 @@ class TrainStep:
 
     def _step(self, step: tf.Tensor, tensors: Sequence[tf.Tensor], states: States) -> tuple[Any, ...]:
         negatives, tries, *windows = tensors
-        parts = [(*windows[3 * k : 3 * k + 3], states[k]) for k in range(self._replicas)]
+        size = len(Window._fields)
+        parts = [(Window(*windows[size * k : size * (k + 1)]), states[k]) for k in range(self._replicas)]
         inputs = self._strategy.experimental_distribute_values_from_function(
             lambda context: parts[context.replica_id_in_sync_group]
         )
@@ -97,9 +108,11 @@ class TrainStep:
         return tf.stack(local(losses)), local(norm)[0], per_replica
 
     def _replica_step(
-        self, step: tf.Tensor, inputs: tuple[Any, ...], negatives: tf.Tensor, tries: tf.Tensor
+        self, step: tf.Tensor, inputs: tuple[Window, BiLMState], negatives: tf.Tensor, tries: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, BiLMState]:
-        words, positions, targets, state = inputs
+        window, state = inputs
+        if self._fresh:
+            state = _begun_afresh(state, window.begins)
         context = tf.distribute.get_replica_context()
         sampled = negatives.shape[1] > 0
         seed = tf.random.experimental.stateless_fold_in(
@@ -107,9 +120,9 @@ class TrainStep:
         )
         with tf.GradientTape() as tape:
             entropies, new_state = self._model(
-                words,
-                positions,
-                targets,
+                window.words,
+                window.inputs,
+                window.targets,
                 state=state,
                 negatives=negatives if sampled else None,
                 tries=tries if sampled else None,
@@ -128,3 +141,12 @@ class TrainStep:
         if self._replicas == 1:
             return own
         return [deduplicated(gradient) for gradient in context.all_reduce(tf.distribute.ReduceOp.SUM, own)]
+
+
+def _begun_afresh(state: BiLMState, begins: tf.Tensor) -> BiLMState:
+    """Zero states for the rows `begins` `(directions, B)`, the others as they are."""
+    kept = [tf.cast(tf.logical_not(rows), tf.float32)[:, None] for rows in tf.unstack(begins)]
+    return tuple(
+        tuple((cell * tf.cast(keep, cell.dtype), output * tf.cast(keep, output.dtype)) for cell, output in layers)
+        for layers, keep in zip(state, kept, strict=True)
+    )

@@ -45,6 +45,8 @@ class TrainSettings:
         patience: validations without a better one after which to stop; 0 for never.
         validation_steps: steps between validations; 0 for one an epoch.
         validation_rows: rows that the held-out text is dealt to.
+        validate_first: whether to validate before the first step too.
+        fresh_states: whether rows whose window begins with a sentence start from the zero state; see `TrainStep`.
         checkpoint_steps: steps between checkpoints, besides those at an epoch's end.
         log_steps: steps between rows of the logs.
         seed: of initial weights, shuffles, negatives and dropout.
@@ -61,6 +63,8 @@ class TrainSettings:
     patience: int = 0
     validation_steps: int = 0
     validation_rows: int = 32
+    validate_first: bool = False
+    fresh_states: bool = True
     checkpoint_steps: int = 1000
     log_steps: int = 50
     seed: int = 1
@@ -145,7 +149,7 @@ class _Run:
             self._model.build()
             self._variables = named_variables(self._model)
             self._optimizer = SparseAdagrad(self._variables, self._training.learning_rate)
-        self._step_function = TrainStep(self._model, self._optimizer, strategy, settings.seed)
+        self._step_function = TrainStep(self._model, self._optimizer, strategy, settings.seed, settings.fresh_states)
         self._checkpoint = TrainingCheckpoint(settings.model_dir, self._variables, self._optimizer)
         self._notes: dict[str, Any] = {"seed": settings.seed, "corpus": prepared.corpus.fingerprint()}
         self._step = 0
@@ -211,8 +215,8 @@ class _Run:
             f"vocabulary: {len(self._prepared.vocabulary):,}; weights: {weights:,}"
         )
         self._report(
-            f"{self._bounds[-1]:,} steps of {self._replicas} x {training.batch_size} rows x {training.unroll_steps} tokens "
-            f"in {len(self._bounds) - 1} epochs, on {', '.join(self._strategy.extended.worker_devices)}"
+            f"{self._bounds[-1]:,} steps of {self._replicas} x {training.batch_size} rows x {training.unroll_steps} "
+            f"tokens in {len(self._bounds) - 1} epochs, on {', '.join(self._strategy.extended.worker_devices)}"
         )
         self._report(f"estimated memory: {self._estimate(weights).describe()}")
 
@@ -236,27 +240,34 @@ class _Run:
 
     def _callbacks(self) -> keras.callbacks.CallbackList:
         settings = self._settings
-        riding: list[keras.callbacks.Callback] = [callbacks.Meter(self._loss_name, self._tokens_per_step)]
+        progress = callbacks.Progress(self._bounds, self._loss_name, self._report)
+        riding: list[keras.callbacks.Callback] = [callbacks.Meter(self._loss_name, self._tokens_per_step), progress]
         names = [self._loss_name, "gradient_norm", "words_per_second"]
         if self._prepared.validation is not None:
             evaluator = Evaluator(
                 self._model, self._prepared.validation, self._prepared.vocabulary, settings.validation_rows
             )
-            riding.append(callbacks.Validation(lambda: evaluator().to_dict(), settings.validation_steps, self._report))
+            riding.append(
+                callbacks.Validation(
+                    lambda: evaluator().to_dict(),
+                    settings.validation_steps,
+                    settings.validate_first and self._step == 0,
+                    progress.report,
+                )
+            )
             names += [f"val_{name}" for name in ("perplexity_forward", "perplexity_backward", "perplexity")]
         folder = settings.model_dir
         riding += [
-            callbacks.Progress(len(self._bounds) - 1, self._bounds, self._loss_name, self._report),
             callbacks.CsvLog(os.path.join(folder, LOG_FILE), settings.log_steps, names),
             callbacks.TensorBoardLog(os.path.join(folder, TENSORBOARD_FOLDER), settings.log_steps),
-            callbacks.BestAndPatience(self._checkpoint.save_best, settings.patience, self._notes, self._report),
+            callbacks.BestAndPatience(self._checkpoint.save_best, settings.patience, self._notes, progress.report),
         ]
         return keras.callbacks.CallbackList(riding, model=self._model)
 
     def _loop(self, stream: Prefetched) -> None:
         riding = self._callbacks()
         self._model.stop_training = False
-        riding.on_train_begin()
+        riding.on_train_begin({})
         epoch = next(e for e in range(len(self._bounds) - 1) if self._step < self._bounds[e + 1])
         while epoch + 1 < len(self._bounds) and not self._model.stop_training:
             riding.on_epoch_begin(epoch)

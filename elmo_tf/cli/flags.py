@@ -1,6 +1,8 @@
 """One spelling for one thing: flags that several commands share, and how a command declares its own."""
 
 import os
+import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +31,7 @@ class FlagSet:
         return {"flag_values": self.values}
 
     def string(self, name: str, default: str | None, text: str, required: bool = False) -> None:
+        """A text."""
         flags.DEFINE_string(name, default, text, **self._declare(name, required))
 
     def patterns(self, name: str, text: str, required: bool = False) -> None:
@@ -36,15 +39,19 @@ class FlagSet:
         flags.DEFINE_list(name, None, text, **self._declare(name, required))
 
     def integer(self, name: str, default: int | None, text: str, lower: int | None = None) -> None:
+        """A whole number, of at least `lower`."""
         flags.DEFINE_integer(name, default, text, lower_bound=lower, **self._declare(name, False))
 
     def number(self, name: str, default: float | None, text: str, lower: float | None = None) -> None:
+        """A number, of at least `lower`."""
         flags.DEFINE_float(name, default, text, lower_bound=lower, **self._declare(name, False))
 
     def boolean(self, name: str, default: bool | None, text: str) -> None:
+        """--name or --noname."""
         flags.DEFINE_boolean(name, default, text, **self._declare(name, False))
 
     def choice(self, name: str, default: str, choices: Sequence[str], text: str) -> None:
+        """One of `choices`."""
         flags.DEFINE_enum(name, default, choices, text, **self._declare(name, False))
 
     def check_required(self) -> None:
@@ -55,19 +62,59 @@ class FlagSet:
 
 
 def train_files(flag_set: FlagSet) -> None:
+    """--train_files, the same for every command."""
     flag_set.patterns(
         "train_files",
-        "training text: files or quoted patterns, comma-separated ('corpus/*.txt'), .gz too; a tokenised sentence a line",
+        "training text, a tokenised sentence a line: files or quoted patterns ('corpus/*.txt'), comma-separated, .gz too",
         required=True,
     )
 
 
 def vocab_file(flag_set: FlagSet, text: str, required: bool = True) -> None:
+    """--vocab_file; `text` says whether it is read or written."""
     flag_set.string("vocab_file", None, text, required=required)
 
 
 def model_dir(flag_set: FlagSet, text: str) -> None:
+    """--model_dir; `text` says what may lie there."""
     flag_set.string("model_dir", None, text, required=True)
+
+
+def checkpoint(flag_set: FlagSet) -> None:
+    """--checkpoint: the best or the latest."""
+    flag_set.choice(
+        "checkpoint",
+        "auto",
+        ("auto", "best", "latest"),
+        "which weights: best, latest, or auto: the best if there is one",
+    )
+
+
+def which_checkpoint(values: FlagValues) -> str | None:
+    """What --checkpoint says, None for "auto"."""
+    return None if values.checkpoint == "auto" else str(values.checkpoint)
+
+
+class Counter:
+    """Shows how far a command is, on a terminal only, and never among its results.
+
+    Args:
+        total: what it counts up to; None if not known.
+        unit: of what.
+    """
+
+    def __init__(self, total: int | None, unit: str) -> None:
+        self._total, self._unit, self._shown = total, unit, 0.0
+
+    def __call__(self, done: int) -> None:
+        """Shows `done`, five times a second at most."""
+        now = time.monotonic()
+        last = self._total is not None and done >= self._total
+        if not sys.stderr.isatty() or (now - self._shown < 0.2 and not last):
+            return
+        self._shown = now
+        share = "" if self._total is None else f" of {self._total:,}"
+        print(f"\r{done:,}{share} {self._unit} ", end="\n" if last else "", file=sys.stderr, flush=True)
 
 
 def beside_flagfile(path: str, argv: Sequence[str]) -> str:

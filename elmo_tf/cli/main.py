@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from absl import flags as absl_flags
+from absl import logging
 
 from elmo_tf.cli.flags import FlagSet
 from elmo_tf.errors import InputError
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         return _fail("elmo-tf", f"unknown command {name!r}: expected one of {', '.join(COMMANDS)}", 2)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up chatter
+    logging.set_verbosity(logging.WARNING)
     module = importlib.import_module(f"elmo_tf.cli.{name}")
     return _run(module, name, arguments[1:])
 

@@ -271,7 +271,7 @@ class Prefetched:
 
 
 def flat(step: Step) -> list[np.ndarray]:
-    """The arrays of a step in a fixed order: negatives, tries, then words, inputs, targets of each replica."""
+    """The arrays of a step in a fixed order: negatives, tries, then words, inputs, targets and begins of each replica."""
     return [step.negatives, step.tries, *(array for window in step.windows for array in window)]
 
 
@@ -279,5 +279,5 @@ def free_dimensions(step: Step) -> list[list[bool]]:
     """For each array of `flat`, which of its dimensions change from step to step: those of the words."""
     fixed = [[False] * step.negatives.ndim, [False]]
     for window in step.windows:
-        fixed += [[True] * window.words.ndim, [False] * 3, [False] * 3]
+        fixed += [[True] * window.words.ndim, [False] * 3, [False] * 3, [False] * 2]
     return fixed

@@ -1,5 +1,5 @@
-"""Negatives of the sampled softmax: drawn on the host as a function of (seed, step, direction), so that a resumed run and
-every replica draw the same."""
+"""Negatives of the sampled softmax: drawn on the host as a function of (seed, step, direction), so that a resumed run
+and every replica draw the same."""
 
 import math
 

@@ -62,8 +62,8 @@ class WordNumbers(dict[str, int]):
 class ShuffledSentences:
     """The sentences of a corpus, epoch after epoch without end, each epoch in an order of its own.
 
-    The order is a function of (seed, epoch, direction): blocks of all files are shuffled, taken together in pools of some
-    megabytes, and the sentences of a pool shuffled. Its position is three numbers.
+    The order is a function of (seed, epoch, direction): blocks of all files are shuffled, taken together in pools of
+    some megabytes, and the sentences of a pool shuffled. Its position is three numbers.
 
     Args:
         corpus: the text.

@@ -17,11 +17,13 @@ class Window(NamedTuple):
         words: the distinct words: character ids `(U, C)`, or word ids `(U,)` with word input; int32.
         inputs: positions in `words`, int32 `(directions, B, T)`.
         targets: ids of the next words, int32 `(directions, B, T)`.
+        begins: booleans `(directions, B)`: whether the row's first token begins a sentence.
     """
 
     words: np.ndarray
     inputs: np.ndarray
     targets: np.ndarray
+    begins: np.ndarray
 
 
 class WindowMaker:
@@ -41,7 +43,10 @@ class WindowMaker:
         distinct, index = np.unique(stacked, return_inverse=True)
         vocabulary = self._numbers.vocabulary
         known = np.where(targets_stacked < len(vocabulary), targets_stacked, vocabulary.unknown)
-        return Window(self._words(distinct), index.reshape(stacked.shape).astype(np.int32), known.astype(np.int32))
+        index = index.reshape(stacked.shape).astype(np.int32)
+        # read forwards a sentence begins with <S>, backwards with </S>
+        firsts = np.array([vocabulary.begin, vocabulary.end], np.int32)[: len(stacked), None]
+        return Window(self._words(distinct), index, known.astype(np.int32), stacked[:, :, 0] == firsts)
 
     def _words(self, distinct: np.ndarray) -> np.ndarray:
         if self._char_cnn is None:

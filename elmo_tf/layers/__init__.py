@@ -1,7 +1,7 @@
 """Keras layers of the biLM, each usable alone.
 
-Dimensions in shape comments: B rows, T steps, C characters, U distinct words, D projection, H cells, L layers, V words of
-the vocabulary, N tokens.
+Dimensions in shape comments: B rows, T steps, C characters, U distinct words, D projection, H cells, L layers, V words
+of the vocabulary, N tokens.
 """
 
 from elmo_tf.layers.highway import Highway

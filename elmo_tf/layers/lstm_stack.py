@@ -14,8 +14,8 @@ from elmo_tf.layers.recurrence import State
 class LstmStack(keras.layers.Layer):
     """LSTM layers over one another; the output of each is a result.
 
-    The residual of `use_skip_connections` adds a layer's input to its output from the second layer on, to the output only,
-    never to the recurrent state. Dropout falls on every layer's input, so on the skip path too (bilm-tf's
+    The residual of `use_skip_connections` adds a layer's input to its output from the second layer on, to the output
+    only, never to the recurrent state. Dropout falls on every layer's input, so on the skip path too (bilm-tf's
     `training.py`: DropoutWrapper around ResidualWrapper).
 
     Args:

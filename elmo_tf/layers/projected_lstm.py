@@ -15,8 +15,8 @@ IMPLEMENTATIONS = {"plain": recurrence.plain, "fused": recurrence.fused}
 class ProjectedLSTM(keras.layers.Layer):
     """The LSTM of TensorFlow 1 with `num_proj`, as bilm-tf uses it; equations in `elmo_tf.layers.recurrence`.
 
-    Its weights lie as in bilm-tf's files: gates in the order i, j, f, o; the forget gate's +1 is added at run time and is
-    not in the bias.
+    Its weights lie as in bilm-tf's files: gates in the order i, j, f, o; the forget gate's +1 is added at run time and
+    is not in the bias.
 
     Args:
         units: cells, H.
@@ -31,8 +31,8 @@ class ProjectedLSTM(keras.layers.Layer):
         mask: booleans `(B, T)`; where False the state passes unchanged and the output is zero.
 
     Returns:
-        `(outputs (B, T, D), (cell, output))`: the state is the one after the last step. Weights: `kernel` `(I + D, 4H)`,
-        `bias` `(4H,)`, `projection` `(H, D)`.
+        `(outputs (B, T, D), (cell, output))`: the state is the one after the last step. Weights: `kernel` `(I + D,
+        4H)`, `bias` `(4H,)`, `projection` `(H, D)`.
 
     Example:
 

@@ -6,9 +6,9 @@ Both compute, for step t with input x_t `(B, I)`, cell c `(B, H)` and output h `
     c_t = clip(sigmoid(f + 1) * c_{t-1} + sigmoid(i) * tanh(j), cell_clip)
     h_t = clip((sigmoid(o) * tanh(c_t)) projection, proj_clip)  projection (H, D), or none: then no second clip either
 
-TensorFlow 1's LSTMCell, which bilm-tf uses (Sak et al. 2014 without peepholes). Where the mask is False the state passes
-unchanged and the output is zero. Clips are `tf.clip_by_value`, whose gradient is zero where they bite. (An optional
-argument stands for None throughout.)
+TensorFlow 1's LSTMCell, which bilm-tf uses (Sak et al. 2014 without peepholes). Where the mask is False the state
+passes unchanged and the output is zero. Clips are `tf.clip_by_value`, whose gradient is zero where they bite. (An
+optional argument stands for None throughout.)
 """
 
 from collections.abc import Callable, Sequence
@@ -69,8 +69,8 @@ def fused(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | N
     """The same values and gradients as `plain`, in about half the time.
 
     The products with the inputs of all steps are one product before the loop; each weight gradient is one product after
-    the loop of the backward pass; of the forward pass only gates, cells and outputs are kept. (Small products are slow on
-    every device, and TensorFlow's own gradient adds up the weight gradients of every step.)
+    the loop of the backward pass; of the forward pass only gates, cells and outputs are kept. (Small products are slow
+    on every device, and TensorFlow's own gradient adds up the weight gradients of every step.)
 
     Arguments and results as for `plain`.
     """

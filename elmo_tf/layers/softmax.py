@@ -25,7 +25,7 @@ class SoftmaxHead(keras.layers.Layer):
         targets: word ids `(...)`, int32.
         negatives: None for the full softmax, or distinct word ids `(n,)`, int32, drawn log-uniformly.
         tries: with `negatives`, how many draws it took to find them, a scalar.
-        kernel: with `own_kernel=False`, a variable `(V, D)`.
+        kernel: with `own_kernel=False`, a `tf.Variable` `(V, D)`.
 
     Returns:
         Cross-entropies `(...)` in nats, in the type of the weights (float32 under a mixed policy too); those of the
@@ -40,7 +40,7 @@ class SoftmaxHead(keras.layers.Layer):
     """
 
     def __init__(self, vocabulary_size: int, own_kernel: bool = True, chunk: int = CHUNK, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # or a mixed policy would cast a whole shared table
         self.vocabulary_size, self.own_kernel, self.chunk = vocabulary_size, own_kernel, chunk
 
     def build(self, input_shape: Any, *_: Any) -> None:
@@ -183,9 +183,9 @@ def sampled_cross_entropy(
 ) -> tf.Tensor:
     """The sampled softmax loss (Jean et al. 2015, section 3) as `tf.nn.sampled_softmax_loss` has it.
 
-    Each logit is lowered by the logarithm of how often its word is expected in the sample, and a negative that happens to
-    be the target is taken out. Touches the rows of targets and negatives alone: the gradients of `kernel` and `bias` are
-    sparse where these are variables.
+    Each logit is lowered by the logarithm of how often its word is expected in the sample, and a negative that happens
+    to be the target is taken out. Touches the rows of targets and negatives alone: the gradients of `kernel` and `bias`
+    are sparse where these are variables.
 
     Args:
         hidden: `(N, D)`.
@@ -213,8 +213,8 @@ def sampled_cross_entropy(
 def log_expected_count(ids: tf.Tensor, tries: tf.Tensor, vocabulary_size: int) -> tf.Tensor:
     """log of the expected number of times a word is in a sample of distinct words.
 
-    A draw gives word k with probability `p = log((k + 2) / (k + 1)) / log(V + 1)`; in `tries` draws it comes at least once
-    with probability `1 - (1 - p) ** tries`.
+    A draw gives word k with probability `p = log((k + 2) / (k + 1)) / log(V + 1)`; in `tries` draws it comes at least
+    once with probability `1 - (1 - p) ** tries`.
 
     Args:
         ids: word ids, any shape.

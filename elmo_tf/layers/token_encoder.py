@@ -16,9 +16,9 @@ N_CHARACTERS = 261
 class CharacterEncoder(keras.layers.Layer):
     """The character CNN: embedding, convolutions, maximum over positions, activation, highways, projection.
 
-    bilm-tf's `_build_word_char_embeddings`. Bias and activation come after the maximum, which is the same to the last bit,
-    for both are monotone, and touches one position instead of all. The projection exists only where the filters' sum
-    differs from `projection_dim`.
+    bilm-tf's `_build_word_char_embeddings`. Bias and activation come after the maximum, which is the same to the last
+    bit, for both are monotone, and touches one position instead of all. The projection exists only where the filters'
+    sum differs from `projection_dim`.
 
     Args:
         filters: `(width, number)` pairs.
@@ -28,9 +28,9 @@ class CharacterEncoder(keras.layers.Layer):
         n_highway: number of highway layers.
 
     Call arguments:
-        inputs: character ids `(..., C)`, integers in 0..260: a word's row with its begin and end, padded by 260. C is at
-            least the widest filter. Padding beyond the longest word plus the widest filter changes nothing and can be
-            left out: all further windows are equal.
+        inputs: character ids `(..., C)`, integers in 0..260: a word's row with its begin and end, padded by 260. C is
+            at least the widest filter. Padding beyond the longest word plus the widest filter changes nothing and can
+            be left out: all further windows are equal.
 
     Output shape: `(..., projection_dim)`.
 

@@ -1,0 +1,38 @@
+# make setup   .venv with the package and its test extras
+# make demo    the whole way on a small text: tokenize, vocab, train, evaluate, convert, embed; CORPUS=file takes your own
+# make test    the checks and the tests
+# make clean   removes .venv and what the demo made
+#
+# Needs Python 3.10 to 3.13 and make; everything else is installed into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORPUS ?=
+LANGUAGE ?= en
+# half as many test processes as cores and one more: each TensorFlow takes about a gigabyte
+WORKERS ?= 2
+
+.PHONY: setup demo test check clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[test]'
+	touch $@
+
+demo: setup
+	$(BIN)/python examples/demo.py --output_dir=demo --language=$(LANGUAGE) $(if $(CORPUS),--corpus='$(CORPUS)')
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check
+	$(BIN)/python -m pytest -n $(WORKERS) --dist=worksteal
+
+clean:
+	rm -rf $(VENV) demo

@@ -1,0 +1,43 @@
+"""`elmo-tf embed`."""
+
+from collections.abc import Sequence
+
+from elmo_tf.cli import flags as shared_flags
+from elmo_tf.cli.flags import FlagSet, FlagValues
+
+SUMMARY = "vectors of all layers for every token of a file, into HDF5"
+
+DESCRIPTION = """
+    Embeds a file with a tokenised sentence a line. The HDF5 file gets one float32 dataset a line, its key the line's
+    number from 0, its shape (layers, tokens, 2 * projection): layer 0 is the token's own vector, twice; then come the
+    LSTM layers, forward and backward side by side. A sentence's vectors do not depend on its neighbours. For example:
+
+      elmo-tf embed --model_dir=model --input_file=sentences.txt --output_file=embeddings.hdf5
+      python -c "import h5py; print(h5py.File('embeddings.hdf5')['0'].shape)"
+"""
+
+
+def define_flags(flag_set: FlagSet) -> None:
+    """Declares the command's flags."""
+    shared_flags.model_dir(
+        flag_set, "the model: a folder made by elmo-tf train, or one with weights.hdf5 and options.json"
+    )
+    flag_set.string("input_file", None, "text, a tokenised sentence a line, .gz too", required=True)
+    flag_set.string("output_file", None, "the HDF5 file to write", required=True)
+    flag_set.integer("batch_tokens", 4096, "tokens computed at a time: less for less memory", lower=1)
+    shared_flags.checkpoint(flag_set)
+
+
+def run(values: FlagValues, arguments: Sequence[str]) -> None:
+    """Calls `elmo_tf.embedding.embed_file`."""
+    from elmo_tf.data.text import expand_patterns
+    from elmo_tf.embedding import SentenceEmbedder, embed_file
+    from elmo_tf.model_folder import load_bilm
+
+    expand_patterns([values.input_file], "--input_file")
+    loaded = load_bilm(values.model_dir, shared_flags.which_checkpoint(values))
+    embed = SentenceEmbedder(loaded.bilm, loaded.vocabulary)
+    lines, tokens = embed_file(
+        embed, values.input_file, values.output_file, values.batch_tokens, shared_flags.Counter(None, "lines")
+    )
+    print(f"{values.output_file}: {lines:,} lines, {tokens:,} tokens, from {loaded.source}")

@@ -1,0 +1,48 @@
+"""`elmo-tf evaluate`."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+from elmo_tf.cli import flags as shared_flags
+from elmo_tf.cli.flags import FlagSet, FlagValues
+
+SUMMARY = "the exact perplexity of held-out text, forward, backward and both"
+
+DESCRIPTION = """
+    Scores every token of a text once, with the softmax over the whole vocabulary, the LSTM states carried along. Prints
+    one JSON line: tokens (words and sentence ends), loss_forward and loss_backward in nats, perplexity_forward and
+    perplexity_backward, perplexity (the arithmetic mean of the two, as in the paper) and perplexity_geometric (what
+    bilm-tf prints). For example:
+
+      elmo-tf evaluate --model_dir=model --test_files='test/*.txt'
+"""
+
+
+def define_flags(flag_set: FlagSet) -> None:
+    """Declares the command's flags."""
+    shared_flags.model_dir(flag_set, "the model: a folder made by elmo-tf train")
+    flag_set.patterns(
+        "test_files", "held-out text: files or quoted patterns, comma-separated; a sentence a line", required=True
+    )
+    flag_set.integer(
+        "batch_size", 32, "rows that the text is dealt to; states run along a row, so it matters a little", lower=1
+    )
+    flag_set.integer("unroll_steps", 20, "tokens of a row at a time; no effect on the result", lower=1)
+    shared_flags.checkpoint(flag_set)
+
+
+def run(values: FlagValues, arguments: Sequence[str]) -> None:
+    """Calls `elmo_tf.evaluation.Evaluator`."""
+    from elmo_tf.data.corpus import Corpus
+    from elmo_tf.data.text import expand_patterns
+    from elmo_tf.evaluation import Evaluator
+    from elmo_tf.model_folder import load_language_model
+
+    paths = expand_patterns(values.test_files, "--test_files")
+    model, vocabulary, source = load_language_model(values.model_dir, shared_flags.which_checkpoint(values))
+    corpus = Corpus.scan(paths)
+    print(f"{source}: {corpus.sentences:,} sentences, {corpus.words:,} words", file=sys.stderr, flush=True)
+    evaluator = Evaluator(model, corpus, vocabulary, values.batch_size, values.unroll_steps)
+    result = evaluator(shared_flags.Counter(corpus.predictions, "tokens"))
+    print(json.dumps(result.to_dict()), flush=True)
