@@ -1,6 +1,7 @@
 """Sentences to vectors, in bulk: each distinct word of a batch is encoded once, padding costs little."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -104,12 +105,16 @@ def embed_file(
         Numbers of lines and of tokens.
 
     Raises:
-        InputError: the input cannot be read or is not UTF-8, or the output cannot be written.
+        InputError: the input cannot be read, is not UTF-8 or is empty, or the output is the input or cannot be
+            written.
     """
+    if os.path.realpath(output_file) == os.path.realpath(input_file):
+        raise InputError(f"{output_file} is the input; expected the name of a new file")
     lines = tokens = 0
     numbered = enumerate(line.split() for line in text.iterate_lines(input_file))
     try:
-        with replacing(output_file) as temporary, h5py.File(temporary, "w") as file:
+        # through a file object: on a full disk h5py's own writing ends in errors that nobody can catch, or in a crash
+        with replacing(output_file) as temporary, open(temporary, "w+b") as raw, h5py.File(raw, "w") as file:
             for batch in batches(numbered, batch_tokens):
                 for (number, sentence), vectors in zip(batch, embed([tokens for _, tokens in batch]), strict=True):
                     file.create_dataset(str(number), data=vectors)

@@ -78,8 +78,8 @@ class Evaluator:
         corpus: the text; every token of it is scored once, from zero states.
         vocabulary: the model's.
         rows: rows that the text is dealt to. The states are carried along a row, so that the result depends a little on
-            it.
-        steps: tokens of a row at a time; no effect on the result.
+            which sentences follow each other there.
+        steps: tokens of a row at a time; rows take sentences window by window, so this has a little effect too.
         drop_remainder: whether to leave out what comes after the last full window, as bilm-tf does.
     """
 

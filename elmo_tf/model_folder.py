@@ -1,6 +1,7 @@
 """A model as it lies in a folder: one that `elmo-tf train` made, or `weights.hdf5` with its `options.json`."""
 
 import os
+import re
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -10,12 +11,13 @@ from elmo_tf.checkpoint import BEST, LATEST, checkpoint_path, restore_weights
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.hdf5 import read_arrays, read_weights
-from elmo_tf.exchange.names import expected_shapes, named_variables
+from elmo_tf.exchange.names import SOFTMAX_PREFIX, check_shapes, expected_shapes, named_variables
 from elmo_tf.language_model import LanguageModel
 from elmo_tf.options import Options
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
 
 WEIGHTS_FILE = "weights.hdf5"
+_SAVED_WEIGHT = re.compile(r"weights/(.+)/\.ATTRIBUTES/VARIABLE_VALUE")
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,15 @@ class LoadedBiLM:
 
 
 def has_checkpoint(model_dir: str) -> bool:
-    """Whether the folder is one that `elmo-tf train` made and saved a checkpoint in."""
-    return any(tf.train.latest_checkpoint(os.path.join(model_dir, name)) for name in (BEST, LATEST))
+    """Whether the folder is one that `elmo-tf train` made and saved a checkpoint in.
+
+    Raises:
+        InputError: the file that names the checkpoints is damaged.
+    """
+    try:
+        return any(tf.train.latest_checkpoint(os.path.join(model_dir, name)) for name in (BEST, LATEST))
+    except ValueError as error:
+        raise InputError(f"{model_dir}: the file checkpoint in {BEST} or {LATEST} is damaged: {error}") from error
 
 
 def load_bilm(model_dir: str, which: str | None = None) -> LoadedBiLM:
@@ -52,15 +61,17 @@ def load_bilm(model_dir: str, which: str | None = None) -> LoadedBiLM:
     options = _options(model_dir)
     if has_checkpoint(model_dir):
         path = checkpoint_path(model_dir, which)
+        if options.char_cnn is None and options.n_tokens_vocab is None:
+            raise InputError(f"{model_dir}: {OPTIONS_FILE}: n_tokens_vocab is missing, the words of the model")
         bilm = BiLM(options, name="bilm")
         bilm.build()
-        restore_weights(path, named_variables(bilm))
+        _restore(path, bilm, extra=(SOFTMAX_PREFIX + "W", SOFTMAX_PREFIX + "b"))
     elif which is not None:
         raise InputError(f"--checkpoint={which}: {model_dir} holds no checkpoints, only {WEIGHTS_FILE}")
     else:
         path = os.path.join(model_dir, WEIGHTS_FILE)
         bilm = _from_hdf5(path, options)
-    return LoadedBiLM(bilm, _vocabulary(model_dir, options), path)
+    return LoadedBiLM(bilm, _vocabulary(model_dir, bilm.options), path)
 
 
 def load_language_model(model_dir: str, which: str | None = None) -> tuple[LanguageModel, Vocabulary, str]:
@@ -79,12 +90,26 @@ def load_language_model(model_dir: str, which: str | None = None) -> tuple[Langu
     vocabulary = Vocabulary.from_file(os.path.join(model_dir, VOCAB_FILE))
     if options.n_tokens_vocab != len(vocabulary):
         raise InputError(
-            f"{model_dir}: {VOCAB_FILE}: expected {options.n_tokens_vocab} words by {OPTIONS_FILE}, got {len(vocabulary)}"
+            f"{model_dir}: {VOCAB_FILE}: expected {options.n_tokens_vocab} words by {OPTIONS_FILE}, "
+            f"got {len(vocabulary)}"
         )
     model = LanguageModel(options, name="language_model")
     model.build()
-    restore_weights(path, named_variables(model))
+    _restore(path, model)
     return model, vocabulary, path
+
+
+def _restore(path: str, model: BiLM | LanguageModel, extra: tuple[str, ...] = ()) -> None:
+    """Assigns the weights, after every name and shape was compared; those of `extra` may be there and are not read."""
+    variables = named_variables(model)
+    try:
+        saved = tf.train.list_variables(path)
+        matches = [(_SAVED_WEIGHT.fullmatch(key), shape) for key, shape in saved]
+        found = {match[1].replace(".S", "/"): tuple(shape) for match, shape in matches if match}
+        check_shapes({name: tuple(variable.shape) for name, variable in variables.items()}, found, path, extra)
+        restore_weights(path, variables)
+    except (tf.errors.OpError, IndexError) as error:  # the latter is what TensorFlow says of a file that is cut short
+        raise InputError(f"{path} is damaged ({error})") from error
 
 
 def _options(model_dir: str) -> Options:
@@ -114,8 +139,11 @@ def _from_hdf5(path: str, options: Options) -> BiLM:
 
 def _vocabulary(model_dir: str, options: Options) -> Vocabulary | None:
     path = os.path.join(model_dir, VOCAB_FILE)
-    if os.path.exists(path):
-        return Vocabulary.from_file(path)
-    if options.char_cnn is None:
+    vocabulary = Vocabulary.from_file(path) if os.path.exists(path) else None
+    if options.char_cnn is not None:
+        return vocabulary
+    if vocabulary is None:
         raise InputError(f"{path}: no such file; a model with word input cannot be used without its vocabulary")
-    return None
+    if len(vocabulary) != options.n_tokens_vocab:
+        raise InputError(f"{path}: expected {options.n_tokens_vocab} words, those of the model, got {len(vocabulary)}")
+    return vocabulary

@@ -110,7 +110,11 @@ def make_model_folder(model_dir: str, prepared: Prepared) -> None:
 
 
 def _check_same_architecture(there: Options, wanted: Options, path: str) -> None:
-    for name, value in wanted.architecture().items():
-        other = there.architecture().get(name)
-        if other != value:
-            raise InputError(f"{path}: {name} is {other}, this run asks for {value}: take a new --model_dir")
+    if there.n_tokens_vocab is None:  # options that someone put there; the vocabulary is compared for itself
+        there = there.replace(n_tokens_vocab=wanted.n_tokens_vocab)
+    old, new = there.architecture(), wanted.architecture()
+    for name in {**new, **old}:
+        if old.get(name) != new.get(name):
+            raise InputError(
+                f"{path}: {name} is {old.get(name)}, this run asks for {new.get(name)}: take a new --model_dir"
+            )

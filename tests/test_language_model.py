@@ -216,6 +216,18 @@ def test_a_graph_of_unknown_sizes_gives_the_eager_numbers(case, sampled):
     is_equal(graph(given), model(**given), 1e-6 if sampled else 1e-12)
 
 
+@pytest.mark.parametrize("sampled", [False, True])
+def test_xla_gives_the_eager_gradients(sampled):
+    options = CASES["one layer"]
+    model, given = filled(LanguageModel(options)), window(options, "float32")
+    given |= sample(options) if sampled else {}
+    given["mask"] = MASK
+    came = tf.function(gradients_of, jit_compile=True)(model, given)
+    for name, gradient in gradients_of(model, given).items():
+        one, other = map(tf.convert_to_tensor, (came[name], gradient))
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6, err_msg=name)
+
+
 @pytest.mark.parametrize("case", ["characters", "word input", "shared softmax"])
 @pytest.mark.parametrize("how", ["model.keras", "model.weights.h5"])
 def test_a_saved_model_gives_the_same_numbers(case, how, tmp_path):

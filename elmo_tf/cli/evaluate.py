@@ -28,7 +28,7 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.integer(
         "batch_size", 32, "rows that the text is dealt to; states run along a row, so it matters a little", lower=1
     )
-    flag_set.integer("unroll_steps", 20, "tokens of a row at a time; no effect on the result", lower=1)
+    flag_set.integer("unroll_steps", 20, "tokens of a row at a time; matters as little", lower=1)
     shared_flags.checkpoint(flag_set)
 
 

@@ -1,5 +1,6 @@
 """Text files as a corpus: counted once, then read in blocks, so that no more than a few blocks are in memory."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -98,7 +99,7 @@ def _scan_file(path: str, block_bytes: int) -> list[Block]:
     with open_bytes(path) as file:
         while data := _read(file, path, block_bytes):
             text = _decoded(data, path, start, lines_before)
-            sentences = sum(1 for line in text.split("\n") if line and not line.isspace())
+            sentences = len(_sentences(text))
             if sentences:
                 blocks.append(Block(path, start, len(data), sentences, len(text.split()), packed))
             start += len(data)
@@ -110,18 +111,25 @@ def _read(file: BinaryIO, path: str, size: int) -> bytes:
     """About `size` bytes, up to the end of a line."""
     try:
         return file.read(size) + file.readline()
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise InputError(f"{path} cannot be read to its end: {error}") from error
 
 
 def _decoded(data: bytes, path: str, start: int, lines_before: int) -> str:
-    if start == 0:
-        data = data.removeprefix(_BYTE_ORDER_MARK)
+    data = _without_mark(data, start)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = lines_before + data.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}, line {line}: not UTF-8 text: {error.reason}") from error
+
+
+def _without_mark(data: bytes, start: int) -> bytes:
+    return data if start else data.removeprefix(_BYTE_ORDER_MARK)
+
+
+def _sentences(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line and not line.isspace()]
 
 
 class BlockReader:
@@ -134,29 +142,27 @@ class BlockReader:
         """The sentences of a block, blank lines left out.
 
         Raises:
-            InputError: the file has changed since it was scanned.
+            InputError: the file has changed since it was scanned, or cannot be read any more.
         """
-        file = self._at(block)
-        data = _exactly(file, block)
-        if not block.packed:
-            file.close()
-        lines = [line for line in _decoded(data, block.path, block.start, 0).split("\n") if line and not line.isspace()]
+        data = self._bytes(block)
+        try:
+            lines = _sentences(_without_mark(data, block.start).decode("utf-8"))
+        except UnicodeDecodeError:  # it was UTF-8 when it was scanned
+            lines = []
         if len(data) != block.size or len(lines) != block.sentences:
             raise InputError(
                 f"{block.path} has changed while it was in use: expected {block.size} bytes at {block.start}"
             )
         return lines
 
-    def _at(self, block: Block) -> BinaryIO:
+    def _bytes(self, block: Block) -> bytes:
         if not block.packed:
-            file = open_bytes(block.path)
-            file.seek(block.start)
-            return file
+            with open_bytes(block.path) as file:
+                return _part(file, block)
         if self._open is None or self._open[0] != block.path:
             self.close()
             self._open = block.path, open_bytes(block.path)
-        self._open[1].seek(block.start)  # forwards unpacks, backwards begins again
-        return self._open[1]
+        return _part(self._open[1], block)
 
     def close(self) -> None:
         """Closes what is open."""
@@ -165,10 +171,11 @@ class BlockReader:
             self._open = None
 
 
-def _exactly(file: BinaryIO, block: Block) -> bytes:
+def _part(file: BinaryIO, block: Block) -> bytes:
     try:
+        file.seek(block.start)  # of a .gz: forwards unpacks, backwards begins again
         return file.read(block.size)
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise InputError(f"{block.path} cannot be read: {error}") from error
 
 

@@ -271,7 +271,7 @@ class Prefetched:
 
 
 def flat(step: Step) -> list[np.ndarray]:
-    """The arrays of a step in a fixed order: negatives, tries, then words, inputs, targets and begins of each replica."""
+    """The arrays of a step in a fixed order: negatives, tries, then of each replica words, inputs, targets, begins."""
     return [step.negatives, step.tries, *(array for window in step.windows for array in window)]
 
 

@@ -37,18 +37,16 @@ def expand_patterns(patterns: Sequence[str], name: str) -> list[str]:
 
 def open_bytes(path: str) -> BinaryIO:
     """Opens a plain or .gz file (by its first two bytes, whatever its name) for reading bytes."""
-    try:
-        with open(path, "rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        return cast(BinaryIO, gzip.open(path, "rb")) if packed else open(path, "rb")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    return cast(BinaryIO, gzip.open(path, "rb")) if is_packed(path) else open(path, "rb")
 
 
 def is_packed(path: str) -> bool:
-    """Whether a file is gzip-compressed, by its first two bytes."""
-    with open(path, "rb") as file:
-        return file.read(2) == b"\x1f\x8b"
+    """Whether a file is gzip-compressed, by its first two bytes; an `InputError` where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"\x1f\x8b"
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def iterate_lines(path: str) -> Iterator[str]:

@@ -14,7 +14,8 @@ class Window(NamedTuple):
     """What one replica computes in one step.
 
     Args:
-        words: the distinct words: character ids `(U, C)`, or word ids `(U,)` with word input; int32.
+        words: the distinct words in the order in which they appear: int32 character ids `(U, C)`, or word ids `(U,)`
+            with word input.
         inputs: positions in `words`, int32 `(directions, B, T)`.
         targets: ids of the next words, int32 `(directions, B, T)`.
         begins: booleans `(directions, B)`: whether the row's first token begins a sentence.
@@ -40,13 +41,12 @@ class WindowMaker:
     def __call__(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Window:
         """`inputs` and `targets`: one `(B, T)` a direction, in word numbers."""
         stacked, targets_stacked = np.stack(inputs), np.stack(targets)
-        distinct, index = np.unique(stacked, return_inverse=True)
+        distinct, index = _in_order_of_appearance(stacked)
         vocabulary = self._numbers.vocabulary
         known = np.where(targets_stacked < len(vocabulary), targets_stacked, vocabulary.unknown)
-        index = index.reshape(stacked.shape).astype(np.int32)
         # read forwards a sentence begins with <S>, backwards with </S>
         firsts = np.array([vocabulary.begin, vocabulary.end], np.int32)[: len(stacked), None]
-        return Window(self._words(distinct), index, known.astype(np.int32), stacked[:, :, 0] == firsts)
+        return Window(self._words(distinct), index.astype(np.int32), known.astype(np.int32), stacked[:, :, 0] == firsts)
 
     def _words(self, distinct: np.ndarray) -> np.ndarray:
         if self._char_cnn is None:
@@ -57,3 +57,14 @@ class WindowMaker:
         # all windows of pure padding are equal: one for the widest filter is enough
         widest = max(width for width, _ in self._char_cnn.filters)
         return encode_words(words, min(limit, longest + widest))
+
+
+def _in_order_of_appearance(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct values and, in the shape of `values`, their positions among them.
+
+    Numbers of words outside the vocabulary depend on what was read before; the order must not, or a resumed run would
+    sum in another order.
+    """
+    distinct, first, index = np.unique(values, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return distinct[order], np.argsort(order)[index].reshape(values.shape)

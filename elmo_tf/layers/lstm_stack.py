@@ -126,7 +126,7 @@ class LstmStack(keras.layers.Layer):
 def dropped(values: tf.Tensor, rate: float, seed: tf.Tensor | None, number: int) -> tf.Tensor:
     """Dropout whose mask is a function of `(seed, number)` alone; `values` itself where there is no seed or no rate.
 
-    A run that was killed and resumed so draws the masks that the unbroken run drew.
+    A run that was killed and resumed so draws the masks that the unbroken run drew. (XLA draws others of one seed.)
 
     Args:
         values: any float tensor.

@@ -90,6 +90,28 @@ def test_the_full_loss_runs_in_a_graph_of_unknown_sizes():
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("chunk", [1, 3, 5, 20])
+def test_xla_computes_the_same_full_loss(chunk):
+    @tf.function(jit_compile=True)
+    def run(hidden, kernel, bias):
+        with tf.GradientTape() as tape:
+            tape.watch([hidden, kernel, bias])
+            losses = full_cross_entropy(hidden, TARGETS, kernel, bias, chunk)
+        return losses, tape.gradient(losses, [hidden, kernel, bias])
+
+    losses, gradients = run(*map(tf.constant, (HIDDEN, KERNEL, BIAS)))
+    expected, expected_gradients = with_gradients(
+        lambda hidden, kernel, bias: full_cross_entropy(hidden, TARGETS, kernel, bias),
+        HIDDEN,
+        KERNEL,
+        BIAS,
+        upstream=1.0,
+    )
+    np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-12)
+    for one, other in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("tries", [5, 9, 300])
 def test_the_sampled_loss_and_its_gradients_are_tensorflows(tries):
     def counts(ids):

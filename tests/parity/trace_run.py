@@ -3,6 +3,7 @@
 python trace_run.py FOLDER REPLICAS OUTPUT.npz
 """
 
+import pathlib
 import sys
 
 import numpy as np
@@ -17,14 +18,8 @@ from elmo_tf.optimizer import SparseAdagrad
 from elmo_tf.options import Options
 from elmo_tf.train_step import TrainStep
 
-
-def tf1_name(name: str) -> str:
-    """The TensorFlow 1 variable of one of our names."""
-    if not name.startswith("RNN_"):
-        return f"lm/{name}:0"
-    direction, _, _, cell, _, weight = name.split("/")
-    last = {"W_0": "kernel", "B": "bias", "W_P_0": "projection/kernel"}[weight]
-    return f"lm/{direction}/rnn/multi_rnn_cell/cell_{cell[4:]}/lstm_cell/{last}:0"
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from tf1 import tf1_name
 
 
 def window(batches: dict, step: int, rows: slice, by_characters: bool) -> Window:
@@ -52,9 +47,9 @@ def main(folder: str, replicas: int, output: str) -> None:
         model.build()
         variables = named_variables(model)
         optimizer = SparseAdagrad(variables, options.training.learning_rate)
-    assert {tf1_name(name) for name in variables} == set(initial.files)
+    assert {f"{tf1_name(name)}:0" for name in variables} == set(initial.files)
     for name, variable in variables.items():
-        variable.assign(initial[tf1_name(name)])
+        variable.assign(initial[f"{tf1_name(name)}:0"])
     take_step = TrainStep(model, optimizer, strategy)
     rows = 2 * options.training.batch_size // replicas  # the trace has two towers
     states, losses, norms = take_step.zero_states(rows), [], []
@@ -66,8 +61,8 @@ def main(folder: str, replicas: int, output: str) -> None:
         states = result.states
         losses.append(result.losses.numpy().mean(1))
         norms.append(float(result.norm))
-    arrays = {f"weight:{tf1_name(name)}": variable.numpy() for name, variable in variables.items()}
-    arrays |= {f"accumulator:{tf1_name(name)}": slot.numpy() for name, slot in optimizer.accumulators.items()}
+    arrays = {f"weight:{tf1_name(name)}:0": variable.numpy() for name, variable in variables.items()}
+    arrays |= {f"accumulator:{tf1_name(name)}:0": slot.numpy() for name, slot in optimizer.accumulators.items()}
     np.savez(output, losses=np.array(losses), norms=np.array(norms), **arrays)
 
 

@@ -1,0 +1,281 @@
+"""The corpus: what is counted, that blocks in any order hold the sentences of the files, and what is refused."""
+
+import gzip
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elmo_tf.data import text
+from elmo_tf.data.corpus import BLOCK_BYTES, Block, BlockReader, Corpus, in_pools, runs
+from elmo_tf.errors import InputError
+
+PACKINGS = pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+MARK = b"\xef\xbb\xbf"
+
+
+def written(folder, *contents, pack=bytes):
+    """Files with these bytes; their paths."""
+    paths = [folder / f"{number}.txt" for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(pack(content))
+    return list(map(str, paths))
+
+
+def lines_of(blocks):
+    """The sentences of blocks, in the order of the blocks, by one reader."""
+    reader = BlockReader()
+    lines = [line.strip() for block in blocks for line in reader.lines(block)]
+    reader.close()
+    return lines
+
+
+@PACKINGS
+@pytest.mark.parametrize(
+    ("content", "sentences", "words"),
+    [
+        (b"a b c\nd\n", ["a b c", "d"], 4),
+        (b"a b c\nd", ["a b c", "d"], 4),
+        (b"\n\na\n \t\n\nb c\n\n", ["a", "b c"], 3),
+        (b"a b\r\n\r\nc\r\n", ["a b", "c"], 3),
+        (MARK + b"a b\nc\n", ["a b", "c"], 3),
+        (MARK + b"\na\n", ["a"], 1),
+        ("blåbær  på\t日本語\u00a0🤘\n".encode(), ["blåbær  på\t日本語\u00a0🤘"], 4),
+        ("a\u2028b\x0bc\u0085d\n".encode(), ["a\u2028b\x0bc\u0085d"], 4),
+        (b"<S> a </S>\n", ["<S> a </S>"], 3),
+    ],
+    ids=["usual", "no line end", "blank", "CRLF", "mark", "mark on a blank line", "scripts", "odd space", "specials"],
+)
+def test_sentences_and_words_are_counted_and_read(tmp_path, pack, content, sentences, words):
+    corpus = Corpus.scan(written(tmp_path, content, pack=pack))
+    assert (corpus.sentences, corpus.words) == (len(sentences), words)
+    assert corpus.predictions == len(sentences) + words
+    assert lines_of(corpus.blocks) == sentences
+    assert [block.packed for block in corpus.blocks] == [pack is gzip.compress]
+
+
+@PACKINGS
+@pytest.mark.parametrize("block_bytes", [1, 7, 40, 1000])
+def test_small_blocks_hold_the_same_sentences_in_whatever_order_they_are_read(tmp_path, pack, block_bytes):
+    lines = [f"{number} " + "wört " * (number % 5) for number in range(60)]
+    lines[20:23] = ["", "   ", ""]
+    paths = written(
+        tmp_path, MARK + "\n".join(lines[:25]).encode(), b"\n", "\r\n".join(lines[25:]).encode() + b"\r\n", pack=pack
+    )
+    whole = Corpus.scan(paths)
+    corpus = Corpus.scan(paths, block_bytes)
+    assert len(whole.blocks) == 2
+    assert len(corpus.blocks) > 2 or block_bytes == 1000
+    assert (corpus.sentences, corpus.words) == (whole.sentences, whole.words)
+    sentences = [line.strip() for line in lines if line.strip()]
+    assert lines_of(corpus.blocks) == sentences
+
+    by_block = [lines_of([block]) for block in corpus.blocks]
+    assert [line for part in by_block for line in part] == sentences
+    backwards = lines_of(reversed(corpus.blocks))
+    assert backwards == [line for part in reversed(by_block) for line in part]
+    mixed = [number * 7 % len(by_block) for number in range(2 * len(by_block))]
+    assert lines_of(corpus.blocks[number] for number in mixed) == [line for n in mixed for line in by_block[n]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    contents=st.lists(st.text(st.sampled_from("ab é\u00a0\r\t\u2028🤘\n\n"), max_size=40), min_size=1, max_size=3),
+    packed=st.booleans(),
+    block_bytes=st.integers(1, 30),
+)
+def test_blocks_are_what_a_plain_reading_of_the_file_gives(tmp_path_factory, contents, packed, block_bytes):
+    sentences = [line.split() for content in contents for line in content.split("\n") if line.split()]
+    folder = tmp_path_factory.mktemp("corpus")
+    pack = gzip.compress if packed else bytes
+    paths = written(folder, *[content.encode() for content in contents], pack=pack)
+    if not sentences:
+        with pytest.raises(InputError, match="no text in it"):
+            Corpus.scan(paths, block_bytes)
+        return
+    corpus = Corpus.scan(paths, block_bytes)
+    assert [line.split() for line in lines_of(corpus.blocks)] == sentences
+    assert corpus.words == sum(map(len, sentences))
+    assert [block.sentences for block in corpus.blocks] == [len(lines_of([block])) for block in corpus.blocks]
+    assert sum(block.words for block in corpus.blocks) == corpus.words
+
+
+@PACKINGS
+def test_a_line_longer_than_a_block_is_a_block_of_its_own(tmp_path, pack):
+    long = b"word " * 100
+    corpus = Corpus.scan(written(tmp_path, b"a\n" + long + b"\nb\n", pack=pack), block_bytes=10)
+    assert [block.words for block in corpus.blocks] == [101, 1]
+    assert lines_of(corpus.blocks) == ["a", long.decode().strip(), "b"]
+
+
+def test_blocks_are_about_a_megabyte():
+    assert BLOCK_BYTES == 2**20
+
+
+@PACKINGS
+def test_blocks_of_blank_lines_are_left_out(tmp_path, pack):
+    corpus = Corpus.scan(written(tmp_path, b"\n" * 50 + b"a\n" + b" \n" * 50 + b"b\n", pack=pack), block_bytes=10)
+    assert [(block.sentences, block.words) for block in corpus.blocks] == [(1, 1), (1, 1)]
+    assert lines_of(corpus.blocks) == ["a", "b"]
+
+
+@PACKINGS
+@pytest.mark.parametrize("block_bytes", [5, 1000])
+@pytest.mark.parametrize("mark", [b"", MARK])
+def test_bytes_that_are_not_utf8_are_refused_with_file_and_line(tmp_path, pack, block_bytes, mark):
+    content = mark + b"good\n\nfine\nmore\n" + "blåbær\n".encode("latin-1") + b"end\n"
+    paths = written(tmp_path, b"good\n", content, pack=pack)
+    with pytest.raises(InputError, match=r"1\.txt, line 5: not UTF-8 text: ") as caught:
+        Corpus.scan(paths, block_bytes)
+    assert "\n" not in str(caught.value)
+
+
+def cut_short(packed):
+    return packed[: len(packed) // 2]
+
+
+def damaged(packed):
+    return packed[:40] + b"\xff" * 40 + packed[80:]
+
+
+def wrong_checksum(packed):
+    return packed[:-8] + b"\0" * 8
+
+
+NUMBERS = "".join(f"line {number} {number * 7919 % 1009}\n" for number in range(3000)).encode()
+
+
+@pytest.mark.parametrize("damage", [cut_short, damaged, wrong_checksum])
+@pytest.mark.parametrize("block_bytes", [100, 1 << 20])
+def test_a_broken_gzip_file_is_refused_by_name(tmp_path, damage, block_bytes):
+    path = tmp_path / "broken.gz"
+    path.write_bytes(damage(gzip.compress(NUMBERS)))
+    with pytest.raises(InputError, match=r"broken\.gz cannot be read to its end: ."):
+        Corpus.scan([str(path)], block_bytes)
+
+
+@PACKINGS
+def test_an_empty_file_among_others_adds_nothing(tmp_path, pack):
+    corpus = Corpus.scan(written(tmp_path, b"", b"a b\n", b"", pack=pack))
+    assert (corpus.sentences, corpus.words, len(corpus.blocks)) == (1, 2, 1)
+
+
+@PACKINGS
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ([b""], r"0\.txt: no text in it"),
+        ([MARK], r"0\.txt: no text in it"),
+        ([b"\n \r\n", b""], r"0\.txt and 1 more files: no text in it"),
+    ],
+)
+def test_files_without_a_word_are_refused(tmp_path, pack, contents, message):
+    with pytest.raises(InputError, match=message):
+        Corpus.scan(written(tmp_path, *contents, pack=pack))
+
+
+@pytest.mark.parametrize(("name", "why"), [("none.txt", "No such file"), ("", "Is a directory")])
+def test_what_cannot_be_opened_is_refused_by_name(tmp_path, name, why):
+    with pytest.raises(InputError, match=f"{name} cannot be read: {why}"):
+        Corpus.scan([str(tmp_path / name)])
+
+
+@PACKINGS
+@pytest.mark.parametrize(
+    "changed",
+    [b"a b\nc d\n", b"", b"a b\nc d\n\xff\xff\n", b"a b c d e\n\n", b"a b\nc d e \xe6\x97"],
+    ids=["shorter", "empty", "no longer UTF-8", "fewer sentences", "cut in a character"],
+)
+def test_a_file_that_changed_after_the_scan_is_refused(tmp_path, pack, changed):
+    paths = written(tmp_path, b"a b\nc d\ne\n\n", pack=pack)
+    (block,) = Corpus.scan(paths).blocks
+    written(tmp_path, changed, pack=pack)
+    with pytest.raises(InputError, match=r"0\.txt has changed while it was in use") as caught:
+        BlockReader().lines(block)
+    assert "\n" not in str(caught.value)
+
+
+@PACKINGS
+def test_a_file_that_is_gone_after_the_scan_is_refused(tmp_path, pack):
+    paths = written(tmp_path, b"a\n", pack=pack)
+    (block,) = Corpus.scan(paths).blocks
+    (tmp_path / "0.txt").unlink()
+    with pytest.raises(InputError, match=r"0\.txt cannot be read: No such file"):
+        BlockReader().lines(block)
+
+
+@pytest.mark.parametrize("damage", [cut_short, damaged])
+def test_a_gzip_file_that_broke_after_the_scan_is_refused(tmp_path, damage):
+    path = tmp_path / "0.gz"
+    path.write_bytes(gzip.compress(NUMBERS))
+    blocks = Corpus.scan([str(path)], 1000).blocks
+    path.write_bytes(damage(gzip.compress(NUMBERS)))
+    with pytest.raises(InputError, match=r"0\.gz (cannot be read|has changed)"):  # here it seeks over the damage
+        BlockReader().lines(blocks[-1])
+
+
+def test_a_packed_file_read_in_order_is_opened_once(tmp_path, monkeypatch):
+    paths = written(tmp_path, b"a b c\n" * 50, b"d e f\n" * 50, pack=gzip.compress)
+    blocks = Corpus.scan(paths, 30).blocks
+    assert len(blocks) > 10
+    opened = []
+    monkeypatch.setattr("elmo_tf.data.corpus.open_bytes", lambda path: opened.append(path) or text.open_bytes(path))
+    assert lines_of(blocks) == ["a b c"] * 50 + ["d e f"] * 50
+    assert opened == paths
+
+
+def test_the_fingerprint_tells_texts_apart_but_not_folders(tmp_path):
+    for name in ("x", "y"):
+        (tmp_path / name).mkdir()
+    here, there = (Corpus.scan(written(tmp_path / name, b"a b\n", b"c\n")) for name in ("x", "y"))
+    assert here.fingerprint() == there.fingerprint() == "2 files, 6 bytes, 2 sentences, 3 words"
+    for others in ([b"a b\n"], [b"a b\n", b"cc\n"], [b"a b\nc\n"], [b"a b\n", b"\xc3\xa5\n"], [b"a  \n", b"c\n"]):
+        assert Corpus.scan(written(tmp_path, *others)).fingerprint() != here.fingerprint()
+
+
+@pytest.mark.parametrize("blocks", [1, 3, 8, 100])
+def test_a_sample_is_spread_over_the_corpus(tmp_path, blocks):
+    paths = written(tmp_path, b"".join(b"w%d\n" % number for number in range(50)))
+    corpus = Corpus.scan(paths, block_bytes=1)
+    assert len(corpus.blocks) == 50
+    numbers = [int(word[1:]) for word in corpus.sample(blocks)]
+    assert len(numbers) == min(blocks, 50)
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] == 0
+    if blocks > 1:
+        assert numbers[-1] >= 25
+
+
+def corpus_of(*files):
+    """A corpus of `(path, packed, sizes of its blocks)`; no file is read."""
+    return Corpus(
+        tuple(
+            Block(path, sum(sizes[:number]), size, 1, 1, packed)
+            for path, packed, sizes in files
+            for number, size in enumerate(sizes)
+        )
+    )
+
+
+def names(groups):
+    return [[f"{block.path}{block.start}" for block in group] for group in groups]
+
+
+def test_plain_blocks_run_alone_and_those_of_a_packed_file_together():
+    corpus = corpus_of(("p", False, [5, 5]), ("q", True, [5, 5]), ("r", True, [5]), ("s", False, [5]))
+    assert names(runs(corpus)) == [["p0"], ["p5"], ["q0", "q5"], ["r0"], ["s0"]]
+
+
+@pytest.mark.parametrize(
+    ("order", "pool_bytes", "pools"),
+    [
+        ([0, 1, 2, 3], 1, [["p0"], ["p5"], ["q0"], ["q5"], ["s0"]]),
+        ([0, 1, 2, 3], 10, [["p0", "p5"], ["q0", "q5"], ["s0"]]),
+        ([3, 2, 1, 0], 10, [["s0", "q0"], ["q5", "p5"], ["p0"]]),
+        ([2, 0, 3, 1], 11, [["q0", "q5", "p0"], ["s0", "p5"]]),
+        ([1, 3, 2, 0], 1000, [["p5", "s0", "q0", "q5", "p0"]]),
+    ],
+)
+def test_pools_take_runs_in_the_order_given_until_they_are_full(order, pool_bytes, pools):
+    corpus = corpus_of(("p", False, [5, 5]), ("q", True, [5, 5]), ("s", False, [5]))
+    assert names(in_pools(corpus, order, pool_bytes)) == pools

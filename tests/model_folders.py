@@ -1,0 +1,74 @@
+"""Folders with tiny models: such as `elmo-tf train` leaves, and such as bilm-tf's with `weights.hdf5`."""
+
+import json
+import pathlib
+import shutil
+
+from model_cases import CHARACTERS, filled, weights_of
+
+from elmo_tf.checkpoint import TrainingCheckpoint
+from elmo_tf.exchange.names import named_variables
+from elmo_tf.language_model import LanguageModel
+from elmo_tf.optimizer import SparseAdagrad
+from elmo_tf.options import Options
+
+WORDS = ("<S>", "</S>", "<UNK>", "the", "cat", "sat", "on", "a", "mat", "øl", ".")
+LATEST_STEP, BEST_STEP = 12, 8
+
+
+def trained_folder(folder, options=CHARACTERS, latest=True, best=True, spoilt=None):
+    """Makes a folder as `elmo-tf train` leaves it; gives the weights by name of "best" and "latest", where asked for.
+
+    The two are of other numbers, and `options` of 11 words, those of `WORDS`. The weight named `spoilt` is not finite.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    Options.from_dict(options).write(str(folder / "options.json"))
+    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
+    model = filled(LanguageModel(options))
+    variables = named_variables(model)
+    if spoilt:
+        variables[spoilt].assign(variables[spoilt] * float("nan"))
+    checkpoint = TrainingCheckpoint(str(folder), variables, SparseAdagrad(variables, 0.2))
+    weights = {}
+    if best:
+        checkpoint.save_best(BEST_STEP)
+        weights["best"] = weights_of(model)
+    if latest:
+        filled(model, seed=1)
+        checkpoint.save(LATEST_STEP, {"seed": 1}, (model.zero_state(2),))
+        weights["latest"] = weights_of(model)
+    return weights
+
+
+def hdf5_folder(source, folder, vocabulary=True):
+    """Copies `weights.hdf5`, `options.json` and, if asked for, `vocab.txt` of a reference model; gives the folder."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    options = source / "options.json"
+    for path in (source / "weights.hdf5", options if options.exists() else source / "checkpoint" / "options.json"):
+        shutil.copyfile(path, folder / path.name)
+    if vocabulary:
+        shutil.copyfile(source / "vocab.txt", folder / "vocab.txt")
+    return folder
+
+
+def change_options(folder, **changes):
+    """Overwrites options in the folder's `options.json`; a dictionary goes over the one there, None takes one out."""
+    path = pathlib.Path(folder) / "options.json"
+    values = json.loads(path.read_text())
+    for name, value in changes.items():
+        values[name] = {**values[name], **value} if isinstance(value, dict) else value
+    path.write_text(json.dumps({name: value for name, value in values.items() if value is not None}))
+
+
+def cut_to(path, share):
+    """Leaves the first part of a file."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+
+
+def content_of(folder):
+    """Every file below a folder with its bytes."""
+    root = pathlib.Path(folder)
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}

@@ -1,0 +1,141 @@
+"""The callbacks of a run, driven as the loop drives them."""
+
+import csv
+import types
+
+import keras
+import pytest
+
+from elmo_tf import callbacks
+from elmo_tf.errors import InputError
+
+
+def ride(*riding):
+    model = types.SimpleNamespace(stop_training=False)
+    return keras.callbacks.CallbackList(list(riding), model=model), model
+
+
+class Recorder(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.batches, self.epochs = [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches.append(dict(logs))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append(dict(logs))
+
+
+def result(perplexity):
+    return {"tokens": 10, "perplexity_forward": perplexity, "perplexity": perplexity}
+
+
+def test_the_meter_replaces_the_loss_by_a_running_mean_and_adds_the_speed():
+    recorder = Recorder()
+    riding, _ = ride(callbacks.Meter("sampled_loss", words_per_step=100, steps=2), recorder)
+    for batch, loss in enumerate([4.0, 2.0, 2.0]):
+        riding.on_train_batch_begin(batch)
+        riding.on_train_batch_end(batch, {"sampled_loss": loss})
+    assert [logs["sampled_loss"] for logs in recorder.batches] == [4.0, 3.0, 2.5]
+    assert all(logs["words_per_second"] > 0 for logs in recorder.batches)
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(loss):
+    riding, _ = ride(callbacks.Meter("loss", 1))
+    riding.on_train_batch_begin(6)
+    with pytest.raises(InputError, match=r"step 7 is (nan|inf): training diverged"):
+        riding.on_train_batch_end(6, {"loss": loss})
+
+
+@pytest.mark.parametrize(("every", "batches"), [(2, {1, 3}), (0, set())])
+def test_validation_adds_its_numbers_to_the_logs_of_the_same_call(every, batches):
+    recorder, lines = Recorder(), []
+    riding, _ = ride(callbacks.Validation(lambda: result(7.0), every, report=lines.append), recorder)
+    for batch in range(4):
+        riding.on_train_batch_end(batch, {"loss": 1.0})
+    assert {n for n, logs in enumerate(recorder.batches) if logs.get("val_perplexity") == 7.0} == batches
+    assert len(lines) == len(batches)
+
+
+@pytest.mark.parametrize(("steps", "times"), [(3, 2), (4, 2)])
+def test_an_epochs_end_validates_unless_its_last_step_did(steps, times):
+    calls = []
+    riding, _ = ride(callbacks.Validation(lambda: calls.append(1) or result(7.0), 2, report=str))
+    for batch in range(steps):
+        riding.on_train_batch_end(batch, {"loss": 1.0})
+    riding.on_epoch_end(0, {})
+    assert len(calls) == times
+
+
+def test_validation_before_the_first_step_is_logged_as_step_0(tmp_path):
+    path = tmp_path / "log.csv"
+    riding, _ = ride(
+        callbacks.Validation(lambda: result(9.0), first=True, report=str),
+        callbacks.CsvLog(str(path), 10, ["val_perplexity"]),
+    )
+    riding.on_train_begin({})
+    assert list(csv.DictReader(path.open())) == [{"step": "0", "epoch": "0", "val_perplexity": "9"}]
+
+
+def test_the_csv_has_a_row_every_so_many_steps_and_at_validations_and_is_appended_to(tmp_path):
+    path = str(tmp_path / "log.csv")
+    for start in (0, 4):  # the second time as a resumed run
+        riding, _ = ride(callbacks.CsvLog(path, 2, ["loss", "val_perplexity"]))
+        riding.on_train_begin({})
+        riding.on_epoch_begin(0)
+        for batch in range(start, start + 3):
+            riding.on_train_batch_end(batch, {"loss": 0.5})
+        riding.on_epoch_end(0, {"val_perplexity": 3.0})
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["step"], row["loss"], row["val_perplexity"]) for row in rows] == [
+        ("2", "0.5", ""), ("3", "", "3"), ("6", "0.5", ""), ("7", "", "3"),
+    ]  # fmt: skip
+
+
+def test_the_best_is_saved_and_patience_counts_validations_without_a_better_one():
+    saved, notes, lines = [], {}, []
+    riding, model = ride(callbacks.BestAndPatience(saved.append, 2, notes, lines.append))
+    for batch, perplexity in enumerate([9.0, 7.0, 8.0, 6.0, 6.0, 7.0]):
+        assert not model.stop_training
+        riding.on_train_batch_end(batch, {"val_perplexity": perplexity})
+    assert saved == [1, 2, 4]
+    assert notes == {"best_perplexity": 6.0, "since_best": 2}
+    assert model.stop_training
+    assert "6.00" in lines[0]
+
+
+def test_without_patience_nothing_stops_the_run():
+    riding, model = ride(callbacks.BestAndPatience(lambda step: None, 0, {}, str))
+    for batch in range(9):
+        riding.on_train_batch_end(batch, {"val_perplexity": 5.0 + batch})
+    assert not model.stop_training
+
+
+def test_progress_in_a_file_is_a_line_with_share_speed_and_the_losss_name(capsys):
+    lines = []
+    riding, _ = ride(callbacks.Progress([0, 2, 4], "sampled_loss", lines.append, interval=0.0))
+    riding.on_epoch_begin(1)
+    for batch in (2, 3):
+        riding.on_train_batch_end(batch, {"sampled_loss": 5.25, "words_per_second": 1234.0})
+    riding.on_epoch_end(1, {})
+    assert lines[0] == "Epoch 2/2"
+    assert lines[1].split(", ")[:2] == ["  1/2 steps", "75.0 % of all"]
+    assert "1,234 words/s, sampled_loss 5.2500" in lines[2]
+    assert capsys.readouterr().out == ""
+
+
+def test_tensorboard_gets_training_and_validation_scalars_by_step(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
+
+    riding, _ = ride(callbacks.TensorBoardLog(str(tmp_path), 2))
+    riding.on_train_begin({})
+    for batch in range(4):
+        riding.on_train_batch_end(batch, {"loss": 1.0})
+    riding.on_epoch_end(0, {"val_perplexity": 3.0, "loss": 1.0})
+    riding.on_train_end()
+    events = EventAccumulator(str(tmp_path), size_guidance={TENSORS: 0}).Reload()
+    assert [event.step for event in events.Tensors("training/loss")] == [2, 4]
+    assert [event.step for event in events.Tensors("validation/perplexity")] == [4]

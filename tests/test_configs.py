@@ -1,0 +1,52 @@
+"""The shipped configurations: they read, and they are the published sizes."""
+
+import math
+import pathlib
+
+import pytest
+
+from elmo_tf.cli import train
+from elmo_tf.cli.flags import FlagSet, beside_flagfile
+from elmo_tf.exchange.names import expected_shapes
+from elmo_tf.options import Options
+
+CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
+NAMES = sorted(path.stem for path in CONFIGS.glob("*.flags"))
+
+
+def count(options, softmax=False):
+    return sum(math.prod(shape) for shape in expected_shapes(options, softmax).values())
+
+
+def test_the_four_promised_configurations_are_there():
+    assert {"tiny", "small", "medium", "original"} <= set(NAMES)
+
+
+@pytest.mark.parametrize(("name", "weights"), [("small", 13_593_296), ("medium", 28_027_728), ("original", 93_600_848)])
+def test_the_weights_are_as_many_as_those_of_the_published_model(name, weights):
+    assert count(Options.from_file(str(CONFIGS / f"{name}.json"))) == weights
+
+
+def test_the_softmax_of_the_original_is_the_published_one():
+    options = Options.from_file(str(CONFIGS / "original.json")).replace(n_tokens_vocab=793_471)
+    assert count(options, softmax=True) - count(options) == 407_050_623
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_flagfile_parses_and_finds_its_options_from_any_folder(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flag_set, argument = FlagSet(), f"--flagfile={CONFIGS / name}.flags"
+    train.define_flags(flag_set)
+    flag_set.values(["train", argument])
+    path = beside_flagfile(flag_set.values.options_file, [argument])
+    assert pathlib.Path(path) == CONFIGS / f"{name}.json"
+    Options.from_file(path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_flagfile_opens_with_command_hardware_and_what_to_expect(name):
+    head = [line for line in (CONFIGS / f"{name}.flags").read_text().splitlines() if line.startswith("#")]
+    text = "\n".join(head)
+    assert f"--flagfile=configs/{name}.flags" in text
+    assert "Hardware:" in text
+    assert "Expect:" in text

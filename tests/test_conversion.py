@@ -1,0 +1,132 @@
+"""A converted folder holds the checkpoint's numbers, options that others read, and the vocabulary."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from model_cases import CASES, CHARACTERS, WORD_INPUT, changed, weights_of
+from model_folders import LATEST_STEP, content_of, hdf5_folder, trained_folder
+
+from elmo_tf.conversion import convert
+from elmo_tf.errors import InputError
+from elmo_tf.exchange.hdf5 import read_arrays
+from elmo_tf.model_folder import load_bilm
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a best and a latest checkpoint, not to be changed, and the weights of both."""
+    folder = tmp_path_factory.mktemp("trained")
+    return folder, trained_folder(folder)
+
+
+def check_arrays(folder, weights):
+    """Whether `weights.hdf5` holds these weights without the softmax, and nothing else."""
+    arrays = read_arrays(str(folder / "weights.hdf5"))
+    assert set(arrays) == {name for name in weights if not name.startswith("softmax/")}
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, weights[name])
+    return arrays
+
+
+@pytest.mark.parametrize(("which", "name"), [(None, "best"), ("best", "best"), ("latest", "latest")])
+def test_the_arrays_are_those_of_the_checkpoint_asked_for(trained, tmp_path, which, name):
+    folder, weights = trained
+    done = convert(str(folder), str(tmp_path / "new" / "hdf5"), which)
+    arrays = check_arrays(tmp_path / "new" / "hdf5", weights[name])
+    assert os.path.dirname(done.source) == str(folder / name)
+    assert done.arrays == len(arrays)
+    assert done.numbers == sum(array.size for array in arrays.values())
+    assert [os.path.relpath(path, tmp_path / "new" / "hdf5") for path in done.paths] == [
+        "weights.hdf5",
+        "options.json",
+        "vocab.txt",
+    ]
+    assert set(content_of(tmp_path / "new")) == {"hdf5/weights.hdf5", "hdf5/options.json", "hdf5/vocab.txt"}
+
+
+def test_the_options_count_262_characters_and_the_vocabulary_is_the_same(trained, tmp_path):
+    convert(str(trained[0]), str(tmp_path))
+    options = json.loads((tmp_path / "options.json").read_text())
+    assert options["char_cnn"] == {**CHARACTERS["char_cnn"], "n_characters": 262}
+    assert options["lstm"] == CHARACTERS["lstm"]
+    assert options["n_tokens_vocab"] == 11
+    assert (tmp_path / "vocab.txt").read_bytes() == (trained[0] / "vocab.txt").read_bytes()
+
+
+@pytest.mark.parametrize("name", [*CASES])
+def test_every_kind_of_model_is_read_back_to_the_same_weights(tmp_path, name):
+    weights = trained_folder(tmp_path / "model", CASES[name], latest=False)["best"]
+    convert(str(tmp_path / "model"), str(tmp_path / "hdf5"))
+    check_arrays(tmp_path / "hdf5", weights)
+    loaded = load_bilm(str(tmp_path / "hdf5"))
+    assert loaded.source == str(tmp_path / "hdf5" / "weights.hdf5")
+    for array_name, array in weights_of(loaded.bilm).items():
+        np.testing.assert_array_equal(array, weights[array_name])
+
+
+def test_a_model_without_a_best_gives_its_latest(tmp_path):
+    weights = trained_folder(tmp_path / "model", best=False)
+    done = convert(str(tmp_path / "model"), str(tmp_path / "hdf5"))
+    assert done.source == str(tmp_path / "model" / "latest" / f"ckpt-{LATEST_STEP}")
+    check_arrays(tmp_path / "hdf5", weights["latest"])
+
+
+def test_an_existing_folder_keeps_its_other_files(trained, tmp_path):
+    (tmp_path / "weights.hdf5").write_text("old")
+    (tmp_path / "notes.txt").write_text("kept")
+    convert(str(trained[0]), str(tmp_path))
+    check_arrays(tmp_path, trained[1]["best"])
+    assert (tmp_path / "notes.txt").read_text() == "kept"
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_the_models_own_folder_can_take_the_files(tmp_path):
+    weights = trained_folder(tmp_path, latest=False)
+    convert(str(tmp_path), str(tmp_path))
+    check_arrays(tmp_path, weights["best"])
+    assert load_bilm(str(tmp_path)).source.startswith(str(tmp_path / "best"))
+
+
+def test_a_model_without_a_vocabulary_file_is_converted_without(tmp_path):
+    trained_folder(tmp_path / "model", latest=False)
+    (tmp_path / "model" / "vocab.txt").unlink()
+    done = convert(str(tmp_path / "model"), str(tmp_path / "hdf5"))
+    assert set(content_of(tmp_path / "hdf5")) == {"weights.hdf5", "options.json"}
+    assert len(done.paths) == 2
+
+
+def test_bilm_tfs_own_files_come_out_with_the_same_arrays(shared, tmp_path):
+    folder = hdf5_folder(shared / "parity" / "bilm-tf-trained" / "char_tanh_3layer_tightclip", tmp_path / "theirs")
+    convert(str(folder), str(tmp_path / "ours"))
+    theirs, ours = (read_arrays(str(tmp_path / name / "weights.hdf5")) for name in ("theirs", "ours"))
+    assert set(theirs) == set(ours)
+    for name, array in theirs.items():
+        np.testing.assert_array_equal(ours[name], array)
+    options = json.loads((folder / "options.json").read_text())
+    written = json.loads((tmp_path / "ours" / "options.json").read_text())
+    assert {name: written[name] for name in options} == options
+
+
+@pytest.mark.parametrize("name", ["file", "file/folder"])
+def test_a_file_for_a_folder_is_refused_and_kept(trained, tmp_path, name):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(InputError, match=f"{name}") as caught:
+        convert(str(trained[0]), str(tmp_path / name))
+    assert "\n" not in str(caught.value)
+    assert content_of(tmp_path) == {"file": b"kept"}
+
+
+def test_numbers_that_are_not_finite_are_refused_and_nothing_is_written(tmp_path):
+    options = changed(WORD_INPUT, lstm_n_layers=1)
+    trained_folder(tmp_path / "model", options, latest=False, spoilt="embedding")
+    with pytest.raises(InputError, match="array embedding holds numbers that are not finite"):
+        convert(str(tmp_path / "model"), str(tmp_path / "hdf5"))
+    assert not (tmp_path / "hdf5").exists()
+
+
+def test_a_folder_that_holds_no_model_makes_no_output_folder(tmp_path):
+    with pytest.raises(InputError, match="there is no such folder"):
+        convert(str(tmp_path / "none"), str(tmp_path / "hdf5"))
+    assert not (tmp_path / "hdf5").exists()

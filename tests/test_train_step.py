@@ -1,0 +1,83 @@
+"""The step's parts that no golden shows: fresh states, carried states, the sparse path."""
+
+import numpy as np
+import tensorflow as tf
+import tiny
+
+from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.lm_stream import StreamSettings, TrainingStream, flat
+from elmo_tf.data.vocabulary import build_vocabulary, count_words
+from elmo_tf.devices import make_strategy
+from elmo_tf.exchange.names import named_variables
+from elmo_tf.language_model import LanguageModel
+from elmo_tf.optimizer import SparseAdagrad
+from elmo_tf.train_step import TrainStep
+
+
+def first_steps(folder, fresh_states, count=3, **changes):
+    """The step function, and the input of the first steps of a tiny text."""
+    path = folder / "text.txt"
+    path.write_text("\n".join(tiny.sentences(60)) + "\n")
+    vocabulary = build_vocabulary(count_words([str(path)]))
+    options = tiny.options(n_tokens_vocab=len(vocabulary), **changes)
+    tf.keras.utils.set_random_seed(1)
+    strategy = make_strategy()
+    with strategy.scope():
+        model = LanguageModel(options)
+        model.build()
+        optimizer = SparseAdagrad(named_variables(model), 0.1)
+    stream = TrainingStream(Corpus.scan([str(path)]), vocabulary, options, StreamSettings(rows=4, negatives=8))
+    steps = [step for _, (step, _) in zip(range(count), stream, strict=False)]
+    return TrainStep(model, optimizer, strategy, fresh_states=fresh_states), steps, model
+
+
+def run(take_step, steps, states):
+    for number, step in enumerate(steps):
+        result = take_step(number, [tf.constant(array) for array in flat(step)], states)
+        states = result.states
+    return result
+
+
+def test_a_row_that_begins_a_sentence_forgets_its_state_and_the_others_keep_theirs(tmp_path):
+    for fresh in (True, False):
+        take_step, (step,), _ = first_steps(tmp_path, fresh, count=1, dropout=0.0)
+        begins = np.array([[True, False, True, False], [False, False, True, True]])
+        step = step._replace(windows=(step.windows[0]._replace(begins=begins),))
+        full = tf.nest.map_structure(lambda state: state + 1.0, take_step.zero_states(4))
+        from_full = run(take_step, [step], full).states[0]
+        take_step, _, _ = first_steps(tmp_path, fresh, count=1, dropout=0.0)
+        from_zero = run(take_step, [step], take_step.zero_states(4)).states[0]
+        for direction in range(2):
+            left, right = from_full[direction][0][0].numpy(), from_zero[direction][0][0].numpy()
+            same = np.isclose(left, right, atol=1e-6).all(1)
+            np.testing.assert_array_equal(same, begins[direction] if fresh else [False] * 4)
+
+
+def test_states_are_carried_from_step_to_step(tmp_path):
+    take_step, steps, model = first_steps(tmp_path, False, dropout=0.0, learning_rate=1e-12)
+    result = run(take_step, steps, take_step.zero_states(4))
+    state = None
+    for step in steps:
+        window = step.windows[0]
+        _, state = model(window.words, window.inputs, window.targets, state=state)
+    for ours, plain in zip(tf.nest.flatten(result.states[0]), tf.nest.flatten(state), strict=True):
+        assert float(tf.reduce_max(tf.abs(plain))) > 0.0
+        # the weights move a little with every step, at the optimizer's rate of 0.1
+        np.testing.assert_allclose(ours, plain, atol=0.2)
+
+
+def test_a_step_touches_the_softmax_rows_of_targets_and_negatives_alone(tmp_path):
+    take_step, (step,), model = first_steps(tmp_path, False, count=1)
+    before = model.softmax.kernel.numpy()
+    run(take_step, [step], take_step.zero_states(4))
+    changed = set(np.flatnonzero((model.softmax.kernel.numpy() != before).any(1)).tolist())
+    touched = set(step.windows[0].targets.ravel().tolist()) | set(step.negatives.ravel().tolist())
+    assert changed <= touched
+    assert set(step.windows[0].targets.ravel().tolist()) <= changed
+
+
+def test_one_trace_serves_windows_with_any_number_of_words(tmp_path):
+    take_step, steps, _ = first_steps(tmp_path, True, count=4)
+    assert len({step.windows[0].words.shape for step in steps}) > 1
+    run(take_step, steps, take_step.zero_states(4))
+    assert take_step._function.experimental_get_tracing_count() == 1

@@ -1,0 +1,245 @@
+"""The real loop on a tiny text: it learns, logs, stops, and goes on where it was."""
+
+import csv
+import dataclasses
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny
+
+from elmo_tf.checkpoint import checkpoint_path
+from elmo_tf.errors import InputError
+from elmo_tf.model_folder import load_language_model
+from elmo_tf.options import CharCnnOptions, LstmOptions, Options
+from elmo_tf.training import epoch_bounds, train
+
+
+def quiet(settings):
+    return train(settings, report=lambda line: None)
+
+
+def arrays(model_dir, which="latest"):
+    """Everything numeric in a checkpoint."""
+    reader = tf.train.load_checkpoint(checkpoint_path(str(model_dir), which))
+    names = [name for name in reader.get_variable_to_shape_map() if name.endswith("VARIABLE_VALUE")]
+    names = [name for name in names if not name.startswith("save_counter")]  # how often was saved, not what
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def rows(model_dir):
+    with open(os.path.join(model_dir, "log.csv"), newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def assert_equal(left, right, tolerance=0.0):
+    assert left.keys() == right.keys()
+    for name, array in left.items():
+        np.testing.assert_allclose(array, right[name], rtol=0, atol=tolerance, err_msg=name)
+
+
+def command(settings, *more):
+    """The same run as a command line."""
+    options_path = os.path.join(
+        os.path.dirname(settings.vocab_file), f"options{settings.options.training.batch_size}.json"
+    )
+    settings.options.write(options_path)
+    return [
+        sys.executable, "-m", "elmo_tf", "train", f"--options_file={options_path}",
+        f"--train_files={','.join(settings.train_files)}", f"--valid_files={','.join(settings.valid_files)}",
+        f"--vocab_file={settings.vocab_file}", f"--model_dir={settings.model_dir}", *more,
+    ]  # fmt: skip
+
+
+def test_epochs_end_with_the_step_that_completes_them():
+    assert epoch_bounds(100, 30, 3) == [0, 3, 6, 10]
+    assert epoch_bounds(100, 30, 3, max_steps=6) == [0, 3, 6]
+    assert epoch_bounds(100, 30, 3, max_steps=50) == [0, 3, 6, 10]
+
+
+def test_a_run_learns_logs_and_leaves_a_folder_that_needs_nothing_else(tmp_path):
+    settings = tiny.settings(
+        tmp_path,
+        count=400,
+        n_epochs=8,
+        batch_size=8,
+        learning_rate=0.5,
+        validate_first=True,
+        log_steps=10,
+        lstm=LstmOptions(dim=64, projection_dim=32, n_layers=1, cell_clip=3, proj_clip=3),
+        char_cnn=CharCnnOptions(filters=((1, 16), (2, 32)), embedding_dim=8, max_characters_per_token=12),
+    )
+    result = quiet(settings)
+    log = rows(settings.model_dir)
+    validations = [float(row["val_perplexity"]) for row in log if row["val_perplexity"]]
+    assert len(validations) == 9
+    assert result.finished
+    assert result.best_perplexity == pytest.approx(min(validations), rel=1e-4)
+    vocabulary_size = len(tiny.WORDS) + 3
+    assert validations[0] == pytest.approx(vocabulary_size, rel=0.3)
+    assert result.best_perplexity < 0.4 * vocabulary_size
+    assert [row["step"] for row in log if row["sampled_loss"] and not row["val_perplexity"]]
+    model, vocabulary, _ = load_language_model(settings.model_dir)
+    assert len(vocabulary) == vocabulary_size
+    options = Options.from_file(os.path.join(settings.model_dir, "options.json"))
+    words = sum(len(line.split()) for line in tiny.sentences(400))
+    assert options.training.n_train_tokens == words
+    assert options.n_tokens_vocab == vocabulary_size
+    assert os.listdir(os.path.join(settings.model_dir, "tensorboard"))
+    steps = math.floor(8 * (words + 400) / 40)
+    assert result.steps == steps
+    assert os.path.basename(checkpoint_path(settings.model_dir, "latest")) == f"ckpt-{steps}"
+
+
+@pytest.mark.parametrize("fresh_states", [True, False])
+def test_a_run_that_was_stopped_and_goes_on_ends_with_the_very_numbers_of_the_unbroken_one(tmp_path, fresh_states):
+    unbroken = tiny.settings(tmp_path, model="unbroken", max_steps=9, fresh_states=fresh_states)
+    quiet(unbroken)
+    broken = tiny.settings(tmp_path, model="broken", max_steps=4, fresh_states=fresh_states)
+    assert quiet(broken).steps == 4
+    lines = []
+    result = train(dataclasses.replace(broken, max_steps=9), report=lines.append)
+    assert result.steps == 9
+    assert any("resumed from step 4" in line for line in lines)
+    assert_equal(arrays(unbroken.model_dir), arrays(broken.model_dir))
+    assert [row["sampled_loss"] for row in rows(broken.model_dir)][-1:] != [""]
+
+
+def test_a_run_killed_without_warning_goes_on_from_its_last_checkpoint(tmp_path):
+    settings = tiny.settings(tmp_path, count=2000, n_epochs=50)
+    process = subprocess.Popen(command(settings, "--checkpoint_steps=20"), stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 240
+    latest = os.path.join(settings.model_dir, "latest", "checkpoint")
+    while not os.path.exists(latest) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.kill()
+    process.wait()
+    path = checkpoint_path(settings.model_dir, "latest")
+    saved = int(path.rpartition("-")[2])
+    assert saved % 20 == 0
+    result = quiet(dataclasses.replace(settings, max_steps=saved + 3, valid_files=()))
+    assert result.steps == saved + 3
+    unbroken = dataclasses.replace(settings, model_dir=str(tmp_path / "unbroken"), max_steps=saved + 3, valid_files=())
+    quiet(unbroken)
+    assert_equal(arrays(unbroken.model_dir), arrays(settings.model_dir))
+
+
+def test_sigterm_ends_the_run_after_a_step_with_a_checkpoint(tmp_path):
+    settings = tiny.settings(tmp_path, count=2000, n_epochs=500)
+    process = subprocess.Popen(
+        command(settings, "--log_steps=1"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    deadline = time.monotonic() + 240
+    log = os.path.join(settings.model_dir, "log.csv")
+    while not (os.path.exists(log) and os.path.getsize(log) > 200) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert "stopped; the same command goes on" in output
+    assert int(checkpoint_path(settings.model_dir, "latest").rpartition("-")[2]) >= 1
+
+
+def test_what_is_done_is_not_done_again(tmp_path):
+    settings = tiny.settings(tmp_path, max_steps=3)
+    quiet(settings)
+    before, lines = arrays(settings.model_dir), []
+    result = train(settings, report=lines.append)
+    assert (result.steps, result.loss) == (3, None)
+    assert "already trained for 3 steps" in "".join(lines)
+    assert_equal(before, arrays(settings.model_dir))
+
+
+def test_early_stopping_ends_the_run_and_the_best_is_kept(tmp_path):
+    settings = tiny.settings(tmp_path, validation_steps=2, patience=2, n_epochs=50, learning_rate=1e-12)
+    result = quiet(settings)
+    assert not result.finished
+    perplexities = [float(row["val_perplexity"]) for row in rows(settings.model_dir) if row["val_perplexity"]]
+    best = int(checkpoint_path(settings.model_dir, "best").rpartition("-")[2]) // 2
+    assert result.steps == 2 * (best + 2)
+    assert min(perplexities) == pytest.approx(result.best_perplexity, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bidirectional": False},
+        {"char_cnn": None},
+        {"char_cnn": None, "share_embedding_softmax": True},
+        {"sample_softmax": False},
+        {"sample_softmax": False, "char_cnn": None, "share_embedding_softmax": True},
+        {"valid_files": ()},
+    ],
+    ids=str,
+)
+def test_every_kind_of_model_trains_and_loads(tmp_path, changes):
+    settings = tiny.settings(tmp_path, max_steps=3, **changes)
+    assert quiet(settings).steps == 3
+    load_language_model(settings.model_dir)
+    names = set(arrays(settings.model_dir))
+    assert any("softmax.Sb" in name for name in names)
+    name = "loss" if changes.get("sample_softmax") is False else "sampled_loss"
+    with open(os.path.join(settings.model_dir, "log.csv")) as file:
+        assert file.readline().split(",")[2] == name
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"seed": 2}, ["--seed", "was 1", "is 2"]),
+        ({"batch_size": 3}, ["does not fit this run", "batch_size"]),
+        ({"train_files": "more"}, ["--train_files"]),
+        ({"lstm_dim": 14}, ["lstm", "--model_dir"]),
+    ],
+    ids=str,
+)
+def test_going_on_with_other_input_is_refused_in_one_sentence(tmp_path, changes, words):
+    settings = tiny.settings(tmp_path, max_steps=2)
+    quiet(settings)
+    before = arrays(settings.model_dir)
+    other = dataclasses.replace(settings, max_steps=4)
+    if "seed" in changes:
+        other = dataclasses.replace(other, seed=2)
+    elif "batch_size" in changes:
+        other = dataclasses.replace(other, options=settings.options.replace(batch_size=3))
+    elif "train_files" in changes:
+        (tmp_path / "more.txt").write_text("\n".join(tiny.sentences(50, seed=3)))
+        other = dataclasses.replace(other, train_files=(str(tmp_path / "more.txt"),))
+    else:
+        lstm = dataclasses.replace(settings.options.lstm, dim=14)
+        other = dataclasses.replace(other, options=settings.options.replace(lstm=lstm))
+    with pytest.raises(InputError) as caught:
+        quiet(other)
+    assert all(word in str(caught.value) for word in words)
+    assert "\n" not in str(caught.value)
+    assert_equal(before, arrays(settings.model_dir))
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_two_replicas_of_b_rows_do_what_one_of_2b_does(tmp_path, sampled):
+    """In a process each, for strategies must not meet in one. Dropout is off: its masks are drawn by replica."""
+    changes = {"sample_softmax": sampled, "dropout": 0.0, "max_steps": 6}
+    one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
+    two = tiny.settings(tmp_path, model="two", batch_size=4, **changes)
+    flags = ("--max_steps=6",)
+    subprocess.run(command(one, *flags), check=True, capture_output=True, timeout=300)
+    subprocess.run(command(two, *flags, "--logical_cpus=2"), check=True, capture_output=True, timeout=300)
+    assert_equal(arrays(one.model_dir), arrays(two.model_dir), tolerance=2e-6)
+
+
+def test_dropout_changes_the_training_and_the_seed_decides_how(tmp_path):
+    runs = {}
+    for name, changes in {"none": {"dropout": 0.0}, "some": {}, "again": {}, "seed": {"seed": 2}}.items():
+        settings = tiny.settings(tmp_path, model=name, max_steps=2, valid_files=(), **changes)
+        quiet(settings)
+        runs[name] = arrays(settings.model_dir)
+    assert_equal(runs["some"], runs["again"])
+    kernel = next(name for name in runs["some"] if "LSTMCell.SW_0" in name and name.startswith("weights"))
+    assert not np.array_equal(runs["some"][kernel], runs["none"][kernel])
+    assert not np.array_equal(runs["some"][kernel], runs["seed"][kernel])

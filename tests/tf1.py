@@ -1,0 +1,29 @@
+"""TensorFlow 1 checkpoints of bilm-tf, read for comparison."""
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+
+def tf1_name(name: str) -> str:
+    """The TensorFlow 1 variable of one of our names."""
+    if not name.startswith("RNN_"):
+        return f"lm/{name}"
+    direction, _, _, cell, _, weight = name.split("/")
+    last = {"W_0": "kernel", "B": "bias", "W_P_0": "projection/kernel"}[weight]
+    return f"lm/{direction}/rnn/multi_rnn_cell/cell_{cell[4:]}/lstm_cell/{last}"
+
+
+class _Weights(dict):
+    def __init__(self, folder: pathlib.Path) -> None:
+        super().__init__()
+        self._reader = tf.train.load_checkpoint(str(folder))
+
+    def __missing__(self, name: str) -> np.ndarray:
+        return self._reader.get_tensor(tf1_name(name))
+
+
+def tf1_weights(folder: pathlib.Path) -> _Weights:
+    """The weights of a TF1 checkpoint by our names, read as they are asked for."""
+    return _Weights(folder)
