@@ -118,8 +118,9 @@ _PERPLEXITIES = {"forward": "perplexity_forward", "backward": "perplexity_backwa
 
 
 class Progress(keras.callbacks.Callback):
-    """Epoch, share done, time left, words a second, the loss by its right name: Keras' progress bar on a terminal, a line
-    now and then in a file.
+    """Epoch, share done, time left, words a second, the loss by its right name.
+
+    Keras' progress bar on a terminal, a line now and then in a file.
 
     Args:
         bounds: `bounds[e]` is the number of the first step of epoch e, and the last entry the number of all steps.

@@ -218,7 +218,7 @@ class _Run:
             f"{self._bounds[-1]:,} steps of {self._replicas} x {training.batch_size} rows x {training.unroll_steps} "
             f"tokens in {len(self._bounds) - 1} epochs, on {', '.join(self._strategy.extended.worker_devices)}"
         )
-        self._report(f"estimated memory: {self._estimate(weights).describe()}")
+        self._report(f"estimated memory: {self._estimate(weights).describe()}; TensorFlow and text take 0.7 GB more")
 
     def _estimate(self, weights: int) -> memory.MemoryEstimate:
         """By the shapes of a window of the text itself."""

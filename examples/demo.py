@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import h5py
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 
 from elmo_tf.cli.main import main as elmo_tf
 from elmo_tf.data.text import iterate_lines
@@ -81,7 +81,7 @@ def occurrences(sentences: list[list[str]], word: str) -> Iterator[tuple[int, in
 
 
 def word_in_two_contexts(sentences: list[list[str]]) -> tuple[str, tuple[int, int], tuple[int, int]] | None:
-    """A longer word that stands in two sentences of the held-out text: the longest of those that stand there most often."""
+    """A word that stands in two sentences of the held-out text: the longest of those that stand there most often."""
     counts: dict[str, int] = {}
     for sentence in sentences:
         for word in set(sentence):
@@ -124,6 +124,7 @@ def show_contexts(held: str, embeddings: str) -> None:
 
 def main(_: list[str]) -> None:
     """Runs the demo."""
+    logging.set_verbosity(logging.WARNING)
     started = time.perf_counter()
     folder, corpus = OUTPUT.value, CORPUS.value or lee_corpus()
     if not os.path.isfile(corpus):

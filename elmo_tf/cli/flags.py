@@ -65,7 +65,8 @@ def train_files(flag_set: FlagSet) -> None:
     """--train_files, the same for every command."""
     flag_set.patterns(
         "train_files",
-        "training text, a tokenised sentence a line: files or quoted patterns ('corpus/*.txt'), comma-separated, .gz too",
+        "training text, a tokenised sentence a line: files or quoted patterns ('corpus/*.txt'), comma-separated, .gz "
+        "too",
         required=True,
     )
 

@@ -43,8 +43,8 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.string(
         "options_file",
         None,
-        "the model's architecture, a JSON file with bilm-tf's names, such as configs/small.json; a relative name is also "
-        "looked for beside the flagfile",
+        "the model's architecture, a JSON file with bilm-tf's names, such as configs/small.json; a relative name is "
+        "also looked for beside the flagfile",
         required=True,
     )
     _define_training(flag_set)
@@ -72,8 +72,8 @@ def _define_run(flag_set: FlagSet) -> None:
     flag_set.boolean(
         "fresh_states",
         True,
-        "let a row whose window begins with a sentence start from the zero state, as embeddings do; negated, states are "
-        "always carried on, as in bilm-tf",
+        "let a row whose window begins with a sentence start from the zero state, as embeddings do; negated, states "
+        "are always carried on, as in bilm-tf",
     )
     flag_set.integer("checkpoint_steps", 1000, "save every so many steps, and at the end of every epoch", lower=1)
     flag_set.integer("log_steps", 50, "write to log.csv and TensorBoard every so many steps", lower=1)

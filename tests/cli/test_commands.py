@@ -1,4 +1,4 @@
-"""`elmo-tf evaluate`, `convert` and `embed` on tiny models; the help pages of all commands; what a user's mistake gives."""
+"""`elmo-tf evaluate`, `convert` and `embed` on tiny models; the help pages of all commands; users' mistakes."""
 
 import gzip
 import importlib
@@ -285,14 +285,11 @@ def test_a_model_that_reads_characters_embeds_and_converts_without_its_vocabular
 
 @ON_A_MODEL
 def test_a_wrong_checkpoint_is_refused(here, capsys, line):
-    name = line.split()[0]
     is_refused(
         capsys, line.format("model") + " --checkpoint=worst", 2, "--checkpoint=worst", "auto|best|latest", "--help"
     )
     shutil.rmtree(here / "model" / "best")
     is_refused(capsys, line.format("model") + " --checkpoint=best", 1, "model holds no best checkpoint")
-    assert capsys.readouterr().out == ""
-    assert name in COMMANDS
 
 
 def test_an_hdf5_folder_has_no_perplexity_and_no_checkpoints(here, shared, capsys):

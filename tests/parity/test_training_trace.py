@@ -1,4 +1,4 @@
-"""Twelve steps of bilm-tf itself, deterministic and with an active clip: our losses, norms, weights and accumulators."""
+"""Twelve steps of bilm-tf itself, with an active clip: our losses, norms, weights and accumulators."""
 
 import pathlib
 import subprocess

@@ -1,0 +1,75 @@
+"""What the README says can be typed: its Python runs, its commands have the flags they use."""
+
+import pathlib
+import re
+import shlex
+
+import numpy as np
+import pytest
+import tiny
+
+from elmo_tf.bilm import BiLM
+from elmo_tf.cli.flags import FlagSet
+from elmo_tf.cli.main import COMMANDS
+from elmo_tf.exchange.hdf5 import write_arrays
+from elmo_tf.exchange.names import named_variables
+
+ROOT = pathlib.Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+PYTHON = [text for language, text in BLOCKS if language == "python"]
+HEADS = [path.read_text() for path in sorted((ROOT / "configs").glob("*.flags"))]
+
+
+def command_lines():
+    shell = [text for language, text in BLOCKS if not language]
+    heads = [re.sub(r"(?m)^# ?", "", head) for head in HEADS]
+    lines = "\n".join([*shell, *heads]).replace("\\\n", " ").splitlines()
+    starts = {"elmo-tf": None, "python": {"train.py": "train", "evaluate.py": "evaluate"}}
+    for line in map(str.strip, lines):
+        words = shlex.split(line) if line.split(" ")[0] in starts and "--" in line else []
+        if words:
+            yield (words[1] if words[0] == "elmo-tf" else starts["python"][words[1]]), words[2:]
+
+
+@pytest.mark.parametrize(("command", "arguments"), list(command_lines()))
+def test_a_command_has_the_flags_that_it_is_shown_with(command, arguments):
+    import importlib
+
+    assert command in COMMANDS
+    flag_set = FlagSet()
+    importlib.import_module(f"elmo_tf.cli.{command}").define_flags(flag_set)
+    assert flag_set.values([command, *[a for a in arguments if not a.startswith("--flagfile")]]) == [command]
+    for name in set(flag_set.required) - {"options_file"}:
+        assert flag_set.values[name].value, name
+
+
+def test_every_command_is_shown():
+    assert {command for command, _ in command_lines()} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("text", PYTHON)
+def test_the_python_runs(text, tmp_path, monkeypatch, capsys):
+    options = tiny.options()
+    bilm = BiLM(options)
+    bilm.build()
+    arrays = {name: np.asarray(variable) for name, variable in named_variables(bilm).items()}
+    write_arrays(str(tmp_path / "hdf5" / "weights.hdf5"), arrays)
+    options.write(str(tmp_path / "hdf5" / "options.json"))
+    monkeypatch.chdir(tmp_path)
+    found: dict = {}
+    exec(compile(text, "README.md", "exec"), found)
+    if "layers" in found:
+        assert found["layers"].shape == (1, 3, 4, 32)
+    else:
+        assert capsys.readouterr().out.strip() == "(3, 4, 12)"
+
+
+def test_names_of_the_package_are_loaded_when_used():
+    import elmo_tf
+
+    for name in elmo_tf.__all__:
+        assert getattr(elmo_tf, name) is not None
+        assert name in dir(elmo_tf)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        elmo_tf.nonsense  # noqa: B018
