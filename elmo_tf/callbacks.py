@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
+from elmo_tf.files import replacing
 
 Logs = dict[str, Any]
 
@@ -32,31 +33,26 @@ class Meter(keras.callbacks.Callback):
     def __init__(self, loss_name: str, words_per_step: int, steps: int = 50) -> None:
         super().__init__()
         self._loss_name, self._words, self._keep = loss_name, words_per_step, 1.0 - 1.0 / steps
-        self._mean: float | None = None
-        self._seconds: float | None = None
-        self._last = 0.0
+        self._mean = self._seconds = self._started = 0.0
+        self._steps = 0
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Starts the clock."""
-        self._last = time.perf_counter()
+        self._started = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Adds the means; a loss that is not a number ends the run, before a checkpoint can keep it."""
         logs = {} if logs is None else logs
-        loss, seconds = logs[self._loss_name], time.perf_counter() - self._last
+        loss, seconds = logs[self._loss_name], time.perf_counter() - self._started
         if not math.isfinite(loss):
             raise InputError(
                 f"the loss of step {batch + 1} is {loss}: training diverged; take a smaller --learning_rate or "
                 "--all_clip_norm_val and go on from the last checkpoint"
             )
-        if self._mean is None or self._seconds is None:
-            self._mean, self._seconds = loss, seconds
-        else:
-            self._mean = self._keep * self._mean + (1.0 - self._keep) * loss
-            if seconds < 20 * self._seconds or batch < 2:  # not what was spent waiting
-                self._seconds = self._keep * self._seconds + (1.0 - self._keep) * seconds
-        if batch and self._seconds > 10 * seconds:  # the first step compiled
-            self._seconds = seconds
+        self._mean = loss if self._steps == 0 else self._keep * self._mean + (1.0 - self._keep) * loss
+        # the first step compiles, so the speed is counted from the second on
+        self._seconds = seconds if self._steps < 2 else self._keep * self._seconds + (1.0 - self._keep) * seconds
+        self._steps += 1
         logs[self._loss_name] = self._mean
         logs["words_per_second"] = self._words / self._seconds
 
@@ -181,17 +177,24 @@ class CsvLog(keras.callbacks.Callback):
         path: the file.
         every_steps: how often.
         names: the columns behind `step` and `epoch`; what the logs lack stays empty.
+        from_step: steps taken before; rows that a killed run wrote after its last checkpoint are taken out.
     """
 
-    def __init__(self, path: str, every_steps: int, names: list[str]) -> None:
+    def __init__(self, path: str, every_steps: int, names: Sequence[str], from_step: int = 0) -> None:
         super().__init__()
-        self._path, self._every_steps, self._names = path, every_steps, names
-        self._epoch = self._step = 0
+        self._path, self._every_steps, self._names = path, every_steps, ["step", "epoch", *names]
+        self._epoch, self._step = 0, from_step
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Writes the head of a new file."""
-        if not os.path.exists(self._path) or not os.path.getsize(self._path):
-            self._append(["step", "epoch", *self._names])
+        """Begins the file, or goes on where the last checkpoint was."""
+        kept: list[dict[str, str]] = []
+        if self._step and os.path.exists(self._path):
+            with open(self._path, encoding="utf-8", newline="") as file:
+                kept = [row for row in csv.DictReader(file) if int(row["step"]) <= self._step]
+        with replacing(self._path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, self._names, restval="", extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(kept)
         if logs and "val_perplexity" in logs:
             self._row(logs)
 
@@ -211,12 +214,9 @@ class CsvLog(keras.callbacks.Callback):
             self._row(logs)
 
     def _row(self, logs: Logs) -> None:
-        numbers = [f"{logs[name]:.6g}" if name in logs else "" for name in self._names]
-        self._append([self._step, self._epoch, *numbers])
-
-    def _append(self, row: list[Any]) -> None:
+        numbers = [f"{logs[name]:.6g}" if name in logs else "" for name in self._names[2:]]
         with open(self._path, "a", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerow(row)
+            csv.writer(file).writerow([self._step, self._epoch, *numbers])
 
 
 class TensorBoardLog(keras.callbacks.Callback):

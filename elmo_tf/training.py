@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from elmo_tf import callbacks, memory
 from elmo_tf.checkpoint import TrainingCheckpoint
-from elmo_tf.data.lm_stream import Prefetched, StreamSettings, TrainingStream
+from elmo_tf.data.lm_stream import Position, Prefetched, StreamSettings, TrainingStream
 from elmo_tf.devices import make_strategy
 from elmo_tf.errors import InputError
 from elmo_tf.evaluation import Evaluator
@@ -161,6 +161,7 @@ class _Run:
         )
         self._tokens_per_step = tokens_per_step
         self._loss: float | None = None
+        self._position: Position | None = None
 
     def train(self) -> TrainResult:
         self._resume()
@@ -243,6 +244,7 @@ class _Run:
         progress = callbacks.Progress(self._bounds, self._loss_name, self._report)
         riding: list[keras.callbacks.Callback] = [callbacks.Meter(self._loss_name, self._tokens_per_step), progress]
         names = [self._loss_name, "gradient_norm", "words_per_second"]
+        names += [f"val_{name}" for name in ("perplexity_forward", "perplexity_backward", "perplexity")]
         if self._prepared.validation is not None:
             evaluator = Evaluator(
                 self._model, self._prepared.validation, self._prepared.vocabulary, settings.validation_rows
@@ -255,10 +257,9 @@ class _Run:
                     progress.report,
                 )
             )
-            names += [f"val_{name}" for name in ("perplexity_forward", "perplexity_backward", "perplexity")]
         folder = settings.model_dir
         riding += [
-            callbacks.CsvLog(os.path.join(folder, LOG_FILE), settings.log_steps, names),
+            callbacks.CsvLog(os.path.join(folder, LOG_FILE), settings.log_steps, names, self._step),
             callbacks.TensorBoardLog(os.path.join(folder, TENSORBOARD_FOLDER), settings.log_steps),
             callbacks.BestAndPatience(self._checkpoint.save_best, settings.patience, self._notes, progress.report),
         ]
@@ -280,20 +281,22 @@ class _Run:
         riding.on_train_end()
 
     def _take_step(self, stream: Prefetched, riding: keras.callbacks.CallbackList) -> None:
-        tensors, position = next(stream)
         riding.on_train_batch_begin(self._step)
+        tensors, position = next(stream)
         result = self._step_function(self._step, tensors, self._states)
         loss = float(tf.reduce_mean(result.losses))
         self._step, self._states = self._step + 1, result.states
-        self._last_position = position
+        self._position = position
         logs = {self._loss_name: loss, "gradient_norm": float(result.norm)}
         riding.on_train_batch_end(self._step - 1, logs)
         self._loss = loss
-        if self._step % self._settings.checkpoint_steps == 0:
+        if self._step % self._settings.checkpoint_steps == 0 and self._step not in self._bounds:
             self._save()
 
     def _save(self) -> None:
-        self._notes["position"] = self._last_position.to_json()
+        if self._position is None:  # stopped before the first step
+            return
+        self._notes["position"] = self._position.to_json()
         self._checkpoint.save(self._step, self._notes, self._states)
 
 

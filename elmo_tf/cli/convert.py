@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
+from elmo_tf.cli.quiet import start_tensorflow
 
 SUMMARY = "weights.hdf5 and options.json for AllenNLP, bilm-tf and simple_elmo"
 
@@ -25,6 +26,7 @@ def define_flags(flag_set: FlagSet) -> None:
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
     """Calls `elmo_tf.conversion.convert`."""
+    start_tensorflow()
     from elmo_tf.conversion import convert
 
     done = convert(values.model_dir, values.output_dir, shared_flags.which_checkpoint(values))

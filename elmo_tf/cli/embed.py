@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
+from elmo_tf.cli.quiet import start_tensorflow
 
 SUMMARY = "vectors of all layers for every token of a file, into HDF5"
 
@@ -30,6 +31,7 @@ def define_flags(flag_set: FlagSet) -> None:
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
     """Calls `elmo_tf.embedding.embed_file`."""
+    start_tensorflow()
     from elmo_tf.data.text import expand_patterns
     from elmo_tf.embedding import SentenceEmbedder, embed_file
     from elmo_tf.model_folder import load_bilm

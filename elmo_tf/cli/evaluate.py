@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
+from elmo_tf.cli.quiet import start_tensorflow
 
 SUMMARY = "the exact perplexity of held-out text, forward, backward and both"
 
@@ -34,6 +35,7 @@ def define_flags(flag_set: FlagSet) -> None:
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
     """Calls `elmo_tf.evaluation.Evaluator`."""
+    start_tensorflow()
     from elmo_tf.data.corpus import Corpus
     from elmo_tf.data.text import expand_patterns
     from elmo_tf.evaluation import Evaluator

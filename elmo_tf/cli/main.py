@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 a mistake in files or options, 2 a mistake in the command 
 """
 
 import importlib
-import os
 import shutil
 import sys
 import textwrap
@@ -40,7 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if name not in COMMANDS:
         return _fail("elmo-tf", f"unknown command {name!r}: expected one of {', '.join(COMMANDS)}", 2)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up chatter
     logging.set_verbosity(logging.WARNING)
     module = importlib.import_module(f"elmo_tf.cli.{name}")
     return _run(module, name, arguments[1:])
@@ -75,7 +73,7 @@ def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
 
 
 def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split()).removeprefix("FATAL Flags parsing error: ")
+    return " ".join(str(error).split()).removeprefix("ERROR:: ")
 
 
 def _fail(program: str, message: str, code: int) -> int:
@@ -100,7 +98,11 @@ def _help_page(module: ModuleType, name: str, flag_set: FlagSet) -> str:
     for flag_name in flag_set.names:
         flag = flag_set.values[flag_name]
         is_needed = flag_name in flag_set.required
-        default = "required" if is_needed else ("not set" if flag.default is None else f"default {flag.default_as_str}")
+        default = (
+            "required"
+            if is_needed
+            else ("not set" if flag.default is None else f"default {(flag.default_as_str or '').strip(chr(39))}")
+        )
         lines.append(f"  --{flag_name}  ({default})")
         lines += textwrap.wrap(flag.help, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return "\n".join(lines)

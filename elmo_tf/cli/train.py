@@ -1,10 +1,12 @@
 """`elmo-tf train`."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
+from elmo_tf.cli.quiet import start_tensorflow
+from elmo_tf.errors import InputError
+from elmo_tf.options import Options
 
 SUMMARY = "train a biLM on text; the same command goes on where the last checkpoint was"
 
@@ -84,16 +86,13 @@ def _define_run(flag_set: FlagSet) -> None:
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
     """Calls `elmo_tf.training.train`."""
-    from elmo_tf.options import Options
+    start_tensorflow()
     from elmo_tf.training import TrainSettings, train
 
     options = Options.from_file(shared_flags.beside_flagfile(values.options_file, arguments))
-    overrides: dict[str, Any] = {
-        name: values[name].value for name in _TRAINING_OPTIONS if values[name].value is not None
-    }
     result = train(
         TrainSettings(
-            options=Options.from_dict({**options.to_dict(), **overrides}, "flags"),
+            options=_overridden(options, values),
             train_files=tuple(values.train_files),
             vocab_file=values.vocab_file,
             model_dir=values.model_dir,
@@ -115,3 +114,12 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     state = "trained" if result.finished else "stopped; the same command goes on"
     best = "" if result.best_perplexity is None else f"; best validation perplexity {result.best_perplexity:.2f}"
     print(f"{state}: {result.steps} steps, in {values.model_dir}{best}", flush=True)
+
+
+def _overridden(options: Options, values: FlagValues) -> Options:
+    """The options with what the flags say instead."""
+    given = {name: values[name].value for name in _TRAINING_OPTIONS if values[name].value is not None}
+    try:
+        return Options.from_dict({**options.to_dict(), **given}, "flags")
+    except InputError as error:  # the file alone was right, so it is a flag
+        raise InputError(str(error).replace("flags: ", "--", 1)) from error

@@ -85,7 +85,9 @@ class ProjectedLSTM(keras.layers.Layer):
         )
         state = self.zero_state(tf.shape(inputs)[0]) if initial_state is None else initial_state
         time_first = tf.transpose(inputs, [1, 0, 2])
-        mask = None if mask is None else tf.transpose(tf.cast(mask, tf.bool))
+        if mask is not None:  # transposed as floats: oneDNN complains of everything else
+            one, zero = tf.ones([], inputs.dtype), tf.zeros([], inputs.dtype)
+            mask = tf.transpose(tf.where(tf.cast(mask, tf.bool), one, zero)) > 0.5
         outputs, state = IMPLEMENTATIONS[self.implementation](time_first, weights, (state[0], state[1]), mask)
         return tf.transpose(outputs, [1, 0, 2]), state
 

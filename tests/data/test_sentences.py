@@ -102,6 +102,20 @@ def test_the_order_is_a_function_of_seed_epoch_and_direction_and_of_each_of_them
     assert len({order for came in found.values() for order in came}) == 6 * 3
 
 
+def test_every_pool_of_every_epoch_is_shuffled_in_a_way_of_its_own(tmp_path):
+    (tmp_path / "0.gz").write_bytes(gzip.compress(b"".join(b"%d\n" % number for number in range(10, 70))))
+    corpus = Corpus.scan([str(tmp_path / "0.gz")], block_bytes=28)  # six blocks of ten sentences, which stay in order
+    assert [block.sentences for block in corpus.blocks] == [10] * 6
+    shuffles = set()
+    for direction in (0, 1):
+        stream = ShuffledSentences(corpus, 1, direction, pool_bytes=28)
+        for tens in [1, 2, 3, 4, 5, 6] * 2:
+            numbers = [int(line) - 10 * tens for line in read(stream, 10)]
+            assert sorted(numbers) == list(range(10))
+            shuffles.add(tuple(numbers))
+    assert len(shuffles) == 2 * 2 * 6
+
+
 def test_sentences_far_apart_in_the_files_meet_when_all_is_one_pool(corpus):
     order = [int(line.split()[1]) for line in read(ShuffledSentences(corpus, 1, 0), N)]
     assert np.mean(np.abs(np.diff(order))) > 10
