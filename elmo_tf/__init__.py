@@ -20,7 +20,7 @@ _HOMES = {
     "ProjectedLSTM": "elmo_tf.layers",
     "SentenceEmbedder": "elmo_tf.embedding",
     "SoftmaxHead": "elmo_tf.layers",
-    "TrainSettings": "elmo_tf.training",
+    "TrainSettings": "elmo_tf.run_settings",
     "Vocabulary": "elmo_tf.data.vocabulary",
     "WordEncoder": "elmo_tf.layers",
     "convert": "elmo_tf.conversion",

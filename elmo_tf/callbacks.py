@@ -138,7 +138,7 @@ class Progress(keras.callbacks.Callback):
     def report(self, line: str) -> None:
         """A line for people; the bar, where it stands on the terminal's last line, is left as it is."""
         if self._line_is_open:
-            print(flush=True)
+            sys.stdout.write("\n")
             self._line_is_open = False
         self._print(line)
 

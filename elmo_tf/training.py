@@ -1,12 +1,7 @@
 """The training run: one loop around the step, on any number of replicas, that Keras callbacks ride on."""
 
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -20,73 +15,16 @@ from elmo_tf.devices import make_strategy
 from elmo_tf.errors import InputError
 from elmo_tf.evaluation import Evaluator
 from elmo_tf.exchange.names import named_variables
+from elmo_tf.interrupts import stopping_between_steps
 from elmo_tf.language_model import LanguageModel
 from elmo_tf.optimizer import SparseAdagrad
-from elmo_tf.options import Options
 from elmo_tf.preparation import Prepared, make_model_folder, prepare
+from elmo_tf.run_settings import TrainResult, TrainSettings, epoch_bounds
 from elmo_tf.train_step import States, TrainStep
 
 Report = Callable[[str], None]
 
 LOG_FILE, TENSORBOARD_FOLDER = "log.csv", "tensorboard"
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """A training run.
-
-    Args:
-        options: the model's, and batch size, unroll steps, epochs, dropout and so on.
-        train_files: names or patterns of the training text.
-        vocab_file: the vocabulary.
-        model_dir: the folder that the model lives in; a run that it holds is continued.
-        valid_files: names or patterns of the held-out text; empty for no validation.
-        max_steps: steps after which to stop, whatever the epochs; 0 for no such bound.
-        patience: validations without a better one after which to stop; 0 for never.
-        validation_steps: steps between validations; 0 for one an epoch.
-        validation_rows: rows that the held-out text is dealt to.
-        validate_first: whether to validate before the first step too.
-        fresh_states: whether rows whose window begins with a sentence start from the zero state; see `TrainStep`.
-        checkpoint_steps: steps between checkpoints, besides those at an epoch's end.
-        log_steps: steps between rows of the logs.
-        seed: of initial weights, shuffles, negatives and dropout.
-        devices: such as `("GPU:0", "GPU:1")`; empty for all GPUs, or the CPU.
-        logical_cpus: replicas to cut the CPU into.
-    """
-
-    options: Options
-    train_files: tuple[str, ...]
-    vocab_file: str
-    model_dir: str
-    valid_files: tuple[str, ...] = ()
-    max_steps: int = 0
-    patience: int = 0
-    validation_steps: int = 0
-    validation_rows: int = 32
-    validate_first: bool = False
-    fresh_states: bool = True
-    checkpoint_steps: int = 1000
-    log_steps: int = 50
-    seed: int = 1
-    devices: tuple[str, ...] = ()
-    logical_cpus: int = 1
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """How a run ended.
-
-    Args:
-        steps: steps taken, those before a resume included.
-        finished: False where it was stopped before its epochs or steps were done.
-        loss: the last mean training loss; None where no step was taken.
-        best_perplexity: the best validation's; None without validation.
-    """
-
-    steps: int
-    finished: bool
-    loss: float | None
-    best_perplexity: float | None
 
 
 def train(settings: TrainSettings, report: Report = print) -> TrainResult:
@@ -104,33 +42,6 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
     prepared = prepare(settings.options, settings.train_files, settings.valid_files, settings.vocab_file, replicas)
     make_model_folder(settings.model_dir, prepared)
     return _Run(settings, prepared, strategy, report).train()
-
-
-def epoch_bounds(predictions: int, tokens_per_step: int, epochs: int, max_steps: int = 0) -> list[int]:
-    """The number of the first step of every epoch, and at the end that of all steps.
-
-    The rows flow on from one epoch into the next without a break; an epoch ends with the step that completes it.
-
-    Args:
-        predictions: tokens of the training text in one direction, sentence ends counted.
-        tokens_per_step: rows of all replicas times unroll steps.
-        epochs: how many.
-        max_steps: where to cut; 0 for nowhere.
-
-    Example:
-
-    >>> epoch_bounds(predictions=1000, tokens_per_step=300, epochs=3)
-    [0, 3, 6, 10]
-    >>> epoch_bounds(predictions=1000, tokens_per_step=300, epochs=3, max_steps=4)
-    [0, 3, 4]
-    """
-    bounds = [0]
-    for epoch in range(1, epochs + 1):
-        end = epoch * predictions // tokens_per_step
-        if max_steps and end >= max_steps:
-            return [*bounds, max_steps]
-        bounds.append(end)
-    return bounds
 
 
 class _Run:
@@ -170,9 +81,12 @@ class _Run:
             return self._result()
         stream = Prefetched(self._stream())
         self._describe()
-        with _stopping_between_steps(self._model, self._report):
+        with stopping_between_steps(self._request_stop, self._report):
             self._loop(stream)
         return self._result()
+
+    def _request_stop(self) -> None:
+        self._model.stop_training = True
 
     def _result(self) -> TrainResult:
         finished = self._step >= self._bounds[-1]
@@ -298,26 +212,3 @@ class _Run:
             return
         self._notes["position"] = self._position.to_json()
         self._checkpoint.save(self._step, self._notes, self._states)
-
-
-@contextmanager
-def _stopping_between_steps(model: keras.Model, report: Report) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the run after the step under way, with a checkpoint; a second one at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, _: FrameType | None) -> None:
-        report(
-            f"\n{signal.Signals(number).name}: stopping after this step, with a checkpoint; once more to stop at once"
-        )
-        model.stop_training = True
-        signal.signal(number, before[signal.Signals(number)])
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, before[number])

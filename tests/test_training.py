@@ -18,7 +18,8 @@ from elmo_tf.checkpoint import checkpoint_path
 from elmo_tf.errors import InputError
 from elmo_tf.model_folder import load_language_model
 from elmo_tf.options import CharCnnOptions, LstmOptions, Options
-from elmo_tf.training import epoch_bounds, train
+from elmo_tf.run_settings import epoch_bounds
+from elmo_tf.training import train
 
 
 def quiet(settings):

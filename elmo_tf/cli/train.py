@@ -87,7 +87,8 @@ def _define_run(flag_set: FlagSet) -> None:
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
     """Calls `elmo_tf.training.train`."""
     start_tensorflow()
-    from elmo_tf.training import TrainSettings, train
+    from elmo_tf.run_settings import TrainSettings
+    from elmo_tf.training import train
 
     options = Options.from_file(shared_flags.beside_flagfile(values.options_file, arguments))
     result = train(
