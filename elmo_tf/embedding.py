@@ -63,7 +63,7 @@ class SentenceEmbedder:
             for sentence in sentences
         ]
         lengths = np.array([len(row) for row in rows], np.int32)
-        index = np.zeros((len(rows), lengths.max()), np.int32)
+        index = np.zeros((len(rows), max(map(len, rows))), np.int32)
         for row, values in zip(index, rows, strict=True):
             row[: len(values)] = values
         layers = self._function(self._words(list(numbers)), index, lengths).numpy()

@@ -72,9 +72,33 @@ def test_activations_grow_in_proportion_to_the_rows(options):
     assert two - one == three - two > 0
 
 
-@OPTIONS
-def test_one_direction_takes_less_than_two(options):
-    assert estimated(options, bidirectional=False).total < estimated(options).total
+def activations(rows=4, **changes):
+    """Bytes of activations by the options alone, the weights being as many whatever they say."""
+    return estimate(Options.from_dict({**CHARACTERS, **changes}), 1000, 400, rows, 20, 10).activations
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"lstm": {**CHARACTERS["lstm"], "n_layers": 3}},
+        {"lstm": {**CHARACTERS["lstm"], "dim": 33}},
+        {"lstm": {**CHARACTERS["lstm"], "projection_dim": 9}},
+        {"char_cnn": {**CHARACTERS["char_cnn"], "n_highway": 2}},
+        {"char_cnn": {**CHARACTERS["char_cnn"], "filters": [[1, 5], [3, 8]]}},
+        {"unroll_steps": 6},
+        {"n_negative_samples_batch": 17},
+    ],
+    ids=str,
+)
+def test_activations_grow_with_the_network_apart_from_its_weights(more):
+    assert activations(**more) > activations()
+
+
+def test_a_row_costs_twice_as_much_in_two_directions():
+    one, two = (
+        activations(rows=8, bidirectional=both) - activations(rows=4, bidirectional=both) for both in (False, True)
+    )
+    assert two == 2 * one > 0
 
 
 def test_with_samples_a_larger_vocabulary_takes_weights_but_no_activations():
