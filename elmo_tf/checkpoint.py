@@ -15,6 +15,9 @@ from elmo_tf.train_step import States
 
 LATEST, BEST = "latest", "best"
 
+_DAMAGED = (ValueError, IndexError, AssertionError, tf.errors.OpError)
+"""What TensorFlow raises for a checkpoint that is cut short, altered or another model's."""
+
 
 class _Text(tf.train.experimental.PythonState):
     """A text in a checkpoint."""
@@ -62,6 +65,8 @@ class TrainingCheckpoint:
         self._rows: list[tf.Variable] = []
         self._weights, self._optimizer = dict(variables), optimizer
         self._latest_dir = os.path.join(model_dir, LATEST)
+        for name in (LATEST, BEST):
+            latest_in(model_dir, name)  # whether they can be read at all
         best = tf.train.Checkpoint(weights=self._weights, step=self._step)
         self._best = tf.train.CheckpointManager(best, os.path.join(model_dir, BEST), max_to_keep=1)
         self._latest: tf.train.CheckpointManager | None = None
@@ -115,11 +120,10 @@ class TrainingCheckpoint:
             return None
         try:
             manager.checkpoint.restore(path).assert_consumed()
-        except (ValueError, AssertionError, tf.errors.OpError) as error:
-            reason = str(error).strip().splitlines()[0][:300]
+        except _DAMAGED as error:
             raise InputError(
                 f"{path} does not fit this run: the model's options, or batch_size times replicas, are not those it "
-                f"was saved with, or the file is damaged ({reason})"
+                f"was saved with, or the file is damaged ({_first_line(error)})"
             ) from error
         return Resumed(int(self._step), json.loads(self._notes.text), _split(self._rows, states))
 
@@ -147,9 +151,9 @@ def checkpoint_path(model_dir: str, which: str | None = None) -> str:
         InputError: there is none.
     """
     for name in [which] if which else [BEST, LATEST]:
-        path = tf.train.latest_checkpoint(os.path.join(model_dir, name))
+        path = latest_in(model_dir, name)
         if path is not None:
-            return str(path)
+            return path
     raise InputError(
         f"{model_dir} holds no {which + ' ' if which else ''}checkpoint: expected a folder made by elmo-tf train"
     )
@@ -168,6 +172,27 @@ def restore_weights(path: str, variables: Mapping[str, tf.Variable]) -> None:
     checkpoint = tf.train.Checkpoint(weights=dict(variables))
     try:
         checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
-    except (ValueError, AssertionError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0][:300]
-        raise InputError(f"{path} does not fit the options beside it, or is damaged ({reason})") from error
+    except _DAMAGED as error:
+        raise InputError(f"{path} does not fit the options beside it, or is damaged ({_first_line(error)})") from error
+
+
+def latest_in(model_dir: str, name: str) -> str | None:
+    """The path of the newest checkpoint in `model_dir/best` or `model_dir/latest`; None if there is none.
+
+    Raises:
+        InputError: the file that names the checkpoints is damaged.
+    """
+    listing = os.path.join(model_dir, name, "checkpoint")
+    if not os.path.exists(listing):
+        return None
+    try:
+        path = tf.train.latest_checkpoint(os.path.join(model_dir, name))
+    except ValueError as error:
+        raise InputError(f"{listing}, which names the checkpoints, is damaged: {_first_line(error)}") from error
+    if path is None:  # TensorFlow only logs it, and the run would start over
+        raise InputError(f"{listing}, which names the checkpoints, is damaged, or names one that is not there")
+    return str(path)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

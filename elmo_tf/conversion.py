@@ -8,6 +8,7 @@ from elmo_tf.errors import InputError
 from elmo_tf.exchange.hdf5 import write_arrays
 from elmo_tf.exchange.names import named_variables
 from elmo_tf.model_folder import WEIGHTS_FILE, load_bilm
+from elmo_tf.options import Options
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
 
 
@@ -20,12 +21,14 @@ class Converted:
         paths: the files.
         arrays: number of arrays in `weights.hdf5`.
         numbers: how many numbers these hold.
+        limits: why AllenNLP cannot load the model, if it cannot.
     """
 
     source: str
     paths: tuple[str, ...]
     arrays: int
     numbers: int
+    limits: tuple[str, ...]
 
 
 def convert(model_dir: str, output_dir: str, which: str | None = None) -> Converted:
@@ -52,4 +55,38 @@ def convert(model_dir: str, output_dir: str, which: str | None = None) -> Conver
     if loaded.vocabulary is not None:
         files.copy(os.path.join(model_dir, VOCAB_FILE), vocab)
         paths.append(vocab)
-    return Converted(loaded.source, tuple(paths), len(arrays), sum(array.size for array in arrays.values()))
+    return Converted(
+        source=loaded.source,
+        paths=tuple(paths),
+        arrays=len(arrays),
+        numbers=sum(array.size for array in arrays.values()),
+        limits=tuple(allennlp_limits(loaded.bilm.options)),
+    )
+
+
+def allennlp_limits(options: Options) -> list[str]:
+    """What in a model AllenNLP's `Elmo` cannot load; empty for one that it can.
+
+    It reads both directions, character input at 50 characters a word, skip connections, and the projections of LSTM and
+    CNN, without asking whether they are there (its `elmo.py` and `elmo_lstm.py`).
+
+    Example:
+
+    >>> allennlp_limits(Options.from_dict({"lstm": {"dim": 8, "projection_dim": 4, "use_skip_connections": True}}))
+    ['it reads word ids']
+    """
+    char_cnn, lstm = options.char_cnn, options.lstm
+    found = []
+    if char_cnn is None:
+        found.append("it reads word ids")
+    elif char_cnn.max_characters_per_token != 50:
+        found.append(f"its words are cut at {char_cnn.max_characters_per_token} characters instead of 50")
+    if char_cnn is not None and char_cnn.n_filters == lstm.projection_dim:
+        found.append("its CNN has no projection")
+    if not lstm.has_projection:
+        found.append("its LSTM has no projection")
+    if not lstm.use_skip_connections:
+        found.append("it has no skip connections")
+    if not options.bidirectional:
+        found.append("it reads forwards only")
+    return found

@@ -123,7 +123,7 @@ def embed_file(
                     progress(lines)
             if not lines:
                 raise InputError(f"{input_file} is empty: expected a tokenised sentence a line")
-    except OSError as error:
+    except (OSError, SystemError) as error:  # the second is how h5py tells of a failed write from Python 3.13 on
         raise InputError(f"{output_file} cannot be written: {error}") from error
     return lines, tokens
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from elmo_tf.bilm import BiLM
-from elmo_tf.checkpoint import BEST, LATEST, checkpoint_path, restore_weights
+from elmo_tf.checkpoint import BEST, LATEST, checkpoint_path, latest_in, restore_weights
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.hdf5 import read_arrays, read_weights
@@ -36,15 +36,8 @@ class LoadedBiLM:
 
 
 def has_checkpoint(model_dir: str) -> bool:
-    """Whether the folder is one that `elmo-tf train` made and saved a checkpoint in.
-
-    Raises:
-        InputError: the file that names the checkpoints is damaged.
-    """
-    try:
-        return any(tf.train.latest_checkpoint(os.path.join(model_dir, name)) for name in (BEST, LATEST))
-    except ValueError as error:
-        raise InputError(f"{model_dir}: the file checkpoint in {BEST} or {LATEST} is damaged: {error}") from error
+    """Whether the folder is one that `elmo-tf train` made and saved a checkpoint in; raises as `latest_in`."""
+    return any(latest_in(model_dir, name) for name in (BEST, LATEST))
 
 
 def load_bilm(model_dir: str, which: str | None = None) -> LoadedBiLM:

@@ -8,10 +8,11 @@ import pytest
 from model_cases import CASES, CHARACTERS, WORD_INPUT, changed, weights_of
 from model_folders import LATEST_STEP, content_of, hdf5_folder, trained_folder
 
-from elmo_tf.conversion import convert
+from elmo_tf.conversion import allennlp_limits, convert
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.hdf5 import read_arrays
 from elmo_tf.model_folder import load_bilm
+from elmo_tf.options import Options
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +131,29 @@ def test_a_folder_that_holds_no_model_makes_no_output_folder(tmp_path):
     with pytest.raises(InputError, match="there is no such folder"):
         convert(str(tmp_path / "none"), str(tmp_path / "hdf5"))
     assert not (tmp_path / "hdf5").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, []),
+        ({"char_cnn": None}, ["word ids"]),
+        ({"bidirectional": False}, ["forwards only"]),
+        ({"lstm": {"dim": 16}}, ["LSTM has no projection"]),
+        ({"lstm": {"use_skip_connections": False}}, ["skip connections"]),
+        ({"char_cnn": {"max_characters_per_token": 20}}, ["20 characters"]),
+        ({"char_cnn": {"filters": [[1, 16]]}}, ["CNN has no projection"]),
+    ],
+    ids=str,
+)
+def test_what_allennlp_cannot_load_is_named(change, words):
+    values = {
+        "lstm": {"dim": 32, "projection_dim": 16, "use_skip_connections": True},
+        "char_cnn": {"activation": "relu", "embedding": {"dim": 4}, "filters": [[1, 8]], "n_characters": 262},
+        "n_tokens_vocab": 10,
+    }
+    for name, value in change.items():
+        values[name] = {**values[name], **value} if isinstance(value, dict) else value
+    found = allennlp_limits(Options.from_dict(values))
+    assert len(found) == len(words)
+    assert all(word in limit for word, limit in zip(words, found, strict=True))

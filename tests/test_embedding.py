@@ -186,6 +186,14 @@ def test_batches_of_like_length_hold_little_padding():
     assert padded < 1.1 * lengths.sum()
 
 
+def test_a_file_of_blank_lines_has_a_dataset_for_each(embed, tmp_path):
+    assert embed_file(embed, text_file(tmp_path / "text.txt", ["", " "]), str(tmp_path / "out.hdf5")) == (2, 0)
+    assert {key: array.shape for key, array in vectors_of(tmp_path / "out.hdf5").items()} == {
+        "0": (3, 0, 8),
+        "1": (3, 0, 8),
+    }
+
+
 def refused(*arguments):
     with pytest.raises(InputError) as caught:
         embed_file(*arguments)
@@ -245,11 +253,12 @@ def test_a_full_disk_is_refused_and_the_old_file_kept(tmp_path, room):
     assert (tmp_path / "out.hdf5").read_text() == "old"
 
 
-@pytest.mark.parametrize("output", ["folder", "file/out.hdf5", "text.txt", "folder/../text.txt"])
+@pytest.mark.parametrize("output", ["folder", "file/out.hdf5", "text.txt", "folder/../text.txt", "link.txt"])
 def test_an_output_that_cannot_be_is_refused_and_all_files_are_kept(embed, tmp_path, output):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("kept")
     path = text_file(tmp_path / "text.txt")
+    (tmp_path / "link.txt").symlink_to(path)
     before = content_of(tmp_path)
     assert output.split("/")[0] in refused(embed, path, str(tmp_path / output))
     assert content_of(tmp_path) == before

@@ -33,3 +33,5 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     print(
         f"{done.source}: {done.arrays} arrays of {done.numbers:,} numbers, read back equal, in {', '.join(done.paths)}"
     )
+    if done.limits:
+        print(f"note: AllenNLP cannot load this model: {'; '.join(done.limits)}")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.quiet import start_tensorflow
+from elmo_tf.errors import InputError
 
 SUMMARY = "vectors of all layers for every token of a file, into HDF5"
 
@@ -36,10 +37,12 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     from elmo_tf.embedding import SentenceEmbedder, embed_file
     from elmo_tf.model_folder import load_bilm
 
-    expand_patterns([values.input_file], "--input_file")
+    input_file, *others = expand_patterns([values.input_file], "--input_file")
+    if others:
+        raise InputError(f"--input_file={values.input_file}: expected one file, got {1 + len(others)}")
     loaded = load_bilm(values.model_dir, shared_flags.which_checkpoint(values))
     embed = SentenceEmbedder(loaded.bilm, loaded.vocabulary)
-    lines, tokens = embed_file(
-        embed, values.input_file, values.output_file, values.batch_tokens, shared_flags.Counter(None, "lines")
-    )
+    counter = shared_flags.Counter(None, "lines")
+    lines, tokens = embed_file(embed, input_file, values.output_file, values.batch_tokens, counter)
+    counter.close()
     print(f"{values.output_file}: {lines:,} lines, {tokens:,} tokens, from {loaded.source}")

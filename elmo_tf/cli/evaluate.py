@@ -46,5 +46,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     corpus = Corpus.scan(paths)
     print(f"{source}: {corpus.sentences:,} sentences, {corpus.words:,} words", file=sys.stderr, flush=True)
     evaluator = Evaluator(model, corpus, vocabulary, values.batch_size, values.unroll_steps)
-    result = evaluator(shared_flags.Counter(corpus.predictions, "tokens"))
+    counter = shared_flags.Counter(corpus.predictions, "tokens")
+    result = evaluator(counter)
+    counter.close()
     print(json.dumps(result.to_dict()), flush=True)

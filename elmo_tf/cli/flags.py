@@ -110,12 +110,16 @@ class Counter:
     def __call__(self, done: int) -> None:
         """Shows `done`, five times a second at most."""
         now = time.monotonic()
-        last = self._total is not None and done >= self._total
-        if not sys.stderr.isatty() or (now - self._shown < 0.2 and not last):
+        if not sys.stderr.isatty() or now - self._shown < 0.2:
             return
         self._shown = now
         share = "" if self._total is None else f" of {self._total:,}"
-        print(f"\r{done:,}{share} {self._unit} ", end="\n" if last else "", file=sys.stderr, flush=True)
+        print(f"\r{done:,}{share} {self._unit} ", end="", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Clears the line, so that the results stand alone."""
+        if self._shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def beside_flagfile(path: str, argv: Sequence[str]) -> str:
