@@ -33,7 +33,8 @@ class Meter(keras.callbacks.Callback):
     def __init__(self, loss_name: str, words_per_step: int, steps: int = 50) -> None:
         super().__init__()
         self._loss_name, self._words, self._keep = loss_name, words_per_step, 1.0 - 1.0 / steps
-        self._mean = self._seconds = self._started = 0.0
+        self.mean: float | None = None
+        self._seconds = self._started = 0.0
         self._steps = 0
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
@@ -49,11 +50,11 @@ class Meter(keras.callbacks.Callback):
                 f"the loss of step {batch + 1} is {loss}: training diverged; take a smaller --learning_rate or "
                 "--all_clip_norm_val and go on from the last checkpoint"
             )
-        self._mean = loss if self._steps == 0 else self._keep * self._mean + (1.0 - self._keep) * loss
+        self.mean = loss if self.mean is None else self._keep * self.mean + (1.0 - self._keep) * loss
         # the first step compiles, so the speed is counted from the second on
         self._seconds = seconds if self._steps < 2 else self._keep * self._seconds + (1.0 - self._keep) * seconds
         self._steps += 1
-        logs[self._loss_name] = self._mean
+        logs[self._loss_name] = self.mean
         logs["words_per_second"] = self._words / self._seconds
 
 
@@ -189,8 +190,12 @@ class CsvLog(keras.callbacks.Callback):
         """Begins the file, or goes on where the last checkpoint was."""
         kept: list[dict[str, str]] = []
         if self._step and os.path.exists(self._path):
-            with open(self._path, encoding="utf-8", newline="") as file:
-                kept = [row for row in csv.DictReader(file) if int(row["step"]) <= self._step]
+            with open(self._path, encoding="utf-8", errors="replace", newline="") as file:
+                reader = csv.DictReader(file)
+                for row in reader:  # a kill may have torn the last one
+                    if (row.get("step") or "").isdecimal() and int(row["step"]) <= self._step:
+                        kept.append(row)
+                self._names += [name for name in reader.fieldnames or () if name not in self._names]
         with replacing(self._path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, self._names, restval="", extrasaction="ignore")
             writer.writeheader()
@@ -231,6 +236,10 @@ class TensorBoardLog(keras.callbacks.Callback):
         super().__init__()
         self._writer = tf.summary.create_file_writer(folder)
         self._every_steps, self._step = every_steps, 0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Writes a validation before the first step."""
+        self._write(logs or {})
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Writes what is due."""

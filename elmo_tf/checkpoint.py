@@ -1,6 +1,7 @@
 """All that a run needs to go on: weights, Adagrad, step, stream position, LSTM states; the latest, and the best
 weights."""
 
+import glob
 import json
 import os
 from collections.abc import Mapping
@@ -117,15 +118,29 @@ class TrainingCheckpoint:
         manager = self._manager(states)
         path = manager.latest_checkpoint
         if path is None:
+            self._check_empty()
             return None
+        status = None
         try:
-            manager.checkpoint.restore(path).assert_consumed()
+            status = manager.checkpoint.restore(path)
+            status.assert_consumed()
         except _DAMAGED as error:
+            if status is not None:
+                status.expect_partial()  # or TensorFlow lists what it did not restore
             raise InputError(
                 f"{path} does not fit this run: the model's options, or batch_size times replicas, are not those it "
                 f"was saved with, or the file is damaged ({_first_line(error)})"
             ) from error
         return Resumed(int(self._step), json.loads(self._notes.text), _split(self._rows, states))
+
+    def _check_empty(self) -> None:
+        """Raises where there is no latest checkpoint, and weights that a new run would overwrite."""
+        for folder in (self._latest_dir, self._best.directory):
+            if glob.glob(os.path.join(glob.escape(folder), "ckpt-*")):
+                raise InputError(
+                    f"{folder} holds a checkpoint, but {self._latest_dir} none to go on from: bring that back, or take "
+                    "a new --model_dir"
+                )
 
 
 def _joined(states: States) -> list[tf.Tensor]:

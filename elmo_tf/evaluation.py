@@ -15,6 +15,9 @@ from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.language_model import LanguageModel
 
+_LARGEST_LOSS = 80.0
+"""Nats a token beyond which a model is no model; the exponential of more would leave float32."""
+
 
 @dataclass(frozen=True)
 class Perplexity:
@@ -23,6 +26,7 @@ class Perplexity:
     Args:
         tokens: predictions in one direction: the words, and the end of each sentence.
         totals: by direction, the sum of the cross-entropies in nats.
+        unknown: how many of the tokens are words outside the vocabulary, predicted as `<UNK>`.
 
     Example:
 
@@ -33,6 +37,7 @@ class Perplexity:
 
     tokens: int
     totals: tuple[float, ...]
+    unknown: int = 0
 
     @property
     def losses(self) -> tuple[float, ...]:
@@ -61,7 +66,8 @@ class Perplexity:
 
     def to_dict(self) -> dict[str, float | int]:
         """The numbers by the names that the command line prints and the logs use."""
-        values: dict[str, float | int] = {"tokens": self.tokens, "loss_forward": self.losses[0]}
+        values: dict[str, float | int] = {"tokens": self.tokens, "unknown_tokens": self.unknown}
+        values["loss_forward"] = self.losses[0]
         if self.backward is not None:
             values["loss_backward"] = self.losses[1]
         values["perplexity_forward"] = self.forward
@@ -111,22 +117,24 @@ class Evaluator:
         Raises:
             InputError: no window is full, with `drop_remainder`, or a loss is not finite.
         """
-        totals, tokens = np.zeros(self._model.options.directions), 0
+        totals, tokens, unknown = np.zeros(self._model.options.directions), 0, 0
         state = self._model.zero_state(self._rows)
         for window, mask in self.windows():
             arrays = (window.words, window.inputs, window.targets, mask)
             sums, state = self._compiled(state)(*map(tf.constant, arrays), state)
             totals += sums.numpy()
             tokens += int(mask[0].sum())
+            unknown += int((window.targets[0][mask[0]] == self._vocabulary.unknown).sum())
             if progress is not None:
                 progress(tokens)
         if not tokens:
             raise InputError(f"the text does not fill one window of {self._rows} rows and {self._steps} steps")
-        if not np.isfinite(totals).all():
+        if not (totals / tokens < _LARGEST_LOSS).all():  # not a number is not smaller either
             raise InputError(
-                "the model gives losses that are not finite: its weights are damaged, or training diverged"
+                f"the model gives losses that are not finite, or beyond {_LARGEST_LOSS:.0f} nats a token: its weights "
+                "are damaged, or training diverged"
             )
-        return Perplexity(tokens, tuple(totals.tolist()))
+        return Perplexity(tokens, tuple(totals.tolist()), unknown)
 
     def _compiled(self, state: BiLMState) -> Any:
         if self._function is None:

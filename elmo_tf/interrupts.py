@@ -8,13 +8,13 @@ from types import FrameType
 
 
 @contextmanager
-def stopping_between_steps(request_stop: Callable[[], None], report: Callable[[str], None]) -> Iterator[None]:
+def stopping_between_steps(request_stop: Callable[[int], None], report: Callable[[str], None]) -> Iterator[None]:
     """Ctrl-C and SIGTERM end the run after the step under way, with a checkpoint; a second one at once.
 
     Outside the main thread, which alone may handle signals, it does nothing.
 
     Args:
-        request_stop: called at the first signal.
+        request_stop: called at the first signal, with its number.
         report: takes a line for people.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -25,7 +25,7 @@ def stopping_between_steps(request_stop: Callable[[], None], report: Callable[[s
         report(
             f"\n{signal.Signals(number).name}: stopping after this step, with a checkpoint; once more to stop at once"
         )
-        request_stop()
+        request_stop(number)
         signal.signal(number, before[signal.Signals(number)])
 
     numbers = (signal.SIGINT, signal.SIGTERM)

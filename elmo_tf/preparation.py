@@ -13,6 +13,9 @@ from elmo_tf.options import Options
 
 OPTIONS_FILE, VOCAB_FILE = "options.json", "vocab.txt"
 
+_FEWEST_TO_JUDGE = 1000
+"""Words of a vocabulary and of a text below which the order of the vocabulary is not looked at."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -23,12 +26,14 @@ class Prepared:
         vocabulary: the words.
         corpus: the training text.
         validation: the held-out text, or None.
+        coverage: share of the words of a sample of the training text that are in the vocabulary.
     """
 
     options: Options
     vocabulary: Vocabulary
     corpus: Corpus
     validation: Corpus | None
+    coverage: float
 
 
 def prepare(
@@ -56,19 +61,38 @@ def prepare(
         )
     corpus = Corpus.scan(train_paths)
     options = options.replace(n_tokens_vocab=len(vocabulary), n_train_tokens=corpus.words)
-    _check_coverage(corpus, vocabulary, vocab_file)
-    _check_size(corpus, options, replicas)
-    _check_negatives(options, vocab_file)
-    return Prepared(options, vocabulary, corpus, Corpus.scan(valid_paths) if valid_paths else None)
-
-
-def _check_coverage(corpus: Corpus, vocabulary: Vocabulary, vocab_file: str) -> None:
     words = corpus.sample()
+    coverage = _check_coverage(words, vocabulary, vocab_file)
+    _check_size(corpus, options, replicas)
+    if options.training.sample_softmax:
+        _check_negatives(options, vocab_file)
+        _check_sorted(words, vocabulary, vocab_file)
+    return Prepared(options, vocabulary, corpus, Corpus.scan(valid_paths) if valid_paths else None, coverage)
+
+
+def _check_coverage(words: Sequence[str], vocabulary: Vocabulary, vocab_file: str) -> float:
     specials = {vocabulary.words[n] for n in (vocabulary.begin, vocabulary.end, vocabulary.unknown)}
-    if not any(word in vocabulary.ids and word not in specials for word in words):
+    known = sum(1 for word in words if word in vocabulary.ids and word not in specials)
+    if not known:
         raise InputError(
             f"{vocab_file} covers none of {len(words)} words of the training text, such as {words[0]!r}: "
             "make it with elmo-tf vocab from the same text"
+        )
+    return known / len(words)
+
+
+def _check_sorted(words: Sequence[str], vocabulary: Vocabulary, vocab_file: str) -> None:
+    """The negatives are drawn as if the frequent words stood first. In a text of any language the first tenth of a
+    vocabulary by frequency holds more than half of the words; in an alphabetical one about a tenth."""
+    size = len(vocabulary)
+    if size < _FEWEST_TO_JUDGE or len(words) < _FEWEST_TO_JUDGE:
+        return
+    share = sum(1 for word in words if vocabulary.ids.get(word, size) < size // 10) / len(words)
+    if share < 0.25:
+        raise InputError(
+            f"{vocab_file} is not sorted by frequency, which the sampled softmax needs: its first tenth holds "
+            f"{share:.0%} of the words of the training text; make it with elmo-tf vocab, or train with "
+            "--nosample_softmax"
         )
 
 
@@ -84,15 +108,15 @@ def _check_size(corpus: Corpus, options: Options, replicas: int) -> None:
 
 def _check_negatives(options: Options, vocab_file: str) -> None:
     training, words = options.training, options.n_tokens_vocab or 0
-    if training.sample_softmax and training.n_negative_samples_batch >= words:
+    if training.n_negative_samples_batch >= words:
         raise InputError(
             f"--n_negative_samples_batch={training.n_negative_samples_batch}: expected fewer than the {words} words of "
             f"{vocab_file}, or --nosample_softmax for the full softmax"
         )
 
 
-def make_model_folder(model_dir: str, prepared: Prepared) -> None:
-    """Writes `options.json` and `vocab.txt` into the folder, or checks that those there are the same.
+def check_model_folder(model_dir: str, prepared: Prepared) -> None:
+    """Checks that the `options.json` and `vocab.txt` in the folder, if there are any, are of the same model.
 
     Raises:
         InputError: the folder holds a model with another architecture or vocabulary.
@@ -104,9 +128,13 @@ def make_model_folder(model_dir: str, prepared: Prepared) -> None:
         there = Vocabulary.from_file(vocab_path)
         if there.words != prepared.vocabulary.words:
             raise InputError(f"{vocab_path} differs from --vocab_file: take that one, or a new --model_dir")
+
+
+def write_model_folder(model_dir: str, prepared: Prepared) -> None:
+    """Writes `options.json` and `vocab.txt` into the folder, which is made if it is missing."""
     files.make_folder(model_dir)
-    prepared.options.write(options_path)
-    prepared.vocabulary.save(vocab_path)
+    prepared.options.write(os.path.join(model_dir, OPTIONS_FILE))
+    prepared.vocabulary.save(os.path.join(model_dir, VOCAB_FILE))
 
 
 def _check_same_architecture(there: Options, wanted: Options, path: str) -> None:

@@ -52,15 +52,17 @@ class TrainResult:
 
     Args:
         steps: steps taken, those before a resume included.
-        finished: False where it was stopped before its epochs or steps were done.
-        loss: the last mean training loss; None where no step was taken.
+        finished: whether its epochs or steps are done, or its patience is at an end.
+        loss: mean training loss of the last steps; None where no step was taken.
         best_perplexity: the best validation's; None without validation.
+        stopped_by: number of the signal that stopped it; None if none did.
     """
 
     steps: int
     finished: bool
     loss: float | None
     best_perplexity: float | None
+    stopped_by: int | None = None
 
 
 def epoch_bounds(predictions: int, tokens_per_step: int, epochs: int, max_steps: int = 0) -> list[int]:

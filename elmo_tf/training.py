@@ -1,5 +1,6 @@
 """The training run: one loop around the step, on any number of replicas, that Keras callbacks ride on."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any
@@ -18,13 +19,20 @@ from elmo_tf.exchange.names import named_variables
 from elmo_tf.interrupts import stopping_between_steps
 from elmo_tf.language_model import LanguageModel
 from elmo_tf.optimizer import SparseAdagrad
-from elmo_tf.preparation import Prepared, make_model_folder, prepare
+from elmo_tf.preparation import Prepared, check_model_folder, prepare, write_model_folder
 from elmo_tf.run_settings import TrainResult, TrainSettings, epoch_bounds
 from elmo_tf.train_step import States, TrainStep
 
 Report = Callable[[str], None]
 
 LOG_FILE, TENSORBOARD_FOLDER = "log.csv", "tensorboard"
+
+_MUST_STAY = {"seed": "--seed", "unroll_steps": "--unroll_steps", "corpus": "the text of --train_files"}
+"""What a run that goes on must have been given again, beside the rows, which the saved states tell."""
+
+
+class _ValidationAbandonedError(Exception):
+    """Raised inside a validation when the run was asked to stop."""
 
 
 def train(settings: TrainSettings, report: Report = print) -> TrainResult:
@@ -40,7 +48,7 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
     strategy = make_strategy(settings.devices, settings.logical_cpus)
     replicas = strategy.num_replicas_in_sync
     prepared = prepare(settings.options, settings.train_files, settings.valid_files, settings.vocab_file, replicas)
-    make_model_folder(settings.model_dir, prepared)
+    check_model_folder(settings.model_dir, prepared)
     return _Run(settings, prepared, strategy, report).train()
 
 
@@ -62,7 +70,11 @@ class _Run:
             self._optimizer = SparseAdagrad(self._variables, self._training.learning_rate)
         self._step_function = TrainStep(self._model, self._optimizer, strategy, settings.seed, settings.fresh_states)
         self._checkpoint = TrainingCheckpoint(settings.model_dir, self._variables, self._optimizer)
-        self._notes: dict[str, Any] = {"seed": settings.seed, "corpus": prepared.corpus.fingerprint()}
+        self._notes: dict[str, Any] = {
+            "seed": settings.seed,
+            "unroll_steps": self._training.unroll_steps,
+            "corpus": prepared.corpus.fingerprint(),
+        }
         self._step = 0
         self._states: States = self._step_function.zero_states(self._training.batch_size)
         self._loss_name = "sampled_loss" if self._training.sample_softmax else "loss"
@@ -70,36 +82,50 @@ class _Run:
         self._bounds = epoch_bounds(
             prepared.corpus.predictions, tokens_per_step, self._training.n_epochs, settings.max_steps
         )
-        self._tokens_per_step = tokens_per_step
-        self._loss: float | None = None
+        self._meter = callbacks.Meter(self._loss_name, tokens_per_step)
         self._position: Position | None = None
+        self._signal: int | None = None
 
     def train(self) -> TrainResult:
         self._resume()
+        write_model_folder(self._settings.model_dir, self._prepared)
         if self._step >= self._bounds[-1]:
             self._report(f"already trained for {self._step} steps: raise --n_epochs or --max_steps to go on")
-            return self._result()
-        stream = Prefetched(self._stream())
-        self._describe()
-        with stopping_between_steps(self._request_stop, self._report):
-            self._loop(stream)
-        return self._result()
+        elif self._out_of_patience():
+            self._report(f"stopped early before, at step {self._step}: raise --patience to go on")
+        else:
+            stream = Prefetched(self._stream())
+            self._describe()
+            with stopping_between_steps(self._request_stop, self._report):
+                self._loop(stream)
+        return TrainResult(
+            steps=self._step,
+            finished=self._step >= self._bounds[-1] or self._out_of_patience(),
+            loss=self._meter.mean,
+            best_perplexity=self._notes.get("best_perplexity"),
+            stopped_by=self._signal,
+        )
 
-    def _request_stop(self) -> None:
+    def _out_of_patience(self) -> bool:
+        return 0 < self._settings.patience <= self._notes.get("since_best", 0)
+
+    def _request_stop(self, number: int) -> None:
+        self._signal = number
         self._model.stop_training = True
 
-    def _result(self) -> TrainResult:
-        finished = self._step >= self._bounds[-1]
-        return TrainResult(self._step, finished, self._loss, self._notes.get("best_perplexity"))
+    def _abandon_if_stopped(self, _: int) -> None:
+        """Ends a validation under way, which on a large text may take longer than a scheduler waits."""
+        if self._signal is not None:
+            raise _ValidationAbandonedError
 
     def _resume(self) -> None:
         resumed = self._checkpoint.restore(self._states)
         if resumed is None:
             return
-        for name, what in (("seed", "--seed"), ("corpus", "the text of --train_files")):
+        for name, what in _MUST_STAY.items():
             if resumed.notes[name] != self._notes[name]:
                 raise InputError(
-                    f"{self._settings.model_dir} was trained with other input: {what} was {resumed.notes[name]}, "
+                    f"{self._settings.model_dir} was trained otherwise: {what} was {resumed.notes[name]}, "
                     f"is {self._notes[name]}; give the same, or a new --model_dir"
                 )
         self._step, self._notes, self._states = resumed.step, resumed.notes, resumed.states
@@ -126,8 +152,8 @@ class _Run:
         corpus, training = self._prepared.corpus, self._training
         weights = sum(int(np.prod(variable.shape)) for variable in self._variables.values())
         self._report(
-            f"training text: {corpus.sentences:,} sentences, {corpus.words:,} words; "
-            f"vocabulary: {len(self._prepared.vocabulary):,}; weights: {weights:,}"
+            f"training text: {corpus.sentences:,} sentences, {corpus.words:,} words; weights: {weights:,}; vocabulary: "
+            f"{len(self._prepared.vocabulary):,} words, {self._prepared.coverage:.1%} of a sample of the text"
         )
         self._report(
             f"{self._bounds[-1]:,} steps of {self._replicas} x {training.batch_size} rows x {training.unroll_steps} "
@@ -156,7 +182,7 @@ class _Run:
     def _callbacks(self) -> keras.callbacks.CallbackList:
         settings = self._settings
         progress = callbacks.Progress(self._bounds, self._loss_name, self._report)
-        riding: list[keras.callbacks.Callback] = [callbacks.Meter(self._loss_name, self._tokens_per_step), progress]
+        riding: list[keras.callbacks.Callback] = [self._meter, progress]
         names = [self._loss_name, "gradient_norm", "words_per_second"]
         names += [f"val_{name}" for name in ("perplexity_forward", "perplexity_backward", "perplexity")]
         if self._prepared.validation is not None:
@@ -165,7 +191,7 @@ class _Run:
             )
             riding.append(
                 callbacks.Validation(
-                    lambda: evaluator().to_dict(),
+                    lambda: evaluator(self._abandon_if_stopped).to_dict(),
                     settings.validation_steps,
                     settings.validate_first and self._step == 0,
                     progress.report,
@@ -182,14 +208,16 @@ class _Run:
     def _loop(self, stream: Prefetched) -> None:
         riding = self._callbacks()
         self._model.stop_training = False
-        riding.on_train_begin({})
+        with contextlib.suppress(_ValidationAbandonedError):
+            riding.on_train_begin({})
         epoch = next(e for e in range(len(self._bounds) - 1) if self._step < self._bounds[e + 1])
         while epoch + 1 < len(self._bounds) and not self._model.stop_training:
             riding.on_epoch_begin(epoch)
             while self._step < self._bounds[epoch + 1] and not self._model.stop_training:
                 self._take_step(stream, riding)
             if self._step == self._bounds[epoch + 1]:
-                riding.on_epoch_end(epoch, {} if self._loss is None else {self._loss_name: self._loss})
+                with contextlib.suppress(_ValidationAbandonedError):
+                    riding.on_epoch_end(epoch, {self._loss_name: self._meter.mean})
             epoch += 1
             self._save()
         riding.on_train_end()
@@ -198,12 +226,11 @@ class _Run:
         riding.on_train_batch_begin(self._step)
         tensors, position = next(stream)
         result = self._step_function(self._step, tensors, self._states)
-        loss = float(tf.reduce_mean(result.losses))
         self._step, self._states = self._step + 1, result.states
         self._position = position
-        logs = {self._loss_name: loss, "gradient_norm": float(result.norm)}
-        riding.on_train_batch_end(self._step - 1, logs)
-        self._loss = loss
+        logs = {self._loss_name: float(tf.reduce_mean(result.losses)), "gradient_norm": float(result.norm)}
+        with contextlib.suppress(_ValidationAbandonedError):
+            riding.on_train_batch_end(self._step - 1, logs)
         if self._step % self._settings.checkpoint_steps == 0 and self._step not in self._bounds:
             self._save()
 

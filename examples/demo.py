@@ -139,7 +139,7 @@ def main(_: list[str]) -> None:
     run("tokenize", f"--input_files={raw}/*", f"--output_dir={tokenized}", f"--language={LANGUAGE.value}")
     split(os.path.join(tokenized, "text.txt"), train, held)
     print(f"Every {EVERY}th sentence is held out: {train}, {held}")
-    run("vocab", f"--train_files={train}", f"--vocab_file={vocab}")
+    run("vocab", f"--train_files={train}", f"--vocab_file={vocab}", "--min_count=2")
     config = os.path.join(os.path.dirname(HERE), "configs", "tiny.flags")
     run(
         "train",

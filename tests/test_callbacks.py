@@ -95,6 +95,15 @@ def test_the_csv_has_a_row_every_so_many_steps_and_at_validations_and_goes_on_fr
     ]  # fmt: skip
 
 
+def test_a_resumed_csv_keeps_columns_of_another_loss_and_drops_what_a_kill_tore(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("step,epoch,sampled_loss\n2,1,0.25\n4,1,0.5\nx")
+    riding, _ = ride(callbacks.CsvLog(str(path), 1, ["loss"], from_step=2))
+    riding.on_train_begin({})
+    riding.on_train_batch_end(2, {"loss": 0.75})
+    assert path.read_text().split() == ["step,epoch,loss,sampled_loss", "2,1,,0.25", "3,0,0.75,"]
+
+
 def test_the_best_is_saved_and_patience_counts_validations_without_a_better_one():
     saved, notes, lines = [], {}, []
     riding, model = ride(callbacks.BestAndPatience(saved.append, 2, notes, lines.append))
@@ -131,11 +140,11 @@ def test_tensorboard_gets_training_and_validation_scalars_by_step(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
 
     riding, _ = ride(callbacks.TensorBoardLog(str(tmp_path), 2))
-    riding.on_train_begin({})
+    riding.on_train_begin({"val_perplexity": 9.0})
     for batch in range(4):
         riding.on_train_batch_end(batch, {"loss": 1.0})
     riding.on_epoch_end(0, {"val_perplexity": 3.0, "loss": 1.0})
     riding.on_train_end()
     events = EventAccumulator(str(tmp_path), size_guidance={TENSORS: 0}).Reload()
     assert [event.step for event in events.Tensors("training/loss")] == [2, 4]
-    assert [event.step for event in events.Tensors("validation/perplexity")] == [4]
+    assert [event.step for event in events.Tensors("validation/perplexity")] == [0, 4]

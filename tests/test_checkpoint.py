@@ -1,5 +1,7 @@
 """Saving a run, and every way in which a saved one can be unfit to go on from."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -95,6 +97,19 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path, damage, words):
         restore(tmp_path)
     assert "\n" not in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("lost", ["folder", "list"])
+def test_weights_are_not_overwritten_by_a_new_run_where_the_latest_checkpoint_is_lost(tmp_path, lost):
+    checkpoint, states, _, _ = parts(tmp_path)
+    checkpoint.save(7, NOTES, states)
+    checkpoint.save_best(7)
+    if lost == "folder":
+        shutil.rmtree(tmp_path / "latest")
+    else:
+        (tmp_path / "latest" / "checkpoint").unlink()
+    with pytest.raises(InputError, match=r"holds a checkpoint, but .*latest none to go on from"):
+        restore(tmp_path)
 
 
 def test_another_number_of_rows_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import tiny
 from tf1 import tf1_weights
 
 from elmo_tf.data.corpus import Corpus
-from elmo_tf.data.vocabulary import Vocabulary, build_vocabulary, count_words
+from elmo_tf.data.vocabulary import Vocabulary, build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
 from elmo_tf.evaluation import Evaluator, Perplexity
 from elmo_tf.exchange.names import named_variables
@@ -21,7 +21,7 @@ from elmo_tf.options import Options
 def text(tmp_path):
     path = tmp_path / "text.txt"
     path.write_text("\n".join(tiny.sentences(23)) + "\n")
-    return Corpus.scan([str(path)]), build_vocabulary(count_words([str(path)]))
+    return Corpus.scan([str(path)]), build_vocabulary(count_corpus([str(path)])[0])
 
 
 def model_for(vocabulary, **changes):
@@ -74,10 +74,20 @@ def test_means_are_those_of_the_definition():
     }  # fmt: skip
 
 
-def test_losses_that_are_not_finite_are_an_error(text):
+def test_words_outside_the_vocabulary_are_counted(text):
+    corpus, vocabulary = text
+    smaller = Vocabulary(vocabulary.words[:10])
+    words = [word for line in tiny.sentences(23) for word in line.split()]
+    found = Evaluator(model_for(smaller), corpus, smaller, 4)()
+    assert found.unknown == sum(word not in smaller.ids for word in words) > 0
+    assert found.to_dict()["unknown_tokens"] == found.unknown
+
+
+@pytest.mark.parametrize("bias", [np.nan, 1e4])
+def test_losses_that_are_not_finite_or_absurd_are_an_error(text, bias):
     corpus, vocabulary = text
     model = model_for(vocabulary)
-    model.softmax.bias.assign(np.full(len(vocabulary), np.nan))
+    model.softmax.bias.assign(np.where(np.arange(len(vocabulary)) == vocabulary.unknown, bias, 0.0))
     with pytest.raises(InputError, match="not finite"):
         Evaluator(model, corpus, vocabulary)()
 

@@ -6,7 +6,7 @@ import pytest
 
 from elmo_tf.errors import InputError
 from elmo_tf.options import Options
-from elmo_tf.preparation import make_model_folder, prepare
+from elmo_tf.preparation import check_model_folder, prepare, write_model_folder
 
 OPTIONS = {
     "lstm": {"dim": 8, "projection_dim": 4},
@@ -131,6 +131,29 @@ def test_a_vocabulary_that_covers_specials_of_the_text_alone_is_refused(folder):
 )
 def test_what_is_just_enough_passes(folder, enough):
     assert prepared(**enough).corpus.predictions == 13
+
+
+def make_model_folder(model_dir, ready):
+    """As a run does: nothing is written before everything was looked at."""
+    check_model_folder(model_dir, ready)
+    write_model_folder(model_dir, ready)
+
+
+@pytest.mark.parametrize("sample_softmax", [True, False])
+def test_a_vocabulary_that_is_not_sorted_by_frequency_is_refused_for_the_sampled_softmax(folder, sample_softmax):
+    words = [f"w{rank:04d}" for rank in range(1200) for _ in range(1 + 3000 // (rank + 1))]
+    (folder / "train.txt").write_text("\n".join(" ".join(words[n : n + 20]) for n in range(0, len(words), 20)))
+    specials = ["<S>", "</S>", "<UNK>"]
+    by_frequency = sorted(set(words))
+    changes = {"sample_softmax": sample_softmax, "n_tokens_vocab": 1203}
+    (folder / "vocab.txt").write_text("\n".join([*specials, *by_frequency]))
+    assert prepared(**changes).coverage == 1.0
+    (folder / "vocab.txt").write_text("\n".join([*specials, *by_frequency[::-1]]))
+    if not sample_softmax:
+        assert prepared(**changes).coverage == 1.0
+        return
+    with pytest.raises(InputError, match=r"vocab\.txt is not sorted by frequency.*--nosample_softmax"):
+        prepared(**changes)
 
 
 def test_a_new_folder_gets_options_and_vocabulary(folder):

@@ -6,7 +6,7 @@ import tiny
 
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.lm_stream import StreamSettings, TrainingStream, flat
-from elmo_tf.data.vocabulary import build_vocabulary, count_words
+from elmo_tf.data.vocabulary import build_vocabulary, count_corpus
 from elmo_tf.devices import make_strategy
 from elmo_tf.exchange.names import named_variables
 from elmo_tf.language_model import LanguageModel
@@ -18,7 +18,7 @@ def first_steps(folder, fresh_states, count=3, **changes):
     """The step function, and the input of the first steps of a tiny text."""
     path = folder / "text.txt"
     path.write_text("\n".join(tiny.sentences(60)) + "\n")
-    vocabulary = build_vocabulary(count_words([str(path)]))
+    vocabulary = build_vocabulary(count_corpus([str(path)])[0])
     options = tiny.options(n_tokens_vocab=len(vocabulary), **changes)
     tf.keras.utils.set_random_seed(1)
     strategy = make_strategy()

@@ -142,7 +142,7 @@ def test_sigterm_ends_the_run_after_a_step_with_a_checkpoint(tmp_path):
         time.sleep(0.2)
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, output
+    assert process.returncode == 128 + signal.SIGTERM, output
     assert "stopped; the same command goes on" in output
     assert int(checkpoint_path(settings.model_dir, "latest").rpartition("-")[2]) >= 1
 
@@ -160,7 +160,8 @@ def test_what_is_done_is_not_done_again(tmp_path):
 def test_early_stopping_ends_the_run_and_the_best_is_kept(tmp_path):
     settings = tiny.settings(tmp_path, validation_steps=2, patience=2, n_epochs=50, learning_rate=1e-12)
     result = quiet(settings)
-    assert not result.finished
+    assert result.finished
+    assert quiet(settings).steps == result.steps  # and the same command does not go on
     perplexities = [float(row["val_perplexity"]) for row in rows(settings.model_dir) if row["val_perplexity"]]
     best = int(checkpoint_path(settings.model_dir, "best").rpartition("-")[2]) // 2
     assert result.steps == 2 * (best + 2)
@@ -195,6 +196,7 @@ def test_every_kind_of_model_trains_and_loads(tmp_path, changes):
     [
         ({"seed": 2}, ["--seed", "was 1", "is 2"]),
         ({"batch_size": 3}, ["does not fit this run", "batch_size"]),
+        ({"unroll_steps": 6}, ["--unroll_steps", "was 5", "is 6"]),
         ({"train_files": "more"}, ["--train_files"]),
         ({"lstm_dim": 14}, ["lstm", "--model_dir"]),
     ],
@@ -203,12 +205,12 @@ def test_every_kind_of_model_trains_and_loads(tmp_path, changes):
 def test_going_on_with_other_input_is_refused_in_one_sentence(tmp_path, changes, words):
     settings = tiny.settings(tmp_path, max_steps=2)
     quiet(settings)
-    before = arrays(settings.model_dir)
+    before, options = arrays(settings.model_dir), (tmp_path / "model" / "options.json").read_bytes()
     other = dataclasses.replace(settings, max_steps=4)
     if "seed" in changes:
         other = dataclasses.replace(other, seed=2)
-    elif "batch_size" in changes:
-        other = dataclasses.replace(other, options=settings.options.replace(batch_size=3))
+    elif "batch_size" in changes or "unroll_steps" in changes:
+        other = dataclasses.replace(other, options=settings.options.replace(**changes))
     elif "train_files" in changes:
         (tmp_path / "more.txt").write_text("\n".join(tiny.sentences(50, seed=3)))
         other = dataclasses.replace(other, train_files=(str(tmp_path / "more.txt"),))
@@ -220,6 +222,7 @@ def test_going_on_with_other_input_is_refused_in_one_sentence(tmp_path, changes,
     assert all(word in str(caught.value) for word in words)
     assert "\n" not in str(caught.value)
     assert_equal(before, arrays(settings.model_dir))
+    assert (tmp_path / "model" / "options.json").read_bytes() == options
 
 
 @pytest.mark.parametrize("sampled", [True, False])

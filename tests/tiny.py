@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 
-from elmo_tf.data.vocabulary import build_vocabulary, count_words
+from elmo_tf.data.vocabulary import build_vocabulary, count_corpus
 from elmo_tf.options import CharCnnOptions, LstmOptions, Options, TrainingOptions
 from elmo_tf.run_settings import TrainSettings
 
@@ -41,7 +41,7 @@ def settings(folder: pathlib.Path, count: int = 40, model: str = "model", **chan
     train, held, vocab = folder / "train.txt", folder / "held.txt", folder / "vocab.txt"
     train.write_text("\n".join(sentences(count)) + "\n")
     held.write_text("\n".join(sentences(10, seed=1)) + "\n")
-    build_vocabulary(count_words([str(train)])).save(str(vocab))
+    build_vocabulary(count_corpus([str(train)])[0]).save(str(vocab))
     own = {name: changes.pop(name) for name in list(changes) if name in TrainSettings.__dataclass_fields__}
     return TrainSettings(
         **{

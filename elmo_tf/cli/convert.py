@@ -1,5 +1,6 @@
 """`elmo-tf convert`."""
 
+import sys
 from collections.abc import Sequence
 
 from elmo_tf.cli import flags as shared_flags
@@ -11,7 +12,8 @@ SUMMARY = "weights.hdf5 and options.json for AllenNLP, bilm-tf and simple_elmo"
 DESCRIPTION = """
     Writes the weights of a trained model as the HDF5 file that AllenNLP, bilm-tf and simple_elmo read, with
     options.json (n_characters 262, as they want it) and vocab.txt beside it. The file is read back and compared before
-    it gets its name. For example:
+    it gets its name. AllenNLP loads only models of both directions, with 50 characters a word, projections and skip
+    connections; one beyond that is written with a note. For example:
 
       elmo-tf convert --model_dir=model --output_dir=hdf5
 """
@@ -34,4 +36,4 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
         f"{done.source}: {done.arrays} arrays of {done.numbers:,} numbers, read back equal, in {', '.join(done.paths)}"
     )
     if done.limits:
-        print(f"note: AllenNLP cannot load this model: {'; '.join(done.limits)}")
+        print(f"note: AllenNLP cannot load this model: {'; '.join(done.limits)}", file=sys.stderr)

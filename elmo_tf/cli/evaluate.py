@@ -12,9 +12,9 @@ SUMMARY = "the exact perplexity of held-out text, forward, backward and both"
 
 DESCRIPTION = """
     Scores every token of a text once, with the softmax over the whole vocabulary, the LSTM states carried along. Prints
-    one JSON line: tokens (words and sentence ends), loss_forward and loss_backward in nats, perplexity_forward and
-    perplexity_backward, perplexity (the arithmetic mean of the two, as in the paper) and perplexity_geometric (what
-    bilm-tf prints). For example:
+    one JSON line: tokens (words and sentence ends) and unknown_tokens (those outside the vocabulary), loss_forward and
+    loss_backward in nats, perplexity_forward and perplexity_backward, perplexity (the arithmetic mean of the two, as in
+    the paper) and perplexity_geometric (what bilm-tf prints). For example:
 
       elmo-tf evaluate --model_dir=model --test_files='test/*.txt'
 """

@@ -38,9 +38,11 @@ class FlagSet:
         """A comma-separated list of file names or patterns."""
         flags.DEFINE_list(name, None, text, **self._declare(name, required))
 
-    def integer(self, name: str, default: int | None, text: str, lower: int | None = None) -> None:
-        """A whole number, of at least `lower`."""
-        flags.DEFINE_integer(name, default, text, lower_bound=lower, **self._declare(name, False))
+    def integer(
+        self, name: str, default: int | None, text: str, lower: int | None = None, upper: int | None = None
+    ) -> None:
+        """A whole number from `lower` to `upper`."""
+        flags.DEFINE_integer(name, default, text, lower_bound=lower, upper_bound=upper, **self._declare(name, False))
 
     def number(self, name: str, default: float | None, text: str, lower: float | None = None) -> None:
         """A number, of at least `lower`."""

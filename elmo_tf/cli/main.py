@@ -1,6 +1,7 @@
 """`elmo-tf COMMAND --flags`: finds the command, reads its flags, calls it, and turns a user's mistake into a sentence.
 
-Exit codes: 0 done, 1 a mistake in files or options, 2 a mistake in the command line, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 a mistake in files or options, 2 a mistake in the command line, 130 stopped by Ctrl-C, 143 by
+SIGTERM.
 """
 
 import importlib
@@ -61,7 +62,7 @@ def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
     except InputError as error:
         return _fail(program, f"{error} (see {program} --help)", 2)
     try:
-        module.run(flag_set.values, arguments)
+        return module.run(flag_set.values, arguments) or 0
     except InputError as error:
         return _fail(program, str(error), 1)
     except KeyboardInterrupt:
@@ -69,7 +70,6 @@ def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output went away, as in `elmo-tf ... | head`
         sys.stderr.close()
         return 1
-    return 0
 
 
 def _sentence(error: Exception) -> str:

@@ -15,7 +15,7 @@ DESCRIPTION = """
     options, vocabulary, checkpoints (latest and best), log.csv and TensorBoard logs. Give the same command again to go
     on where the last checkpoint was, with Ctrl-C in between as you like. For example:
 
-      elmo-tf vocab --train_files='corpus/*.txt' --vocab_file=vocab.txt
+      elmo-tf vocab --train_files='corpus/*.txt' --vocab_file=vocab.txt --min_count=2
       elmo-tf train --flagfile=configs/small.flags --train_files='corpus/*.txt' --valid_files='held/*.txt' \\
                     --vocab_file=vocab.txt --model_dir=model
       tensorboard --logdir=model/tensorboard
@@ -79,13 +79,13 @@ def _define_run(flag_set: FlagSet) -> None:
     )
     flag_set.integer("checkpoint_steps", 1000, "save every so many steps, and at the end of every epoch", lower=1)
     flag_set.integer("log_steps", 50, "write to log.csv and TensorBoard every so many steps", lower=1)
-    flag_set.integer("seed", 1, "seed of initial weights, shuffles, negatives and dropout", lower=0)
+    flag_set.integer("seed", 1, "seed of initial weights, shuffles, negatives and dropout", lower=0, upper=2**31 - 1)
     flag_set.patterns("devices", "devices to train on, such as GPU:0,GPU:1; not set: all GPUs, or else the CPU")
     flag_set.integer("logical_cpus", 1, "cut the CPU into so many replicas, to try several without GPUs", lower=1)
 
 
-def run(values: FlagValues, arguments: Sequence[str]) -> None:
-    """Calls `elmo_tf.training.train`."""
+def run(values: FlagValues, arguments: Sequence[str]) -> int:
+    """Calls `elmo_tf.training.train`; the exit code is 128 and the number of the signal that stopped the run, or 0."""
     start_tensorflow()
     from elmo_tf.run_settings import TrainSettings
     from elmo_tf.training import train
@@ -115,6 +115,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     state = "trained" if result.finished else "stopped; the same command goes on"
     best = "" if result.best_perplexity is None else f"; best validation perplexity {result.best_perplexity:.2f}"
     print(f"{state}: {result.steps} steps, in {values.model_dir}{best}", flush=True)
+    return 0 if result.stopped_by is None else 128 + result.stopped_by
 
 
 def _overridden(options: Options, values: FlagValues) -> Options:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from elmo_tf.cli import flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.data import text
-from elmo_tf.data.vocabulary import CorpusReport, build_vocabulary, count_corpus
+from elmo_tf.data.vocabulary import SPECIALS, UNKNOWN, CorpusReport, build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
 from elmo_tf.files import replacing
 
@@ -52,6 +52,13 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
         vocabulary.save(temporary)
     print(CorpusReport.of(counts, sentences, vocabulary, values.max_characters_per_token).describe())
     print(f"written to   {values.vocab_file}")
+    covers_all = len(vocabulary) - len(SPECIALS) == sum(word not in SPECIALS for word in counts)
+    if covers_all and UNKNOWN not in counts:
+        print(
+            "note: every word of the text is in the vocabulary, so a model cannot learn when to expect <UNK>, and "
+            "unknown words of other texts count heavily in its perplexity; --min_count=2 leaves the rare words to <UNK>",
+            file=sys.stderr,
+        )
 
 
 def _check_target(vocab_file: str, paths: Sequence[str]) -> None:

@@ -22,15 +22,15 @@ from elmo_tf.errors import InputError
 if TYPE_CHECKING:
     import tensorflow as tf
 
-BEGIN_SENTENCE = 256
-END_SENTENCE = 257
+BEGIN_SENTENCE_ID = 256
+END_SENTENCE_ID = 257
 BEGIN_WORD = 258
 END_WORD = 259
 PADDING = 260
 N_CHARACTERS = 261
 
 _MIN_CHARACTERS = 3  # BEGIN_WORD, one id, END_WORD: what `<S>` needs
-_SPECIAL_IDS = {b"<S>": BEGIN_SENTENCE, b"</S>": END_SENTENCE}
+_SPECIAL_IDS = {b"<S>": BEGIN_SENTENCE_ID, b"</S>": END_SENTENCE_ID}
 
 
 def encode_words(words: Sequence[str], max_characters: int) -> npt.NDArray[np.int32]:

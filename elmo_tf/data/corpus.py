@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from elmo_tf.data.text import is_packed, open_bytes
+from elmo_tf.data.text import BYTE_ORDER_MARK, is_packed, open_bytes
 from elmo_tf.errors import InputError
 
 BLOCK_BYTES = 1 << 20
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def _decoded(data: bytes, path: str, start: int, lines_before: int) -> str:
 
 
 def _without_mark(data: bytes, start: int) -> bytes:
-    return data if start else data.removeprefix(_BYTE_ORDER_MARK)
+    return data if start else data.removeprefix(BYTE_ORDER_MARK)
 
 
 def _sentences(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 from elmo_tf.errors import InputError
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def expand_patterns(patterns: Sequence[str], name: str) -> list[str]:
@@ -60,7 +60,7 @@ def iterate_lines(path: str) -> Iterator[str]:
         try:
             for number, line in enumerate(file, 1):
                 if number == 1:
-                    line = line.removeprefix(_BYTE_ORDER_MARK)
+                    line = line.removeprefix(BYTE_ORDER_MARK)
                 yield line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise InputError(f"{path}, line {number}: not UTF-8 text: {error.reason} at byte {error.start}") from error

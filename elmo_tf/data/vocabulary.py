@@ -132,11 +132,6 @@ def count_corpus(paths: Iterable[str]) -> tuple[Counter[str], int]:
     return counts, sentences
 
 
-def count_words(paths: Iterable[str]) -> Counter[str]:
-    """How often each word comes in tokenised text files; see `count_corpus`."""
-    return count_corpus(paths)[0]
-
-
 def build_vocabulary(counts: Mapping[str, int], max_vocab: int = 800_000, min_count: int = 1) -> Vocabulary:
     """The three specials, then the most frequent words; equal counts stand in code point order, so files repeat.
 

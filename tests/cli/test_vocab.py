@@ -87,3 +87,17 @@ def test_vocabulary_of_wikitext_is_the_reference_one(shared, tmp_path, capsys):
     reference = Vocabulary.from_file(folder / "vocab.txt")
     assert set(words) == set(reference)
     assert words.words[:20] == reference.words[:20]
+
+
+@pytest.mark.parametrize(
+    ("files", "flags", "noted"),
+    [
+        ("a.txt", (), True),
+        ("a.txt", ("--min_count=2",), False),
+        ("a.txt", ("--max_vocab=6",), False),
+        ("a.txt,b.txt", (), False),  # the text itself says <UNK>
+    ],
+)
+def test_a_vocabulary_that_leaves_nothing_to_unk_is_noted(corpus, capsys, files, flags, noted):
+    assert run(f"--train_files={files}", "--vocab_file=v.txt", *flags) == 0
+    assert ("--min_count=2 leaves the rare words to <UNK>" in capsys.readouterr().err) is noted

@@ -137,7 +137,7 @@ def test_a_row_too_short_for_a_word_is_refused(function):
 
 def test_specials_are_those_of_the_vocabulary():
     ids = characters.encode_words([vocabulary.BEGIN_SENTENCE, vocabulary.END_SENTENCE], 4)
-    assert ids[:, 1].tolist() == [characters.BEGIN_SENTENCE, characters.END_SENTENCE]
+    assert ids[:, 1].tolist() == [characters.BEGIN_SENTENCE_ID, characters.END_SENTENCE_ID]
     assert ids.max() < characters.N_CHARACTERS
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elmo_tf.data.vocabulary import CorpusReport, Vocabulary, build_vocabulary, count_corpus, count_words
+from elmo_tf.data.vocabulary import CorpusReport, Vocabulary, build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
 
 SPECIALS = ("<S>", "</S>", "<UNK>")
@@ -137,8 +137,7 @@ def test_counting_adds_up_all_files_plain_and_packed(tmp_path):
     counts, sentences = count_corpus(paths)
     assert counts == {"the": 3, "cat": 1, "dog": 1, "end": 1}
     assert sentences == 3
-    assert count_words(paths) == counts
-    assert isinstance(count_words(paths), collections.Counter)
+    assert isinstance(counts, collections.Counter)
 
 
 COUNTS = {"b": 2, "a": 2, "é": 2, "B": 2, "rare": 1, "the": 5, "<S>": 9, "<UNK>": 3}
