@@ -55,7 +55,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     covers_all = len(vocabulary) - len(SPECIALS) == sum(word not in SPECIALS for word in counts)
     if covers_all and UNKNOWN not in counts:
         print(
-            "note: every word of the text is in the vocabulary, so a model cannot learn when to expect <UNK>, and words "
+            "note: every word of the text is in the vocabulary, so no model can learn when to expect <UNK>, and words "
             "outside it count heavily in the perplexity of other texts; --min_count=2 leaves the rare words to <UNK>",
             file=sys.stderr,
         )
