@@ -3,14 +3,14 @@
 # make test    the checks and the tests
 # make clean   removes .venv and what the demo made
 #
-# Needs Python 3.10 to 3.13 and make; everything else is installed into .venv.
+# Needs Python 3.11 to 3.13 and make; everything else is installed into .venv.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORPUS ?=
 LANGUAGE ?= en
-# half as many test processes as cores and one more: each TensorFlow takes about a gigabyte
+# test processes; each holds a TensorFlow of about a gigabyte
 WORKERS ?= 2
 
 .PHONY: setup demo test check clean
