@@ -1,7 +1,7 @@
 """Keras callbacks of a training run: validation, progress, logs, early stop.
 
-The training loop calls them as `Model.fit` would. `Validation` stands first and puts its results into the `logs` that
-those after it are handed in the same call; a callback that acts on validations looks for `val_perplexity` there.
+The training loop calls them as `Model.fit` would. `Validation` puts its results into the `logs` that those behind it in
+the list are handed in the same call; a callback that acts on validations looks for `val_perplexity` there.
 """
 
 import csv

@@ -95,7 +95,7 @@ class _Run:
             self._report(f"stopped early before, at step {self._step}: raise --patience to go on")
         else:
             stream = Prefetched(self._stream())
-            self._describe()
+            self._describe(stream)
             with stopping_between_steps(self._request_stop, self._report):
                 self._loop(stream)
         return TrainResult(
@@ -148,7 +148,7 @@ class _Run:
             position=self._notes.get("position"),
         )
 
-    def _describe(self) -> None:
+    def _describe(self, stream: Prefetched) -> None:
         corpus, training = self._prepared.corpus, self._training
         weights = sum(int(np.prod(variable.shape)) for variable in self._variables.values())
         self._report(
@@ -159,12 +159,13 @@ class _Run:
             f"{self._bounds[-1]:,} steps of {self._replicas} x {training.batch_size} rows x {training.unroll_steps} "
             f"tokens in {len(self._bounds) - 1} epochs, on {', '.join(self._strategy.extended.worker_devices)}"
         )
-        self._report(f"estimated memory: {self._estimate(weights).describe()}; TensorFlow and text take 0.7 GB more")
+        self._report(
+            f"estimated memory: {self._estimate(weights, stream).describe()}; TensorFlow and text take 0.7 GB more"
+        )
 
-    def _estimate(self, weights: int) -> memory.MemoryEstimate:
-        """By the shapes of a window of the text itself."""
-        step, _ = next(iter(self._stream()))
-        words = step.windows[0].words
+    def _estimate(self, weights: int, stream: Prefetched) -> memory.MemoryEstimate:
+        """By the shapes of the first window of the text itself."""
+        words = stream.first.windows[0].words
         sparse = sum(
             int(np.prod(variable.shape))
             for name, variable in self._variables.items()

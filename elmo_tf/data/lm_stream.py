@@ -226,17 +226,20 @@ class Prefetched:
     Args:
         stream: the stream.
         ahead: how many steps are kept ready.
+
+    `first` is the step that comes first, for its shapes.
     """
 
     def __init__(self, stream: TrainingStream, ahead: int = 4) -> None:
         self._positions: collections.deque[Position] = collections.deque()
         self._error: InputError | None = None
-        self._elements = iter(self._dataset(iter(stream), ahead))
+        steps = iter(stream)
+        following = next(steps)
+        self.first = following[0]
+        self._elements = iter(self._dataset(following, steps, ahead))
 
-    def _dataset(self, steps: Iterator[tuple[Step, Position]], ahead: int) -> Any:
+    def _dataset(self, first: tuple[Step, Position], steps: Iterator[tuple[Step, Position]], ahead: int) -> Any:
         import tensorflow as tf
-
-        first = next(steps)
 
         def generate() -> Iterator[tuple[np.ndarray, ...]]:
             following: tuple[Step, Position] | None = first
