@@ -1,15 +1,31 @@
 """The language model that is trained: the biLM, and the softmax over the next word of either direction."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import tensorflow as tf
 
 from elmo_tf.bilm import BiLM, BiLMState
 from elmo_tf.layers import SoftmaxHead
-from elmo_tf.layers.lstm_stack import dropped
+from elmo_tf.layers.lstm_stack import dropout_mask
+from elmo_tf.layers.softmax import SampledRows
 from elmo_tf.options import Options
+
+DropoutMasks: TypeAlias = Sequence[Sequence[tf.Tensor]]
+"""By direction the masks of the layers' inputs and of the last output, `(B, T, D)` each."""
+
+
+class LookedUp(NamedTuple):
+    """Rows of the large tables that a window needs.
+
+    Args:
+        words: vectors of the distinct words `(U, D)` with word input, else None.
+        softmax: rows of targets and negatives, a direction more in front; None with the full softmax.
+    """
+
+    words: tf.Tensor | None
+    softmax: SampledRows | None
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
@@ -29,7 +45,7 @@ class LanguageModel(keras.Model):
             ignored.
         negatives: None for the full softmax, or word ids `(directions, n)`; `elmo_tf.data.negatives`.
         tries: with `negatives`, how many draws each sample took, `(directions,)`.
-        dropout_seed: None for no dropout, or two integers that its masks are a function of.
+        dropout_masks: None for no dropout, or `dropout_masks(...)`.
 
     Returns:
         `(cross-entropies (directions, B, T) in nats, state)`.
@@ -44,7 +60,7 @@ class LanguageModel(keras.Model):
     """
 
     def __init__(self, options: Options | Mapping[str, Any], implementation: str = "fused", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # the cells of the states stay float32 under a mixed policy
         self.options = options if isinstance(options, Options) else Options.from_dict(options)
         self.supports_masking = True
         self.implementation = implementation
@@ -74,33 +90,100 @@ class LanguageModel(keras.Model):
         mask: tf.Tensor | None = None,
         negatives: tf.Tensor | None = None,
         tries: tf.Tensor | None = None,
-        dropout_seed: tf.Tensor | None = None,
+        dropout_masks: DropoutMasks | None = None,
     ) -> tuple[tf.Tensor, BiLMState]:
         """See the class."""
-        vectors = self.bilm.encoder(words)  # [U, D]: each distinct word is encoded once
+        looked_up = self.look_up(words, targets, negatives)
+        return self.entropies(looked_up, words, inputs, targets, state, mask, negatives, tries, dropout_masks)
+
+    def look_up(self, words: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor | None = None) -> LookedUp:
+        """The rows of the large tables that a window needs. Their gradients are sparse, which XLA does not know.
+
+        Arguments as for the call.
+        """
+        vectors = self.bilm.encoder(words) if self.options.char_cnn is None else None
+        if negatives is None:
+            return LookedUp(vectors, None)
+        return LookedUp(vectors, self.softmax.look_up(targets, negatives, self._shared_kernel()))
+
+    def _shared_kernel(self) -> Any:
+        return self.bilm.encoder.embedding.value if self.options.share_embedding_softmax else None
+
+    def entropies(
+        self,
+        looked_up: LookedUp,
+        words: tf.Tensor,
+        inputs: tf.Tensor,
+        targets: tf.Tensor,
+        state: BiLMState | None = None,
+        mask: tf.Tensor | None = None,
+        negatives: tf.Tensor | None = None,
+        tries: tf.Tensor | None = None,
+        dropout_masks: DropoutMasks | None = None,
+        under_xla: bool = False,
+    ) -> tuple[tf.Tensor, BiLMState]:
+        """What the call does with what was looked up.
+
+        Args:
+            looked_up: the result of `look_up`.
+            words: as in the call, and so the others.
+            inputs: as in the call.
+            targets: as in the call.
+            state: as in the call.
+            mask: as in the call.
+            negatives: as in the call.
+            tries: as in the call.
+            dropout_masks: as in the call.
+            under_xla: whether XLA is to compile this, so that no shape may depend on the words.
+        """
+        vectors = looked_up.words  # each distinct word is encoded once
+        if vectors is None:
+            vectors = self.bilm.encoder(words, by_length=not under_xla)
+        # in float32 also under a mixed policy: the gradient of a frequent word's vector is a sum over many places
+        vectors = tf.cast(vectors, self.variable_dtype)
         losses, states = [], []
         for direction, stack in enumerate(self.bilm.stacks):
-            seed = None
-            if dropout_seed is not None:
-                seed = tf.random.experimental.stateless_fold_in(dropout_seed, direction)
+            masks = None if dropout_masks is None else dropout_masks[direction]
             outputs, final = stack(
                 tf.gather(vectors, inputs[direction]),
                 initial_state=None if state is None else state[direction],
                 mask=None if mask is None else mask[direction],
-                dropout_seed=seed,
+                dropout_masks=None if masks is None else masks[:-1],
             )
-            hidden = dropped(outputs[-1], self.options.training.dropout, seed, len(outputs))
+            rows = looked_up.softmax
             losses.append(
                 self.softmax(
-                    hidden,
+                    outputs[-1] if masks is None else outputs[-1] * masks[-1],
                     targets[direction],
                     negatives=None if negatives is None else negatives[direction],
                     tries=None if tries is None else tries[direction],
-                    kernel=self.bilm.encoder.embedding.value if self.options.share_embedding_softmax else None,
+                    kernel=self._shared_kernel(),
+                    rows=None if rows is None else SampledRows(*(part[direction] for part in rows)),
                 )
             )
             states.append(final)
         return tf.stack(losses), tuple(states)
+
+    def dropout_masks(self, seed: tf.Tensor, rows: int, steps: int) -> DropoutMasks | None:
+        """The masks of a window, a function of the seed: by direction those of the layers' inputs and of the output.
+
+        Args:
+            seed: two integers.
+            rows: B.
+            steps: T.
+
+        Returns:
+            By direction L + 1 tensors `(B, T, D)`; None where the options have no dropout.
+        """
+        rate, lstm = self.options.training.dropout, self.options.lstm
+        if not rate:
+            return None
+        shape = [rows, steps, lstm.projection_dim]
+        seeds = [tf.random.experimental.stateless_fold_in(seed, d) for d in range(self.options.directions)]
+        return [
+            [dropout_mask(shape, rate, own, number, self.compute_dtype) for number in range(lstm.n_layers + 1)]
+            for own in seeds
+        ]
 
     def zero_state(self, batch_size: int | tf.Tensor) -> BiLMState:
         """The state that a text starts from."""

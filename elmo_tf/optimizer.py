@@ -83,6 +83,14 @@ def deduplicated(gradient: Gradient) -> Gradient:
     return tf.IndexedSlices(values, indices, gradient.dense_shape)
 
 
+def added(left: Gradient, right: Gradient) -> Gradient:
+    """The sum of two gradients of one variable; without repeated rows where they are sparse."""
+    if not isinstance(left, tf.IndexedSlices):
+        return left + right
+    values, indices = tf.concat([left.values, right.values], 0), tf.concat([left.indices, right.indices], 0)
+    return deduplicated(tf.IndexedSlices(values, indices, left.dense_shape))
+
+
 def clipped_by_global_norm(gradients: Sequence[Gradient], bound: float) -> tuple[list[Gradient], tf.Tensor]:
     """Scales all gradients by `bound / max(norm, bound)`, with norm that of all of them together (Pascanu et al. 2013).
 
@@ -100,7 +108,7 @@ def clipped_by_global_norm(gradients: Sequence[Gradient], bound: float) -> tuple
     (array([0.6, 0.8], dtype=float32), 5.0)
     """
     values = [gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient for gradient in gradients]
-    norm = tf.sqrt(tf.add_n([tf.reduce_sum(value * value) for value in values]))
+    norm = tf.sqrt(2.0 * tf.add_n([tf.nn.l2_loss(value) for value in values]))
     scale = bound / tf.maximum(norm, bound)
     scaled = [
         tf.IndexedSlices(value * scale, gradient.indices, gradient.dense_shape)

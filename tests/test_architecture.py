@@ -14,7 +14,7 @@ BANDS = {
     "layers and data": {"layers", "data"},  # which never import each other
     "models": {"bilm", "language_model", "elmo"},
     "exchange": {"exchange"},
-    "parts": {"optimizer", "callbacks", "checkpoint", "train_step", "devices", "preparation"},
+    "parts": {"optimizer", "loss_scale", "callbacks", "checkpoint", "train_step", "devices", "preparation"},
     "drivers": {"training", "evaluation", "embedding", "conversion", "model_folder"},
     "commands": {"cli"},
     "entry": {"__main__"},

@@ -13,7 +13,6 @@ from model_cases import CASES, CHARACTERS, WORD_INPUT, changed, filled, weights_
 from elmo_tf.data.negatives import draw_negatives
 from elmo_tf.exchange.names import named_variables
 from elmo_tf.language_model import LanguageModel
-from elmo_tf.layers.lstm_stack import dropped
 from elmo_tf.options import Options
 
 B, T, V = 3, 4, 11
@@ -107,33 +106,27 @@ def test_the_bilm_inside_gives_the_hidden_vectors_of_the_loss():
         is_equal(model.softmax(hidden, given["targets"][direction]), losses[direction], 1e-12)
 
 
-def scales_of(options, rate, dtype=tf.float64):
-    """What dropout multiplies by: by direction a factor for each layer's input, and one for the last output."""
-    lstm = options["lstm"]
-    ones = tf.ones([B, T, lstm["projection_dim"]], dtype)
-    seeds = [tf.random.experimental.stateless_fold_in(SEED, d) for d in range(oracle.directions(options))]
-    return [[dropped(ones, rate, seed, k).numpy() for k in range(lstm["n_layers"] + 1)] for seed in seeds]
-
-
 @pytest.mark.parametrize("case", ["characters", "three layers", "no skip connections", "forward only", "word input"])
 def test_dropout_falls_on_the_inputs_of_the_lstms_and_the_last_output_and_nowhere_else(case):
     options = changed(CASES[case], dropout=0.4)
     model, given = filled(LanguageModel(options, dtype="float64")), window(options)
-    scales = scales_of(options, 0.4)
-    came = model(**given, dropout_seed=SEED)
+    masks = model.dropout_masks(SEED, B, T)
+    scales = [[mask.numpy() for mask in direction] for direction in masks]
+    came = model(**given, dropout_masks=masks)
     is_equal(came, oracle.language_model(weights_of(model), options, **given, scales=scales))
-    masks = {scale.tobytes() for direction in scales for scale in direction}
-    assert len(masks) == oracle.directions(options) * (options["lstm"]["n_layers"] + 1)
-    is_equal(model(**given, dropout_seed=SEED), came, 0)
-    assert np.abs(model(**given, dropout_seed=SEED + 1)[0] - came[0]).max() > 1e-3
+    different = {scale.tobytes() for direction in scales for scale in direction}
+    assert len(different) == oracle.directions(options) * (options["lstm"]["n_layers"] + 1)
+    is_equal(model(**given, dropout_masks=model.dropout_masks(SEED, B, T)), came, 0)
+    others = model(**given, dropout_masks=model.dropout_masks(SEED + 1, B, T))
+    assert np.abs(others[0] - came[0]).max() > 1e-3
 
 
-@pytest.mark.parametrize(("rate", "seed"), [(0.4, None), (0.0, SEED)])
-def test_without_seed_or_rate_nothing_is_dropped(rate, seed):
-    options = changed(CHARACTERS, dropout=rate)
+def test_without_masks_nothing_is_dropped_and_without_a_rate_there_are_none():
+    options = changed(CHARACTERS, dropout=0.4)
     model, given = filled(LanguageModel(options, dtype="float64")), window(options)
-    came = model(**given, dropout_seed=seed, training=True)
+    came = model(**given, training=True)
     is_equal(came, oracle.language_model(weights_of(model), options, **given))
+    assert LanguageModel(changed(CHARACTERS, dropout=0.0)).dropout_masks(SEED, B, T) is None
 
 
 def gradients_of(model, given):

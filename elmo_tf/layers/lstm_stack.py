@@ -25,14 +25,13 @@ class LstmStack(keras.layers.Layer):
         cell_clip: bound of the cells, or None.
         proj_clip: bound of the projected outputs, or None.
         use_skip_connections: whether inputs are added to outputs from the second layer on.
-        dropout: rate on the layers' inputs, where a call gives a seed.
         implementation: that of `ProjectedLSTM`.
 
     Call arguments:
         inputs: float tensor `(B, T, D)`.
         initial_state: L pairs `(cell (B, H), output (B, D))`; zero if left out.
         mask: booleans `(B, T)`.
-        dropout_seed: None for no dropout, or two integers that the masks are a function of.
+        dropout_masks: None, or what to multiply each layer's input by, L tensors `(B, T, D)` from `dropout_mask`.
 
     Returns:
         `(list of L outputs (B, T, D), tuple of L states)`.
@@ -53,12 +52,11 @@ class LstmStack(keras.layers.Layer):
         cell_clip: float | None = None,
         proj_clip: float | None = None,
         use_skip_connections: bool = False,
-        dropout: float = 0.0,
         implementation: str = "fused",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.use_skip_connections, self.dropout = use_skip_connections, dropout
+        super().__init__(autocast=False, **kwargs)  # the cells of the states stay float32 under a mixed policy
+        self.use_skip_connections = use_skip_connections
         self.supports_masking = True
         self._settings = {
             "n_layers": n_layers,
@@ -67,7 +65,6 @@ class LstmStack(keras.layers.Layer):
             "cell_clip": cell_clip,
             "proj_clip": proj_clip,
             "use_skip_connections": use_skip_connections,
-            "dropout": dropout,
             "implementation": implementation,
         }
         self.layers = [
@@ -88,15 +85,16 @@ class LstmStack(keras.layers.Layer):
         inputs: tf.Tensor,
         initial_state: Sequence[State] | None = None,
         mask: tf.Tensor | None = None,
-        dropout_seed: tf.Tensor | None = None,
+        dropout_masks: Sequence[tf.Tensor] | None = None,
     ) -> tuple[list[tf.Tensor], tuple[State, ...]]:
         """See the class."""
         states = [None] * len(self.layers) if initial_state is None else list(initial_state)
         outputs: list[tf.Tensor] = []
         final_states: list[State] = []
-        below = inputs
+        below = tf.cast(inputs, self.compute_dtype)
         for number, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
-            below = dropped(below, self.dropout, dropout_seed, number)
+            if dropout_masks is not None:
+                below = below * dropout_masks[number]
             output, final = layer(below, initial_state=state, mask=mask)
             if self.use_skip_connections and number > 0:
                 output = output + below
@@ -123,18 +121,18 @@ class LstmStack(keras.layers.Layer):
         return {**super().get_config(), **self._settings}
 
 
-def dropped(values: tf.Tensor, rate: float, seed: tf.Tensor | None, number: int) -> tf.Tensor:
-    """Dropout whose mask is a function of `(seed, number)` alone; `values` itself where there is no seed or no rate.
+def dropout_mask(shape: Any, rate: float, seed: tf.Tensor, number: int, dtype: Any = tf.float32) -> tf.Tensor:
+    """Zeros, and `1 / (1 - rate)` for the values that stay: a function of `(seed, number)` alone.
 
-    A run that was killed and resumed so draws the masks that the unbroken run drew. (XLA draws others of one seed.)
+    A run that was killed and resumed so draws the masks that the unbroken run drew. XLA would draw others of one seed,
+    and slowly: draw outside of what it compiles.
 
     Args:
-        values: any float tensor.
-        rate: share of values set to zero; the others are scaled by `1 / (1 - rate)`.
-        seed: two integers, or None.
+        shape: of the values to be dropped.
+        rate: share of them to set to zero.
+        seed: two integers.
         number: tells masks of one seed apart.
+        dtype: of the mask.
     """
-    if seed is None or not rate:
-        return values
     own_seed = tf.random.experimental.stateless_fold_in(seed, number)
-    return tf.nn.experimental.stateless_dropout(values, rate, own_seed)
+    return tf.nn.experimental.stateless_dropout(tf.ones(shape, dtype), rate, own_seed)

@@ -51,7 +51,7 @@ class ProjectedLSTM(keras.layers.Layer):
         implementation: str = "fused",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # the cell stays float32 under a mixed policy
         if projection_dim > units:
             raise ValueError(f"projection_dim: expected at most units, {units}, got {projection_dim}")
         if implementation not in IMPLEMENTATIONS:
@@ -76,25 +76,28 @@ class ProjectedLSTM(keras.layers.Layer):
         self, inputs: tf.Tensor, initial_state: State | None = None, mask: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, State]:
         """See the class."""
+        dtype = self.compute_dtype
+        inputs = tf.cast(inputs, dtype)
         weights = recurrence.Weights(
-            tf.convert_to_tensor(self.kernel),
-            tf.convert_to_tensor(self.bias),
-            None if self.projection is None else tf.convert_to_tensor(self.projection),
+            tf.cast(self.kernel, dtype),
+            tf.cast(self.bias, dtype),
+            None if self.projection is None else tf.cast(self.projection, dtype),
             self.cell_clip,
             self.proj_clip,
         )
-        state = self.zero_state(tf.shape(inputs)[0]) if initial_state is None else initial_state
+        given = self.zero_state(tf.shape(inputs)[0]) if initial_state is None else initial_state
+        state = tf.cast(given[0], self.variable_dtype), tf.cast(given[1], dtype)
         time_first = tf.transpose(inputs, [1, 0, 2])
         if mask is not None:  # transposed as floats: oneDNN complains of everything else
             one, zero = tf.ones([], inputs.dtype), tf.zeros([], inputs.dtype)
             mask = tf.transpose(tf.where(tf.cast(mask, tf.bool), one, zero)) > 0.5
-        outputs, state = IMPLEMENTATIONS[self.implementation](time_first, weights, (state[0], state[1]), mask)
+        outputs, state = IMPLEMENTATIONS[self.implementation](time_first, weights, state, mask)
         return tf.transpose(outputs, [1, 0, 2]), state
 
     def zero_state(self, batch_size: int | tf.Tensor) -> State:
-        """The state that a text starts from: `(cell, output)` of zeros."""
-        dtype = self.compute_dtype
-        return tf.zeros([batch_size, self.units], dtype), tf.zeros([batch_size, self.projection_dim], dtype)
+        """The state that a text starts from: `(cell, output)` of zeros, the cell in the type of the weights."""
+        cell = tf.zeros([batch_size, self.units], self.variable_dtype)
+        return cell, tf.zeros([batch_size, self.projection_dim], self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         """None: the outputs are a sequence and a state, which no mask fits."""

@@ -8,19 +8,25 @@ Both compute, for step t with input x_t `(B, I)`, cell c `(B, H)` and output h `
 
 TensorFlow 1's LSTMCell, which bilm-tf uses (Sak et al. 2014 without peepholes). Where the mask is False the state
 passes unchanged and the output is zero. Clips are `tf.clip_by_value`, whose gradient is zero where they bite. (An
-optional argument stands for None throughout.)
+optional argument stands for None throughout.) Inputs, weights and outputs may be of half precision: then the gates are
+computed, and the cell is kept, in the cell's own type, float32.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import tensorflow as tf
+
+from elmo_tf.layers.compilation import compiled
 
 _LONGEST_UNROLLED = 32
 """Steps up to which a loop of known length is written out: faster to run, slower to trace, than a while loop."""
 
 State = tuple[tf.Tensor, tf.Tensor]
 """Cell `(B, H)` and output `(B, D)`."""
+
+Sequences: TypeAlias = "tf.Tensor | list[tf.Tensor]"
+"""A value a step: a tensor `(T, ...)`, or a list of T tensors."""
 
 
 class Weights(NamedTuple):
@@ -49,9 +55,9 @@ def plain(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | N
     def step(carry: State, items: Sequence[tf.Tensor]) -> tuple[State, list[tf.Tensor]]:
         cell, output = carry
         gates = tf.matmul(tf.concat([items[0], output], 1), weights.kernel) + weights.bias
-        i, j, f, o = tf.split(gates, 4, 1)
+        i, j, f, o = tf.split(tf.cast(gates, cell.dtype), 4, 1)
         new_cell = _clip(tf.sigmoid(f + 1.0) * cell + tf.sigmoid(i) * tf.tanh(j), weights.cell_clip)
-        new_output = tf.sigmoid(o) * tf.tanh(new_cell)
+        new_output = tf.cast(tf.sigmoid(o) * tf.tanh(new_cell), inputs.dtype)
         if weights.projection is not None:
             new_output = _clip(tf.matmul(new_output, weights.projection), weights.proj_clip)
         if mask is None:
@@ -61,16 +67,22 @@ def plain(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | N
         return (tf.where(keep, new_cell, cell), tf.where(keep, new_output, output)), [shown]
 
     sequences = [inputs] if mask is None else [inputs, mask]
-    final, (outputs,) = scan(step, state, sequences, 1)
-    return outputs, (final[0], final[1])
+    final, (outputs,) = scan(step, state, sequences, [inputs.dtype])
+    return _stacked(outputs), (final[0], final[1])
 
 
 def fused(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | None) -> tuple[tf.Tensor, State]:
-    """The same values and gradients as `plain`, in about half the time.
+    """The same values and gradients as `plain`, in well under half the time.
 
-    The products with the inputs of all steps are one product before the loop; each weight gradient is one product after
-    the loop of the backward pass; of the forward pass only gates, cells and outputs are kept. (Small products are slow
-    on every device, and TensorFlow's own gradient adds up the weight gradients of every step.)
+    What pays, measured by `benchmarks/recurrence.py`:
+
+    - The products with the inputs of all steps are one product before the loop, the weight gradients of all steps one
+      product after the loop of the backward pass: small products are slow on every device, and TensorFlow's own
+      gradient adds up the weight gradients of every step. A column of ones beside the inputs brings the bias along.
+    - Of the forward pass only gates, cells and outputs are kept.
+    - The gates of a step are one function compiled by XLA where the number of rows is known; the loop is not:
+      compiled as a whole it is slower on a CPU, and takes seconds to compile.
+    - The directions are separate calls, which run beside one another; one loop over both is no faster.
 
     Arguments and results as for `plain`.
     """
@@ -84,7 +96,8 @@ def fused(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | N
     ) -> tuple[tuple[tf.Tensor, ...], Callable[..., tuple[tf.Tensor, ...]]]:
         layer = Weights(kernel, bias, projection if has_projection else None, weights.cell_clip, weights.proj_clip)
         kept = _forward(inputs, layer, (cell, output), mask)
-        shown = kept.outputs if mask is None else tf.where(mask[:, :, None], kept.outputs, tf.zeros_like(kept.outputs))
+        outputs = _stacked(kept.outputs)
+        shown = outputs if mask is None else _where(mask[:, :, None], outputs)
 
         def gradient(d_shown: tf.Tensor, d_cell: tf.Tensor, d_output: tf.Tensor) -> tuple[tf.Tensor, ...]:
             return _backward(inputs, layer, (cell, output), mask, kept, d_shown, (d_cell, d_output))
@@ -98,9 +111,10 @@ def fused(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | N
 class _Kept(NamedTuple):
     """What the backward pass needs of the forward pass; i, j, f, o after their activations."""
 
-    gates: tf.Tensor  # [T, B, 4H]
-    cells: tf.Tensor  # [T, B, H]
-    outputs: tf.Tensor  # [T, B, D]
+    gates: Sequences  # T of [B, 4H]
+    cells: Sequences  # T of [B, H]
+    hidden: Sequences  # T of [B, H]: o tanh(cell), what is projected
+    outputs: Sequences  # T of [B, D]
 
 
 def _forward(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | None) -> _Kept:
@@ -110,20 +124,31 @@ def _forward(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor 
 
     def step(carry: State, items: Sequence[tf.Tensor]) -> tuple[State, list[tf.Tensor]]:
         cell, output = carry
-        i, j, f, o = tf.split(items[0] + tf.matmul(output, recurrent), 4, 1)
-        i, j, f, o = tf.sigmoid(i), tf.tanh(j), tf.sigmoid(f + 1.0), tf.sigmoid(o)
-        new_cell = _clip(f * cell + i * j, weights.cell_clip)
-        new_output = o * tf.tanh(new_cell)
+        gates, new_cell, hidden = compiled(_gates, cell)(
+            items[0], tf.matmul(output, recurrent), cell, weights.cell_clip
+        )
+        new_output = hidden
         if weights.projection is not None:
-            new_output = _clip(tf.matmul(new_output, weights.projection), weights.proj_clip)
+            new_output = _clip(tf.matmul(hidden, weights.projection), weights.proj_clip)
         if mask is not None:
             keep = items[1][:, None]
             new_cell, new_output = tf.where(keep, new_cell, cell), tf.where(keep, new_output, output)
-        return (new_cell, new_output), [tf.concat([i, j, f, o], 1), new_cell, new_output]
+        return (new_cell, new_output), [gates, new_cell, hidden, new_output]
 
     sequences = [from_inputs] if mask is None else [from_inputs, mask]
-    _, (gates, cells, outputs) = scan(step, state, sequences, 3)
-    return _Kept(gates, cells, outputs)
+    _, kept = scan(step, state, sequences, [inputs.dtype, state[0].dtype, inputs.dtype, inputs.dtype])
+    return _Kept(*kept)
+
+
+def _gates(
+    from_input: tf.Tensor, from_output: tf.Tensor, cell: tf.Tensor, cell_clip: float | None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """i, j, f, o `(B, 4H)`, the new cell and `o tanh(cell)`, both `(B, H)`."""
+    i, j, f, o = tf.split(tf.cast(from_input, cell.dtype) + tf.cast(from_output, cell.dtype), 4, 1)
+    i, j, f, o = tf.sigmoid(i), tf.tanh(j), tf.sigmoid(f + 1.0), tf.sigmoid(o)
+    new_cell = _clip(f * cell + i * j, cell_clip)
+    gates, hidden = tf.concat([i, j, f, o], 1), o * tf.tanh(new_cell)
+    return tf.cast(gates, from_input.dtype), new_cell, tf.cast(hidden, from_input.dtype)
 
 
 def _backward(
@@ -137,51 +162,41 @@ def _backward(
 ) -> tuple[tf.Tensor, ...]:
     """Gradients by inputs, kernel, bias, projection, first cell and first output."""
     size = inputs.shape[-1]
-    previous_cells = tf.concat([state[0][None], kept.cells[:-1]], 0)
-    previous_outputs = tf.concat([state[1][None], kept.outputs[:-1]], 0)
-    tanh_cells = tf.tanh(kept.cells)
+    previous_outputs = _stacked(_shifted(state[1], kept.outputs))
     step = _backward_step(weights, weights.kernel[size:])
-    sequences = [d_shown, kept.gates, kept.cells, tanh_cells, previous_cells, kept.outputs]
+    sequences = [d_shown, kept.gates, kept.cells, _shifted(state[0], kept.cells), kept.outputs]
     if mask is not None:
         sequences.append(mask)
-    (d_cell, d_output), (d_gates, d_projected) = scan(step, d_state, sequences, 2, reverse=True)
+    (d_cell, d_output), (d_gates, d_projected) = scan(step, d_state, sequences, [inputs.dtype] * 2, reverse=True)
 
+    d_gates = _stacked(d_gates)
+    read = tf.concat([inputs, previous_outputs, tf.ones_like(inputs[:, :, :1])], 2)
+    d_weights = _outer(read, d_gates)  # rows: kernel, then bias
     d_inputs = _product(d_gates, weights.kernel[:size], transpose=True)
-    d_kernel = tf.concat([_outer(inputs, d_gates), _outer(previous_outputs, d_gates)], 0)
-    d_bias = tf.reduce_sum(d_gates, [0, 1])
     if weights.projection is None:
         d_projection = tf.zeros([0, 0], inputs.dtype)
     else:
-        d_projection = _outer(tf.split(kept.gates, 4, 2)[3] * tanh_cells, d_projected)
-    return d_inputs, d_kernel, d_bias, d_projection, d_cell, d_output
+        d_projection = _outer(_stacked(kept.hidden), _stacked(d_projected))
+    return d_inputs, d_weights[:-1], d_weights[-1], d_projection, d_cell, d_output
 
 
 def _backward_step(weights: Weights, recurrent: tf.Tensor) -> Callable[..., Any]:
     """One step of the backward pass; carries the gradients by cell and output of the step before."""
 
     def step(carry: State, items: Sequence[tf.Tensor]) -> tuple[State, list[tf.Tensor]]:
-        d_shown, gates, cell, tanh_cell, previous_cell, output = items[:6]
+        d_shown, gates, cell, previous_cell, output = items[:5]
         d_cell, d_output = carry
-        i, j, f, o = tf.split(gates, 4, 1)
-        keep = items[6][:, None] if len(items) > 6 else None
-        d_new_output = d_output + d_shown if keep is None else _where(keep, d_output + d_shown)
+        keep = items[5][:, None] if len(items) > 5 else None
+        d_projected = d_output + d_shown if keep is None else _where(keep, d_output + d_shown)
         d_new_cell = d_cell if keep is None else _where(keep, d_cell)
-        d_projected = d_new_output
+        d_hidden = d_projected
         if weights.projection is not None:
-            d_projected = _within(d_new_output, output, weights.proj_clip)
-            d_new_output = tf.matmul(d_projected, weights.projection, transpose_b=True)
-        d_new_cell += d_new_output * o * (1.0 - tanh_cell * tanh_cell)
-        d_new_cell = _within(d_new_cell, cell, weights.cell_clip)
-        d_gates = tf.concat(
-            [
-                d_new_cell * j * i * (1.0 - i),
-                d_new_cell * i * (1.0 - j * j),
-                d_new_cell * previous_cell * f * (1.0 - f),
-                d_new_output * tanh_cell * o * (1.0 - o),
-            ],
-            1,
+            d_projected = _within(d_projected, output, weights.proj_clip)
+            d_hidden = tf.matmul(d_projected, weights.projection, transpose_b=True)
+        d_gates, d_previous = compiled(_gates_gradient, cell)(
+            d_new_cell, d_hidden, gates, cell, previous_cell, weights.cell_clip
         )
-        before = d_new_cell * f, tf.matmul(d_gates, recurrent, transpose_b=True)
+        before = d_previous, tf.matmul(d_gates, recurrent, transpose_b=True)
         if keep is not None:  # what a masked step let pass
             before = tf.where(keep, before[0], d_cell), tf.where(keep, before[1], d_output)
         return before, [d_gates, d_projected]
@@ -189,30 +204,58 @@ def _backward_step(weights: Weights, recurrent: tf.Tensor) -> Callable[..., Any]
     return step
 
 
+def _gates_gradient(
+    d_cell: tf.Tensor,
+    d_hidden: tf.Tensor,
+    gates: tf.Tensor,
+    cell: tf.Tensor,
+    previous_cell: tf.Tensor,
+    cell_clip: float | None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Gradients by the gates before their activations `(B, 4H)`, and by the previous cell `(B, H)`."""
+    i, j, f, o = tf.split(tf.cast(gates, cell.dtype), 4, 1)
+    d_hidden = tf.cast(d_hidden, cell.dtype)
+    tanh_cell = tf.tanh(cell)
+    d_cell = _within(d_cell + d_hidden * o * (1.0 - tanh_cell * tanh_cell), cell, cell_clip)
+    d_gates = [
+        d_cell * j * i * (1.0 - i),
+        d_cell * i * (1.0 - j * j),
+        d_cell * previous_cell * f * (1.0 - f),
+        d_hidden * tanh_cell * o * (1.0 - o),
+    ]
+    return tf.cast(tf.concat(d_gates, 1), gates.dtype), d_cell * f
+
+
 def scan(
     step: Callable[[State, Sequence[tf.Tensor]], tuple[State, list[tf.Tensor]]],
     carry: State,
-    sequences: Sequence[tf.Tensor],
-    n_outputs: int,
+    sequences: Sequence[Sequences],
+    dtypes: Sequence[tf.DType],
     reverse: bool = False,
-) -> tuple[State, list[tf.Tensor]]:
-    """Runs `step(carry, items of one step) -> (carry, outputs)` along the first axis, and stacks the outputs.
+) -> tuple[State, list[Sequences]]:
+    """Runs `step(carry, items of one step) -> (carry, outputs of `dtypes`)` along the first axis of the sequences.
 
-    Written out where the number of steps is known and small, a `tf.while_loop` elsewhere.
+    Written out where the number of steps is known and small, a `tf.while_loop` elsewhere. The collected outputs are
+    lists where it is written out, so that none is copied without need (`_stacked`), and tensors elsewhere.
     """
-    steps = sequences[0].shape[0]
-    if steps is not None and 0 < steps <= _LONGEST_UNROLLED:
-        unstacked = [tf.unstack(sequence) for sequence in sequences]
-        collected: list[list[tf.Tensor]] = [[] for _ in range(n_outputs)]
-        for t in reversed(range(steps)) if reverse else range(steps):
-            carry, outputs = step(carry, [items[t] for items in unstacked])
-            for collection, output in zip(collected, outputs, strict=True):
-                collection.append(output)
-        return carry, [tf.stack(outputs[::-1] if reverse else outputs) for outputs in collected]
+    steps = len(sequences[0]) if isinstance(sequences[0], list) else sequences[0].shape[0]
+    if steps is None or not 0 < steps <= _LONGEST_UNROLLED:
+        return _looped(step, carry, sequences, dtypes, reverse)
+    unstacked = [sequence if isinstance(sequence, list) else tf.unstack(sequence) for sequence in sequences]
+    collected: list[list[tf.Tensor]] = [[] for _ in dtypes]
+    for t in reversed(range(steps)) if reverse else range(steps):
+        carry, outputs = step(carry, [items[t] for items in unstacked])
+        for collection, output in zip(collected, outputs, strict=True):
+            collection.append(output)
+    return carry, [outputs[::-1] if reverse else outputs for outputs in collected]
 
+
+def _looped(
+    step: Callable[..., Any], carry: State, sequences: Sequence[tf.Tensor], dtypes: Sequence[tf.DType], reverse: bool
+) -> tuple[State, list[tf.Tensor]]:
     steps = tf.shape(sequences[0])[0]
     arrays = [tf.TensorArray(sequence.dtype, steps).unstack(sequence) for sequence in sequences]
-    results = [tf.TensorArray(carry[0].dtype, steps) for _ in range(n_outputs)]
+    results = [tf.TensorArray(dtype, steps) for dtype in dtypes]
 
     def body(count: tf.Tensor, carry: State, results: list[Any]) -> tuple[tf.Tensor, State, list[Any]]:
         t = steps - 1 - count if reverse else count
@@ -222,7 +265,19 @@ def scan(
     _, carry, results = tf.while_loop(
         lambda count, *_: count < steps, body, (0, carry, results), maximum_iterations=steps
     )
-    return carry, [array.stack() for array in results]
+    stacked = [array.stack() for array in results]
+    for values in stacked:
+        values.set_shape([sequences[0].shape[0], *values.shape[1:]])
+    return carry, stacked
+
+
+def _stacked(values: Sequences) -> tf.Tensor:
+    return tf.stack(values) if isinstance(values, list) else values
+
+
+def _shifted(first: tf.Tensor, values: Sequences) -> Sequences:
+    """`first`, then all values but the last."""
+    return [first, *values[:-1]] if isinstance(values, list) else tf.concat([first[None], values[:-1]], 0)
 
 
 def _clip(values: tf.Tensor, bound: float | None) -> tf.Tensor:

@@ -2,13 +2,31 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
+from elmo_tf.layers.compilation import compiled
+
 CHUNK = 8192
 """Words whose logits exist at one time in the full softmax."""
+
+
+class SampledRows(NamedTuple):
+    """The rows of the softmax that the sampled loss touches, for one direction or, with an axis more, for all.
+
+    Args:
+        targets: weights of the targets `(..., D)`.
+        target_biases: `(...)`.
+        negatives: weights of the negatives `(n, D)`.
+        negative_biases: `(n,)`.
+    """
+
+    targets: tf.Tensor
+    target_biases: tf.Tensor
+    negatives: tf.Tensor
+    negative_biases: tf.Tensor
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
@@ -26,6 +44,7 @@ class SoftmaxHead(keras.layers.Layer):
         negatives: None for the full softmax, or distinct word ids `(n,)`, int32, drawn log-uniformly.
         tries: with `negatives`, how many draws it took to find them, a scalar.
         kernel: with `own_kernel=False`, a `tf.Variable` `(V, D)`.
+        rows: with `negatives`, what `look_up` gave for them, if that was called before.
 
     Returns:
         Cross-entropies `(...)` in nats, in the type of the weights (float32 under a mixed policy too); those of the
@@ -63,22 +82,43 @@ class SoftmaxHead(keras.layers.Layer):
         negatives: tf.Tensor | None = None,
         tries: tf.Tensor | None = None,
         kernel: Any = None,
+        rows: SampledRows | None = None,
     ) -> tf.Tensor:
         """See the class."""
+        hidden = tf.cast(tf.reshape(inputs, [-1, inputs.shape[-1]]), self.variable_dtype)
+        flat_targets = tf.reshape(targets, [-1])
+        if negatives is None:
+            weights = tf.convert_to_tensor(self._variable(kernel))
+            losses = full_cross_entropy(hidden, flat_targets, weights, tf.convert_to_tensor(self.bias), self.chunk)
+        else:
+            rows = self.look_up(flat_targets, negatives, kernel) if rows is None else _flattened(rows)
+            losses = sampled_cross_entropy(hidden, flat_targets, rows, negatives, tries, self.vocabulary_size)
+        return tf.reshape(losses, tf.shape(targets))
+
+    def look_up(self, targets: tf.Tensor, negatives: tf.Tensor, kernel: Any = None) -> SampledRows:
+        """The rows that the sampled loss is computed from. Their gradients are sparse, so keep this outside of what XLA
+        compiles.
+
+        Args:
+            targets: word ids of any shape.
+            negatives: word ids of any shape.
+            kernel: as in the call.
+        """
+        weights, bias = self._variable(kernel), self.bias.value
+        return SampledRows(
+            tf.gather(weights, targets),
+            tf.gather(bias, targets),
+            tf.gather(weights, negatives),
+            tf.gather(bias, negatives),
+        )
+
+    def _variable(self, kernel: Any) -> Any:
+        """The variable itself: the gradient by its value would be dense."""
         if self.own_kernel:
             kernel = self.kernel
         elif kernel is None:
             raise ValueError("kernel: expected the shared weights, for the head has none of its own, got None")
-        variable = kernel.value if isinstance(kernel, keras.Variable) else kernel
-        hidden = tf.cast(tf.reshape(inputs, [-1, inputs.shape[-1]]), variable.dtype)
-        flat_targets = tf.reshape(targets, [-1])
-        if negatives is None:
-            losses = full_cross_entropy(
-                hidden, flat_targets, tf.convert_to_tensor(variable), tf.convert_to_tensor(self.bias), self.chunk
-            )
-        else:
-            losses = sampled_cross_entropy(hidden, flat_targets, variable, self.bias.value, negatives, tries)
-        return tf.reshape(losses, tf.shape(targets))
+        return kernel.value if isinstance(kernel, keras.Variable) else kernel
 
     def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> Any:
         """The input's shape without its last dimension."""
@@ -194,36 +234,99 @@ def _expected_gradient(
     return d_hidden, d_kernel, d_bias
 
 
+def _flattened(rows: SampledRows) -> SampledRows:
+    return rows._replace(
+        targets=tf.reshape(rows.targets, [-1, rows.targets.shape[-1]]),
+        target_biases=tf.reshape(rows.target_biases, [-1]),
+    )
+
+
 def sampled_cross_entropy(
-    hidden: tf.Tensor, targets: tf.Tensor, kernel: Any, bias: Any, negatives: tf.Tensor, tries: tf.Tensor
+    hidden: tf.Tensor,
+    targets: tf.Tensor,
+    rows: SampledRows,
+    negatives: tf.Tensor,
+    tries: tf.Tensor,
+    vocabulary_size: int,
 ) -> tf.Tensor:
     """The sampled softmax loss (Jean et al. 2015, section 3) as `tf.nn.sampled_softmax_loss` has it.
 
     Each logit is lowered by the logarithm of how often its word is expected in the sample, and a negative that happens
-    to be the target is taken out. Touches the rows of targets and negatives alone: the gradients of `kernel` and `bias`
-    are sparse where these are variables.
+    to be the target is taken out.
 
     Args:
         hidden: `(N, D)`.
         targets: word ids `(N,)`.
-        kernel: `(V, D)`, a variable.
-        bias: `(V,)`, a variable.
+        rows: of `targets` and `negatives`, from `SoftmaxHead.look_up`.
         negatives: distinct word ids `(n,)`.
         tries: draws that it took to find the negatives, a scalar.
+        vocabulary_size: V.
 
     Returns:
         Losses `(N,)`.
     """
-    vocabulary_size = kernel.shape[0]
-    n_tokens = tf.shape(targets)[0]
-    ids = tf.concat([targets, negatives], 0)
-    rows, biases = tf.gather(kernel, ids), tf.gather(bias, ids)
-    corrected = biases - tf.cast(log_expected_count(ids, tries, vocabulary_size), biases.dtype)
-    true_logits = tf.reduce_sum(hidden * rows[:n_tokens], 1) + corrected[:n_tokens]
-    logits = tf.matmul(hidden, rows[n_tokens:], transpose_b=True) + corrected[n_tokens:]
-    hit = targets[:, None] == negatives[None, :]
-    logits = tf.where(hit, tf.constant(logits.dtype.min / 2, logits.dtype), logits)
-    return tf.reduce_logsumexp(tf.concat([true_logits[:, None], logits], 1), 1) - true_logits
+    true_bias = _corrected(rows.target_biases, targets, tries, vocabulary_size)
+    biases = _corrected(rows.negative_biases, negatives, tries, vocabulary_size)
+    return _sampled_losses(hidden, rows.targets, rows.negatives, true_bias, biases, (targets, negatives))
+
+
+def _corrected(bias: tf.Tensor, ids: tf.Tensor, tries: tf.Tensor, vocabulary_size: int) -> tf.Tensor:
+    return bias - tf.cast(log_expected_count(ids, tries, vocabulary_size), bias.dtype)
+
+
+def _sampled_losses(
+    hidden: tf.Tensor,
+    true_rows: tf.Tensor,
+    rows: tf.Tensor,
+    true_bias: tf.Tensor,
+    biases: tf.Tensor,
+    ids: tuple[tf.Tensor, tf.Tensor],
+) -> tf.Tensor:
+    """`-log` of the target's share. Of the logits only their exponentials are kept; no gradient of them is formed.
+
+    Args:
+        hidden: `(N, D)`.
+        true_rows: `(N, D)`, of the targets.
+        rows: `(n, D)`, of the negatives.
+        true_bias: `(N,)`.
+        biases: `(n,)`.
+        ids: of the targets `(N,)` and of the negatives `(n,)`.
+    """
+
+    @tf.custom_gradient
+    def run(
+        hidden: tf.Tensor, true_rows: tf.Tensor, rows: tf.Tensor, true_bias: tf.Tensor, biases: tf.Tensor
+    ) -> tuple[tf.Tensor, Callable[..., Any]]:
+        true_logits = tf.reduce_sum(hidden * true_rows, 1) + true_bias
+        products = tf.matmul(hidden, rows, transpose_b=True)
+        losses, shares, others, total = compiled(_shares, products)(products, biases, true_logits, *ids)
+
+        def gradient(d_losses: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            scaled = (d_losses / total)[:, None]  # scales rows, so that the shares themselves need no other pass
+            d_true_logits = -d_losses * others / total
+            d_hidden = scaled * tf.matmul(shares, rows) + d_true_logits[:, None] * true_rows
+            # a column more brings the gradient of the biases along
+            read = scaled * tf.concat([hidden, tf.ones_like(hidden[:, :1])], 1)
+            d_rows = tf.matmul(shares, read, transpose_a=True)
+            return d_hidden, d_true_logits[:, None] * hidden, d_rows[:, :-1], d_true_logits, d_rows[:, -1]
+
+        return losses, gradient
+
+    return run(hidden, true_rows, rows, true_bias, biases)
+
+
+def _shares(
+    products: tf.Tensor, biases: tf.Tensor, true_logits: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor
+) -> tuple[tf.Tensor, ...]:
+    """Losses `(N,)`; the negatives' shares `(N, n)`, which are not divided by the total yet; their sum and, with the
+    target's, the total `(N,)`."""
+    hits = tf.equal(targets[:, None], negatives[None, :])
+    logits = tf.where(hits, tf.constant(products.dtype.min / 2, products.dtype), products + biases)
+    top = tf.maximum(tf.reduce_max(logits, 1), true_logits)
+    shares = tf.exp(logits - top[:, None])
+    others = tf.reduce_sum(shares, 1)
+    total = others + tf.exp(true_logits - top)
+    return tf.math.log(total) + top - true_logits, shares, others, total
 
 
 def log_expected_count(ids: tf.Tensor, tries: tf.Tensor, vocabulary_size: int) -> tf.Tensor:

@@ -6,10 +6,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from elmo_tf.layers.convolutions import highest_window, in_groups_of_like_length
 from elmo_tf.layers.highway import Highway
 
 N_CHARACTERS = 261
 """Rows of the character embedding: 256 bytes, begin and end of sentence, begin and end of word, in-word padding."""
+
+PADDING = 260
+"""The id of in-word padding."""
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
@@ -31,6 +35,8 @@ class CharacterEncoder(keras.layers.Layer):
         inputs: character ids `(..., C)`, integers in 0..260: a word's row with its begin and end, padded by 260. C is
             at least the widest filter. Padding beyond the longest word plus the widest filter changes nothing and can
             be left out: all further windows are equal.
+        by_length: whether to convolve the words in groups of like length: the same values in about half the time, but
+            not under XLA.
 
     Output shape: `(..., projection_dim)`.
 
@@ -67,6 +73,7 @@ class CharacterEncoder(keras.layers.Layer):
             name="char_embed",
             shape=(N_CHARACTERS, self.embedding_dim),
             initializer=keras.initializers.RandomUniform(-1.0, 1.0),
+            autocast=False,
         )
         self.convolutions = []
         for i, (width, number) in enumerate(self.filters):
@@ -95,17 +102,14 @@ class CharacterEncoder(keras.layers.Layer):
             return keras.initializers.RandomUniform(-0.05, 0.05)
         return keras.initializers.RandomNormal(stddev=(1.0 / (width * self.embedding_dim)) ** 0.5)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, by_length: bool = False) -> tf.Tensor:
         """See the class."""
         shape = tf.shape(inputs)
         ids = tf.reshape(inputs, [-1, shape[-1]])
-        characters = tf.nn.embedding_lookup(tf.convert_to_tensor(self.char_embed), ids)  # [U, C, embedding_dim]
-        activate = tf.nn.relu if self.activation == "relu" else tf.tanh
-        features = []
-        for kernel, bias in self.convolutions:
-            windows = tf.nn.conv1d(characters, tf.squeeze(kernel, 0), stride=1, padding="VALID")
-            features.append(activate(tf.reduce_max(windows, axis=1) + bias))
-        words = tf.concat(features, axis=-1)
+        if by_length:
+            words = in_groups_of_like_length(ids, PADDING, max(width for width, _ in self.filters), self._features)
+        else:
+            words = self._features(ids)
         for highway in self.highways:
             words = highway(words)
         if self.w_proj is not None:
@@ -113,6 +117,17 @@ class CharacterEncoder(keras.layers.Layer):
         words = tf.reshape(words, tf.concat([shape[:-1], [self.projection_dim]], 0))
         words.set_shape([*inputs.shape[:-1], self.projection_dim])
         return words
+
+    def _features(self, ids: tf.Tensor) -> tf.Tensor:
+        """Character ids `(U, C)` -> filters' activations `(U, n_filters)`."""
+        # looked up before the cast: the gradient of a row is a sum over thousands of places
+        rows = tf.gather(self.char_embed.value, ids)  # [U, C, embedding_dim]
+        characters = tf.cast(rows, self.compute_dtype)
+        activate = tf.nn.relu if self.activation == "relu" else tf.tanh
+        features = [
+            activate(highest_window(characters, tf.squeeze(kernel, 0)) + bias) for kernel, bias in self.convolutions
+        ]
+        return tf.concat(features, axis=1)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The input's shape, its last dimension `projection_dim`."""

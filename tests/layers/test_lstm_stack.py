@@ -7,7 +7,7 @@ import tensorflow as tf
 from layer_harness import check_layer, randomised
 
 from elmo_tf.layers import LstmStack
-from elmo_tf.layers.lstm_stack import dropped
+from elmo_tf.layers.lstm_stack import dropout_mask
 
 RANDOM = np.random.default_rng(0)
 INPUTS = RANDOM.normal(size=(3, 5, 4)).astype("float32")
@@ -88,16 +88,10 @@ def test_the_residual_goes_to_the_output_and_not_to_the_state():
 
 
 def test_dropout_falls_on_every_layers_input_and_so_on_the_skip_path():
-    layer, inputs = made(dropout=0.4), INPUTS.astype("float64")
-    scales = [dropped(tf.ones_like(inputs), 0.4, SEED, k).numpy() for k in range(3)]
-    is_equal(layer(inputs, dropout_seed=SEED), by_oracle(layer, inputs, scales=scales))
-    assert len({scale.tobytes() for scale in scales}) == 3
-
-
-@pytest.mark.parametrize(("rate", "seed"), [(0.4, None), (0.0, SEED)])
-def test_without_rate_or_seed_nothing_is_dropped(rate, seed):
-    layer, inputs = made(dropout=rate), INPUTS.astype("float64")
-    is_equal(layer(inputs, dropout_seed=seed), by_oracle(layer, inputs))
+    layer, inputs = made(), INPUTS.astype("float64")
+    scales = [dropout_mask(inputs.shape, 0.4, SEED, k, tf.float64) for k in range(3)]
+    is_equal(layer(inputs, dropout_masks=scales), by_oracle(layer, inputs, scales=[mask.numpy() for mask in scales]))
+    assert len({mask.numpy().tobytes() for mask in scales}) == 3
 
 
 def test_the_zero_state_is_that_of_the_layers():
@@ -111,26 +105,22 @@ def test_a_state_of_too_few_layers_is_refused():
         made(3)(INPUTS.astype("float64"), initial_state=states(2))
 
 
-VALUES = tf.constant(np.random.default_rng(2).normal(size=(200, 500)) + 5)
+SHAPE = (200, 500)
 
 
-def test_dropped_is_a_function_of_seed_and_number():
-    first = dropped(VALUES, 0.3, SEED, 1)
-    np.testing.assert_array_equal(dropped(VALUES, 0.3, SEED, 1), first)
-    np.testing.assert_array_equal(tf.function(dropped)(VALUES, 0.3, tf.constant(SEED), 1), first)
+def test_a_dropout_mask_is_a_function_of_seed_and_number():
+    first = dropout_mask(SHAPE, 0.3, SEED, 1)
+    np.testing.assert_array_equal(dropout_mask(SHAPE, 0.3, SEED, 1), first)
+    np.testing.assert_array_equal(tf.function(dropout_mask)(SHAPE, 0.3, tf.constant(SEED), 1), first)
     for seed, number in ((SEED, 0), (SEED, 2), (SEED + 1, 1), (SEED[::-1], 1)):
-        same = np.mean((dropped(VALUES, 0.3, seed, number) == 0) == (first == 0))
+        same = np.mean((dropout_mask(SHAPE, 0.3, seed, number) == 0) == (first == 0))
         assert abs(same - (0.3**2 + 0.7**2)) < 0.01  # as of masks that know nothing of each other
 
 
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_dropped_sets_its_share_to_zero_and_scales_the_rest(rate):
-    result = dropped(VALUES, rate, SEED, 0).numpy()
-    zero = result == 0
+def test_a_dropout_mask_has_its_share_of_zeros_and_scales_the_rest(rate, dtype):
+    mask = tf.cast(dropout_mask(SHAPE, rate, SEED, 0, dtype), tf.float64).numpy()
+    zero = mask == 0
     assert abs(zero.mean() - rate) < 4 * (rate * (1 - rate) / zero.size) ** 0.5
-    np.testing.assert_allclose(result[~zero], VALUES.numpy()[~zero] / (1 - rate), rtol=1e-14)
-
-
-@pytest.mark.parametrize(("rate", "seed"), [(0.0, SEED), (0.3, None)])
-def test_dropped_without_rate_or_seed_is_its_argument(rate, seed):
-    assert dropped(VALUES, rate, seed, 0) is VALUES
+    np.testing.assert_allclose(mask[~zero], 1 / (1 - rate), rtol=1e-2 if dtype == "bfloat16" else 1e-14)

@@ -59,7 +59,7 @@ def values_and_gradients(implementation, given, clips, mask):
         tape.watch(present)
         results = call(implementation, tensors, clips, mask)
         loss = combination(results)
-    return [result.numpy() for result in results], tape.gradient(loss, present)
+    return results, tape.gradient(loss, present)
 
 
 def by_oracle(given, clips, mask):
@@ -231,6 +231,46 @@ def test_two_halves_with_the_state_carried_are_the_whole(name, steps):
     np.testing.assert_allclose(second[1], whole[1], rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("has_projection", [True, False])
+@pytest.mark.parametrize("clips", CLIPS)
+@pytest.mark.parametrize("steps", [6, 40])
+def test_in_a_graph_where_the_gates_are_compiled_values_and_gradients_are_the_plain_ones(
+    steps, clips, has_projection, masked, jit_compile
+):
+    given, mask = numbers(steps, has_projection), holed_mask(steps) if masked else None
+    expected, expected_gradients = values_and_gradients(recurrence.plain, given, CLIPS[clips], mask)
+
+    @tf.function(jit_compile=jit_compile)
+    def run():
+        return values_and_gradients(recurrence.fused, given, CLIPS[clips], mask)
+
+    results, gradients = run()
+    for one, other in zip(results, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
+    for name, gradient in expected_gradients.items():
+        np.testing.assert_allclose(gradients[name], gradient, rtol=0, atol=1e-10, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", BOTH)
+def test_under_half_precision_the_cell_keeps_its_own(name, dtype):
+    given, clips = numbers(6), CLIPS["far clips"]
+    half = {key: tf.cast(array, tf.float32 if key == "cell" else dtype) for key, array in given.items()}
+    outputs, cell, output = call(BOTH[name], half, clips, None)
+    assert (outputs.dtype, cell.dtype, output.dtype) == (dtype, tf.float32, dtype)
+    expected = call(BOTH[name], given, clips, None)
+    np.testing.assert_allclose(tf.cast(outputs, tf.float64), expected[0], atol=0.05)
+    # thousands of small additions, which a cell of half precision would lose
+    still = {key: tf.zeros_like(array) for key, array in half.items()}
+    still["bias"] = tf.cast(tf.repeat([-6.0, 6.0, 9.0, 0.0], H), dtype)
+    still["inputs"] = tf.zeros([400, B, I], dtype)
+    steady = call(BOTH[name], still, clips, None)[1]
+    forget, gain = 1 / (1 + np.exp(-10.0)), np.tanh(6.0) / (1 + np.exp(6.0))
+    np.testing.assert_allclose(steady, gain * (1 - forget**400) / (1 - forget), rtol=1e-3)
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("steps", [3, 32, 33])
 def test_scan_runs_along_the_first_axis_and_keeps_the_places(steps, reverse):
@@ -240,8 +280,9 @@ def test_scan_runs_along_the_first_axis_and_keeps_the_places(steps, reverse):
         total = carry[0] + items[0]
         return (total, carry[1]), [total]
 
-    final, (sums,) = recurrence.scan(step, (tf.zeros([1]), tf.zeros([1])), [numbers], 1, reverse)
+    final, (sums,) = recurrence.scan(step, (tf.zeros([1]), tf.zeros([1])), [numbers], [tf.float32], reverse)
+    assert isinstance(sums, list) == (steps <= 32)  # written out, nothing is copied
     plain = np.arange(1, steps + 1)
     expected = plain[::-1].cumsum()[::-1] if reverse else plain.cumsum()
-    np.testing.assert_array_equal(sums[:, 0], expected)
+    np.testing.assert_array_equal(tf.convert_to_tensor(sums)[:, 0], expected)
     assert final[0][0] == plain.sum()

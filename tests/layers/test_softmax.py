@@ -8,7 +8,7 @@ import tensorflow as tf
 from layer_harness import check_layer, randomised
 
 from elmo_tf.layers import SoftmaxHead
-from elmo_tf.layers.softmax import full_cross_entropy, log_expected_count, sampled_cross_entropy
+from elmo_tf.layers.softmax import SampledRows, full_cross_entropy, log_expected_count, sampled_cross_entropy
 
 N, D, V = 7, 3, 20
 RANDOM = np.random.default_rng(0)
@@ -112,18 +112,24 @@ def test_xla_computes_the_same_full_loss(chunk):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
 
 
+def sampled(hidden, targets, kernel, bias, negatives, tries):
+    """The sampled loss, by whole tables."""
+    rows = SampledRows(*(tf.gather(table, ids) for ids in (targets, negatives) for table in (kernel, bias)))
+    return sampled_cross_entropy(hidden, targets, rows, negatives, tries, len(kernel))
+
+
 @pytest.mark.parametrize("tries", [5, 9, 300])
 def test_the_sampled_loss_and_its_gradients_are_tensorflows(tries):
     def counts(ids):
         return tf.cast([oracle.expected_count(word, tries, V) for word in ids], tf.float64)
 
     def reference(hidden, kernel, bias):
-        sampled = tf.constant(NEGATIVES, tf.int64), counts(TARGETS)[:, None], counts(NEGATIVES)
+        drawn = tf.constant(NEGATIVES, tf.int64), counts(TARGETS)[:, None], counts(NEGATIVES)
         labels = tf.constant(TARGETS, tf.int64)[:, None]
-        return tf.nn.sampled_softmax_loss(kernel, bias, labels, hidden, len(NEGATIVES), V, sampled_values=sampled)
+        return tf.nn.sampled_softmax_loss(kernel, bias, labels, hidden, len(NEGATIVES), V, sampled_values=drawn)
 
     def ours(hidden, kernel, bias):
-        return sampled_cross_entropy(hidden, TARGETS, kernel, bias, NEGATIVES, float(tries))
+        return sampled(hidden, TARGETS, kernel, bias, NEGATIVES, float(tries))
 
     losses, gradients = with_gradients(ours, HIDDEN, KERNEL, BIAS)
     expected, expected_gradients = with_gradients(reference, HIDDEN, KERNEL, BIAS)
@@ -134,17 +140,30 @@ def test_the_sampled_loss_and_its_gradients_are_tensorflows(tries):
     np.testing.assert_allclose(losses, by_oracle, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_in_a_graph_where_the_shares_are_compiled_the_sampled_loss_is_the_same(jit_compile):
+    def run(hidden, kernel, bias):
+        return sampled(hidden, TARGETS, kernel, bias, NEGATIVES, 9.0)
+
+    @tf.function(jit_compile=jit_compile)
+    def compiled():
+        return with_gradients(run, HIDDEN, KERNEL, BIAS)
+
+    for one, other in zip(
+        tf.nest.flatten(compiled()), tf.nest.flatten(with_gradients(run, HIDDEN, KERNEL, BIAS)), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
+
+
 def test_a_negative_that_is_the_target_is_taken_out():
     without = NEGATIVES[NEGATIVES != 19]
     arguments = HIDDEN[3:4], np.array([19], "int32"), KERNEL, BIAS
-    np.testing.assert_allclose(
-        sampled_cross_entropy(*arguments, NEGATIVES, 9.0), sampled_cross_entropy(*arguments, without, 9.0), atol=1e-12
-    )
+    np.testing.assert_allclose(sampled(*arguments, NEGATIVES, 9.0), sampled(*arguments, without, 9.0), atol=1e-12)
 
 
 def test_with_every_word_drawn_for_certain_the_sampled_loss_is_the_full_one():
     everything = np.random.default_rng(3).permutation(V).astype("int32")
-    losses = sampled_cross_entropy(HIDDEN, TARGETS, KERNEL, BIAS, everything, 1e6)
+    losses = sampled(HIDDEN, TARGETS, KERNEL, BIAS, everything, 1e6)
     np.testing.assert_allclose(losses, oracle.full_cross_entropy(HIDDEN, TARGETS, KERNEL, BIAS), rtol=0, atol=1e-6)
 
 
@@ -185,7 +204,7 @@ def test_sampled_gradients_touch_the_rows_of_targets_and_negatives_alone(dtype, 
         assert sorted(gradient.indices.numpy()) == sorted([*TARGETS, *NEGATIVES])
 
 
-def huge(sampled):
+def huge(is_sampled):
     """Losses and gradients where logits are near 1e6, in float32."""
     hidden = np.array([[1e3, 0.0], [-1e3, 0.0], [0.0, 1e3]], "float32")
     kernel = np.array([[1e3, 0.0], [-1e3, 0.0], [0.0, 0.0], [0.0, -1e3]], "float32")
@@ -193,16 +212,16 @@ def huge(sampled):
     negatives = np.array([1, 2], "int32")
 
     def run(hidden, kernel, bias):
-        if sampled:
-            return sampled_cross_entropy(hidden, targets, kernel, bias, negatives, 3.0)
+        if is_sampled:
+            return sampled(hidden, targets, kernel, bias, negatives, 3.0)
         return full_cross_entropy(hidden, targets, kernel, bias, 3)
 
     return with_gradients(run, hidden, kernel, bias, upstream=1.0)
 
 
-@pytest.mark.parametrize("sampled", [False, True])
-def test_huge_logits_stay_finite(sampled):
-    losses, gradients = huge(sampled)
+@pytest.mark.parametrize("is_sampled", [False, True])
+def test_huge_logits_stay_finite(is_sampled):
+    losses, gradients = huge(is_sampled)
     np.testing.assert_allclose(losses, [0, 2e6, 1e6], atol=2)
     for gradient in gradients:
         assert np.isfinite(gradient).all()
@@ -212,7 +231,7 @@ def test_a_sample_of_nothing_but_the_target_costs_nothing():
     word = np.array([4], "int32")
 
     def run(hidden, kernel, bias):
-        return sampled_cross_entropy(hidden, word, kernel, bias, word, 1.0)
+        return sampled(hidden, word, kernel, bias, word, 1.0)
 
     losses, gradients = with_gradients(run, HIDDEN[:1], KERNEL, BIAS, upstream=1.0)
     assert losses.numpy() == [0.0]
