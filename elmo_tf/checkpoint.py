@@ -128,7 +128,8 @@ class TrainingCheckpoint:
             if status is not None:
                 status.expect_partial()  # or TensorFlow lists what it did not restore
             raise InputError(
-                f"{path} does not fit this run: the model's options, or batch_size times replicas, are not those it "
+                f"{path} does not fit this run: the model's options, or batch_size times replicas times "
+                f"accumulation_steps, are not those it "
                 f"was saved with, or the file is damaged ({_first_line(error)})"
             ) from error
         return Resumed(int(self._step), json.loads(self._notes.text), _split(self._rows, states))
@@ -144,14 +145,15 @@ class TrainingCheckpoint:
 
 
 def _joined(states: States) -> list[tf.Tensor]:
-    """The states of all replicas as tensors over all rows."""
+    """The states of all parts as float32 tensors over all rows."""
     flat = [tf.nest.flatten(state) for state in states]
-    return [tf.concat(parts, 0) for parts in zip(*flat, strict=True)]
+    return [tf.cast(tf.concat(parts, 0), tf.float32) for parts in zip(*flat, strict=True)]
 
 
 def _split(rows: list[tf.Variable], states: States) -> States:
     """The reverse of `_joined`, in the form of `states`."""
-    parts = [tf.split(variable, len(states)) for variable in rows]
+    like = tf.nest.flatten(states[0])
+    parts = [tf.split(tf.cast(v, one.dtype), len(states)) for v, one in zip(rows, like, strict=True)]
     return tuple(tf.nest.pack_sequence_as(state, [part[k] for part in parts]) for k, state in enumerate(states))
 
 

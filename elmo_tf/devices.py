@@ -1,5 +1,6 @@
 """Which devices train: all GPUs, some of them, or a CPU cut into logical ones."""
 
+import os
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -19,6 +20,8 @@ def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.dist
         InputError: a device does not exist, or TensorFlow has already started so that the CPU cannot be cut any more.
     """
     gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        _set_threads(max(logical_cpus, 1))
     for gpu in gpus:  # take memory as it is needed, so that others on the machine can work
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
@@ -37,6 +40,24 @@ def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.dist
     if len({_short(device) for device in devices}) < len(devices):
         raise InputError(f"--devices={','.join(devices)}: a device is named twice")
     return tf.distribute.MirroredStrategy([_short(device) for device in devices])
+
+
+def _set_threads(replicas: int) -> None:
+    """Two operations at once in each replica, the two directions, with half its cores each.
+
+    Small products scale badly over threads, so the directions beside one another are faster than one after the other
+    with all cores each: 1.3 times at lstm 512, batch 64, on two cores. Whoever has set the numbers knows better.
+    """
+    threading = tf.config.threading
+    chosen = any(os.environ.get(f"TF_NUM_{kind}_THREADS") for kind in ("INTRAOP", "INTEROP"))
+    if chosen or threading.get_intra_op_parallelism_threads() or threading.get_inter_op_parallelism_threads():
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        threading.set_intra_op_parallelism_threads(max(1, cores // (2 * replicas)))
+        threading.set_inter_op_parallelism_threads(2 * replicas)
+    except RuntimeError:
+        return  # already started, by a caller who has decided
 
 
 def _cut_cpu(count: int) -> list[str]:

@@ -37,7 +37,7 @@ class Prepared:
 
 
 def prepare(
-    options: Options, train_files: Sequence[str], valid_files: Sequence[str], vocab_file: str, replicas: int
+    options: Options, train_files: Sequence[str], valid_files: Sequence[str], vocab_file: str, parts: int
 ) -> Prepared:
     """Reads the vocabulary, counts the text, and checks that they fit each other and the options.
 
@@ -46,7 +46,7 @@ def prepare(
         train_files: names or patterns.
         valid_files: names or patterns; empty for no validation.
         vocab_file: the vocabulary.
-        replicas: how many replicas will train.
+        parts: replicas times accumulation steps.
 
     Raises:
         InputError: one sentence on the first thing that is wrong.
@@ -63,7 +63,7 @@ def prepare(
     options = options.replace(n_tokens_vocab=len(vocabulary), n_train_tokens=corpus.words)
     words = corpus.sample()
     coverage = _check_coverage(words, vocabulary, vocab_file)
-    _check_size(corpus, options, replicas)
+    _check_size(corpus, options, parts)
     if options.training.sample_softmax:
         _check_negatives(options, vocab_file)
         _check_sorted(words, vocabulary, vocab_file)
@@ -96,13 +96,14 @@ def _check_sorted(words: Sequence[str], vocabulary: Vocabulary, vocab_file: str)
         )
 
 
-def _check_size(corpus: Corpus, options: Options, replicas: int) -> None:
+def _check_size(corpus: Corpus, options: Options, parts: int) -> None:
     training = options.training
-    needed = replicas * training.batch_size * training.unroll_steps
+    needed = parts * training.batch_size * training.unroll_steps
     if corpus.predictions < needed:
         raise InputError(
             f"the training text has {corpus.predictions} tokens, sentence ends counted; one batch takes {needed}: "
-            f"{replicas} replicas of --batch_size={training.batch_size} rows of --unroll_steps={training.unroll_steps}"
+            f"{parts} times (by replicas and accumulation steps) --batch_size={training.batch_size} rows of "
+            f"--unroll_steps={training.unroll_steps}"
         )
 
 

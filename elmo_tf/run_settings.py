@@ -26,6 +26,11 @@ class TrainSettings:
         seed: of initial weights, shuffles, negatives and dropout.
         devices: such as `("GPU:0", "GPU:1")`; empty for all GPUs, or the CPU.
         logical_cpus: replicas to cut the CPU into.
+        accumulation_steps: batches of `batch_size` rows that a replica takes one after the other for one step, which so
+            is that of a batch as many times larger, in the memory of one.
+        precision: "float32"; or "bfloat16" or "float16", which compute in half precision: weights, Adagrad, LSTM cells,
+            the softmax and the clip stay float32.
+        jit_compile: whether XLA compiles loss and gradients.
     """
 
     options: Options
@@ -44,6 +49,14 @@ class TrainSettings:
     seed: int = 1
     devices: tuple[str, ...] = ()
     logical_cpus: int = 1
+    accumulation_steps: int = 1
+    precision: str = "float32"
+    jit_compile: bool = False
+
+    @property
+    def policy(self) -> str:
+        """The Keras dtype policy of `precision`."""
+        return self.precision if self.precision == "float32" else f"mixed_{self.precision}"
 
 
 @dataclass(frozen=True)
@@ -72,7 +85,7 @@ def epoch_bounds(predictions: int, tokens_per_step: int, epochs: int, max_steps:
 
     Args:
         predictions: tokens of the training text in one direction, sentence ends counted.
-        tokens_per_step: rows of all replicas times unroll steps.
+        tokens_per_step: rows of all parts times unroll steps.
         epochs: how many.
         max_steps: where to cut; 0 for nowhere.
 

@@ -18,6 +18,7 @@ from elmo_tf.evaluation import Evaluator
 from elmo_tf.exchange.names import named_variables
 from elmo_tf.interrupts import stopping_between_steps
 from elmo_tf.language_model import LanguageModel
+from elmo_tf.loss_scale import LossScale
 from elmo_tf.optimizer import SparseAdagrad
 from elmo_tf.preparation import Prepared, check_model_folder, prepare, write_model_folder
 from elmo_tf.run_settings import TrainResult, TrainSettings, epoch_bounds
@@ -46,8 +47,8 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
         InputError: something about the input is wrong; nothing has been trained.
     """
     strategy = make_strategy(settings.devices, settings.logical_cpus)
-    replicas = strategy.num_replicas_in_sync
-    prepared = prepare(settings.options, settings.train_files, settings.valid_files, settings.vocab_file, replicas)
+    parts = strategy.num_replicas_in_sync * settings.accumulation_steps
+    prepared = prepare(settings.options, settings.train_files, settings.valid_files, settings.vocab_file, parts)
     check_model_folder(settings.model_dir, prepared)
     return _Run(settings, prepared, strategy, report).train()
 
@@ -61,14 +62,22 @@ class _Run:
         self._settings, self._prepared, self._report = settings, prepared, report
         self._strategy, self._options = strategy, prepared.options
         self._training = prepared.options.training
-        self._replicas = strategy.num_replicas_in_sync
+        self._parts = strategy.num_replicas_in_sync * settings.accumulation_steps
         keras.utils.set_random_seed(settings.seed)
         with strategy.scope():
-            self._model = LanguageModel(prepared.options, name="language_model")
+            self._model = LanguageModel(prepared.options, name="language_model", dtype=settings.policy)
             self._model.build()
             self._variables = named_variables(self._model)
             self._optimizer = SparseAdagrad(self._variables, self._training.learning_rate)
-        self._step_function = TrainStep(self._model, self._optimizer, strategy, settings.seed, settings.fresh_states)
+        self._step_function = TrainStep(
+            self._model,
+            self._optimizer,
+            strategy,
+            settings.seed,
+            settings.fresh_states,
+            settings.accumulation_steps,
+            settings.jit_compile,
+        )
         self._checkpoint = TrainingCheckpoint(settings.model_dir, self._variables, self._optimizer)
         self._notes: dict[str, Any] = {
             "seed": settings.seed,
@@ -77,8 +86,9 @@ class _Run:
         }
         self._step = 0
         self._states: States = self._step_function.zero_states(self._training.batch_size)
+        self._loss_scale = LossScale.first(self._model.compute_dtype)
         self._loss_name = "sampled_loss" if self._training.sample_softmax else "loss"
-        tokens_per_step = self._replicas * self._training.batch_size * self._training.unroll_steps
+        tokens_per_step = self._parts * self._training.batch_size * self._training.unroll_steps
         self._bounds = epoch_bounds(
             prepared.corpus.predictions, tokens_per_step, self._training.n_epochs, settings.max_steps
         )
@@ -129,14 +139,17 @@ class _Run:
                     f"is {self._notes[name]}; give the same, or a new --model_dir"
                 )
         self._step, self._notes, self._states = resumed.step, resumed.notes, resumed.states
+        if "loss_scale" in resumed.notes and self._settings.precision == "float16":
+            self._loss_scale = LossScale.of(*resumed.notes["loss_scale"])
         self._report(f"resumed from step {self._step} of {self._settings.model_dir}")
 
     def _stream(self) -> TrainingStream:
         stream_settings = StreamSettings(
-            rows=self._replicas * self._training.batch_size,
-            replicas=self._replicas,
+            rows=self._parts * self._training.batch_size,
+            parts=self._parts,
             seed=self._settings.seed,
             negatives=self._training.n_negative_samples_batch if self._training.sample_softmax else 0,
+            buckets=self._settings.jit_compile,
         )
         prepared = self._prepared
         return TrainingStream(
@@ -156,7 +169,7 @@ class _Run:
             f"{len(self._prepared.vocabulary):,} words, {self._prepared.coverage:.1%} of a sample of the text"
         )
         self._report(
-            f"{self._bounds[-1]:,} steps of {self._replicas} x {training.batch_size} rows x {training.unroll_steps} "
+            f"{self._bounds[-1]:,} steps of {self._parts} x {training.batch_size} rows x {training.unroll_steps} "
             f"tokens in {len(self._bounds) - 1} epochs, on {', '.join(self._strategy.extended.worker_devices)}"
         )
         self._report(
@@ -226,8 +239,8 @@ class _Run:
     def _take_step(self, stream: Prefetched, riding: keras.callbacks.CallbackList) -> None:
         riding.on_train_batch_begin(self._step)
         tensors, position = next(stream)
-        result = self._step_function(self._step, tensors, self._states)
-        self._step, self._states = self._step + 1, result.states
+        result = self._step_function(self._step, tensors, self._states, self._loss_scale)
+        self._step, self._states, self._loss_scale = self._step + 1, result.states, result.loss_scale
         self._position = position
         logs = {self._loss_name: float(tf.reduce_mean(result.losses)), "gradient_norm": float(result.norm)}
         with contextlib.suppress(_ValidationAbandonedError):
@@ -239,4 +252,6 @@ class _Run:
         if self._position is None:  # stopped before the first step
             return
         self._notes["position"] = self._position.to_json()
+        if self._settings.precision == "float16":
+            self._notes["loss_scale"] = self._loss_scale.to_list()
         self._checkpoint.save(self._step, self._notes, self._states)

@@ -37,9 +37,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def prepared(train="train.txt", valid="", vocab="vocab.txt", replicas=1, **options):
+def prepared(train="train.txt", valid="", vocab="vocab.txt", parts=1, **options):
     """`prepare` with file names in a row."""
-    return prepare(Options.from_dict({**OPTIONS, **options}), train.split(), valid.split(), vocab, replicas)
+    return prepare(Options.from_dict({**OPTIONS, **options}), train.split(), valid.split(), vocab, parts)
 
 
 def test_the_options_learn_the_sizes_of_vocabulary_and_text(folder):
@@ -70,13 +70,13 @@ MISTAKES = {
     ),
     "too short": (
         {"batch_size": 7, "unroll_steps": 2},
-        "the training text has 13 tokens, sentence ends counted; one batch takes 14: 1 replicas of --batch_size=7 rows "
-        "of --unroll_steps=2",
+        "the training text has 13 tokens, sentence ends counted; one batch takes 14: 1 times (by replicas and "
+        "accumulation steps) --batch_size=7 rows of --unroll_steps=2",
     ),
     "too short for the replicas": (
-        {"replicas": 3},
-        "the training text has 13 tokens, sentence ends counted; one batch takes 18: 3 replicas of --batch_size=2 rows "
-        "of --unroll_steps=3",
+        {"parts": 3},
+        "the training text has 13 tokens, sentence ends counted; one batch takes 18: 3 times (by replicas and "
+        "accumulation steps) --batch_size=2 rows of --unroll_steps=3",
     ),
     "as many negatives as words": (
         {"n_negative_samples_batch": 6},

@@ -10,11 +10,12 @@ from elmo_tf.data.vocabulary import build_vocabulary, count_corpus
 from elmo_tf.devices import make_strategy
 from elmo_tf.exchange.names import named_variables
 from elmo_tf.language_model import LanguageModel
+from elmo_tf.loss_scale import LossScale
 from elmo_tf.optimizer import SparseAdagrad
 from elmo_tf.train_step import TrainStep
 
 
-def first_steps(folder, fresh_states, count=3, **changes):
+def first_steps(folder, fresh_states, count=3, policy="float32", **changes):
     """The step function, and the input of the first steps of a tiny text."""
     path = folder / "text.txt"
     path.write_text("\n".join(tiny.sentences(60)) + "\n")
@@ -23,7 +24,7 @@ def first_steps(folder, fresh_states, count=3, **changes):
     tf.keras.utils.set_random_seed(1)
     strategy = make_strategy()
     with strategy.scope():
-        model = LanguageModel(options)
+        model = LanguageModel(options, dtype=policy)
         model.build()
         optimizer = SparseAdagrad(named_variables(model), 0.1)
     stream = TrainingStream(Corpus.scan([str(path)]), vocabulary, options, StreamSettings(rows=4, negatives=8))
@@ -81,3 +82,19 @@ def test_one_trace_serves_windows_with_any_number_of_words(tmp_path):
     assert len({step.windows[0].words.shape for step in steps}) > 1
     run(take_step, steps, take_step.zero_states(4))
     assert take_step._function.experimental_get_tracing_count() == 1
+
+
+def test_gradients_that_overflow_in_float16_change_no_weight_and_halve_the_scale(tmp_path):
+    take_step, (step,), model = first_steps(tmp_path, True, count=1, policy="mixed_float16")
+    tensors, states = [tf.constant(array) for array in flat(step)], take_step.zero_states(4)
+    before = [variable.numpy() for variable in named_variables(model).values()]
+    result = take_step(0, tensors, states, LossScale.of(2.0**40, 7))
+    assert not np.isfinite(result.norm)
+    assert np.isfinite(result.losses).all()
+    assert (float(result.loss_scale.factor), int(result.loss_scale.steady)) == (2.0**39, 0)
+    for old, variable in zip(before, named_variables(model).values(), strict=True):
+        np.testing.assert_array_equal(old, variable)
+    result = take_step(0, tensors, states, LossScale.of(2.0**15, 7))
+    assert np.isfinite(result.norm)
+    assert (float(result.loss_scale.factor), int(result.loss_scale.steady)) == (2.0**15, 8)
+    assert any((old != v.numpy()).any() for old, v in zip(before, named_variables(model).values(), strict=True))

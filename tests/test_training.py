@@ -237,6 +237,74 @@ def test_two_replicas_of_b_rows_do_what_one_of_2b_does(tmp_path, sampled):
     assert_equal(arrays(one.model_dir), arrays(two.model_dir), tolerance=2e-6)
 
 
+KINDS = [{}, {"sample_softmax": False}, {"char_cnn": None}, {"char_cnn": None, "share_embedding_softmax": True}]
+
+
+@pytest.mark.parametrize("fresh_states", [True, False])
+@pytest.mark.parametrize("changes", KINDS, ids=str)
+def test_b_rows_accumulated_over_two_parts_do_what_2b_at_once_do(tmp_path, changes, fresh_states):
+    changes = {**changes, "dropout": 0.0, "max_steps": 6, "fresh_states": fresh_states}
+    at_once = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
+    accumulated = tiny.settings(tmp_path, model="two", batch_size=4, accumulation_steps=2, **changes)
+    assert quiet(at_once).steps == quiet(accumulated).steps == 6
+    assert_equal(arrays(at_once.model_dir), arrays(accumulated.model_dir), tolerance=2e-6)
+
+
+def test_two_replicas_that_accumulate_over_two_parts_under_xla_do_what_one_of_4b_does(tmp_path):
+    changes = {"dropout": 0.0, "max_steps": 6}
+    one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
+    parts = tiny.settings(tmp_path, model="parts", batch_size=2, **changes)
+    quiet(one)
+    flags = ("--max_steps=6", "--logical_cpus=2", "--accumulation_steps=2", "--jit_compile")
+    subprocess.run(command(parts, *flags), check=True, capture_output=True, timeout=300)
+    assert_equal(arrays(one.model_dir), arrays(parts.model_dir), tolerance=5e-6)
+
+
+def test_an_accumulating_run_that_was_stopped_goes_on_as_the_unbroken_one(tmp_path):
+    unbroken = tiny.settings(tmp_path, model="unbroken", max_steps=7, accumulation_steps=3)
+    quiet(unbroken)
+    broken = tiny.settings(tmp_path, model="broken", max_steps=4, accumulation_steps=3)
+    quiet(broken)
+    assert quiet(dataclasses.replace(broken, max_steps=7)).steps == 7
+    assert_equal(arrays(unbroken.model_dir), arrays(broken.model_dir))
+    with pytest.raises(InputError, match="accumulation_steps"):
+        quiet(dataclasses.replace(broken, max_steps=9, accumulation_steps=2))
+
+
+@pytest.mark.parametrize("changes", KINDS, ids=str)
+def test_xla_trains_the_same_model_dropout_masks_included(tmp_path, changes):
+    plain = tiny.settings(tmp_path, model="plain", max_steps=5, **changes)
+    compiled = tiny.settings(tmp_path, model="compiled", max_steps=5, jit_compile=True, **changes)
+    quiet(plain)
+    quiet(compiled)
+    assert_equal(arrays(plain.model_dir), arrays(compiled.model_dir), tolerance=5e-6)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_learns_what_float32_learns_and_keeps_its_weights_in_float32(tmp_path, precision, jit_compile):
+    changes = {"count": 400, "batch_size": 8, "learning_rate": 0.5, "max_steps": 120}
+    changes["lstm"] = LstmOptions(dim=48, projection_dim=24, n_layers=1, cell_clip=3, proj_clip=3)
+    full = tiny.settings(tmp_path, model="full", **changes)
+    half = tiny.settings(tmp_path, model="half", precision=precision, jit_compile=jit_compile, **changes)
+    expected, came = quiet(full), quiet(half)
+    assert came.best_perplexity == pytest.approx(expected.best_perplexity, rel=0.03)
+    assert expected.best_perplexity < 22  # of 28 words: it has learned something
+    left, right = arrays(full.model_dir), arrays(half.model_dir)
+    assert {name: array.dtype for name, array in left.items()} == {name: array.dtype for name, array in right.items()}
+    assert any(np.abs(left[name] - right[name]).max() > 1e-5 for name in left if name.startswith("weights"))
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_half_precision_run_that_was_stopped_goes_on_as_the_unbroken_one(tmp_path, precision):
+    unbroken = tiny.settings(tmp_path, model="unbroken", max_steps=7, precision=precision)
+    quiet(unbroken)
+    broken = tiny.settings(tmp_path, model="broken", max_steps=4, precision=precision)
+    quiet(broken)
+    assert quiet(dataclasses.replace(broken, max_steps=7)).steps == 7
+    assert_equal(arrays(unbroken.model_dir), arrays(broken.model_dir))
+
+
 def test_dropout_changes_the_training_and_the_seed_decides_how(tmp_path):
     runs = {}
     for name, changes in {"none": {"dropout": 0.0}, "some": {}, "again": {}, "seed": {"seed": 2}}.items():

@@ -81,6 +81,20 @@ def _define_run(flag_set: FlagSet) -> None:
     flag_set.integer("log_steps", 50, "write to log.csv and TensorBoard every so many steps", lower=1)
     flag_set.integer("seed", 1, "seed of initial weights, shuffles, negatives and dropout", lower=0, upper=2**31 - 1)
     flag_set.patterns("devices", "devices to train on, such as GPU:0,GPU:1; not set: all GPUs, or else the CPU")
+    flag_set.integer(
+        "accumulation_steps",
+        1,
+        "batches of --batch_size rows that a replica takes one after the other for one step: the step of a batch as "
+        "many times larger, in the memory of one",
+        lower=1,
+    )
+    flag_set.choice(
+        "precision",
+        "float32",
+        ("float32", "bfloat16", "float16"),
+        "what the products are computed in; weights, Adagrad, LSTM cells, the softmax and the clip stay float32",
+    )
+    flag_set.boolean("jit_compile", False, "compile loss and gradients by XLA, for GPUs; slower on a CPU")
     flag_set.integer("logical_cpus", 1, "cut the CPU into so many replicas, to try several without GPUs", lower=1)
 
 
@@ -109,6 +123,9 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
             seed=values.seed,
             devices=tuple(values.devices or ()),
             logical_cpus=values.logical_cpus,
+            accumulation_steps=values.accumulation_steps,
+            precision=values.precision,
+            jit_compile=values.jit_compile,
         ),
         report=lambda line: print(line, flush=True),
     )

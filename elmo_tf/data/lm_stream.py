@@ -27,24 +27,26 @@ class StreamSettings:
     """What a training stream is a function of.
 
     Args:
-        rows: rows of all replicas together.
-        replicas: how many parts the rows are dealt to, in order.
+        rows: rows of a step.
+        parts: how many parts the rows are dealt to, in order: one a replica and accumulation step.
         seed: of shuffles and negatives.
         negatives: samples a direction and step; 0 for none.
+        buckets: whether to pad the words of a window to few different shapes, for XLA.
     """
 
     rows: int
-    replicas: int = 1
+    parts: int = 1
     seed: int = 1
     negatives: int = 0
+    buckets: bool = False
 
 
 class Step(NamedTuple):
     """The input of one training step.
 
     Args:
-        windows: one a replica.
-        negatives: word ids int32 `(directions, n)`, the same for all replicas; `(directions, 0)` without sampling.
+        windows: one a part.
+        negatives: word ids int32 `(directions, n)`, the same for all parts; `(directions, 0)` without sampling.
         tries: how many draws each sample took, float32 `(directions,)`.
     """
 
@@ -78,7 +80,7 @@ class TrainingStream:
     ) -> None:
         self._options, self._settings, self._step = options, settings, step
         self._numbers = WordNumbers(vocabulary, options.char_cnn is not None)
-        self._make_window = WindowMaker(self._numbers, options)
+        self._make_window = WindowMaker(self._numbers, options, settings.buckets)
         states = _read_position(position, options.directions, settings.rows)
         self._sentences, self._packers = [], []
         for direction, state in enumerate(states):
@@ -96,8 +98,8 @@ class TrainingStream:
             self._forget_words()
             packed = [packer.window(self._options.training.unroll_steps) for packer in self._packers]
             inputs, targets = [window[0] for window in packed], [window[1] for window in packed]
-            size = self._settings.rows // self._settings.replicas
-            parts = [slice(k * size, (k + 1) * size) for k in range(self._settings.replicas)]
+            size = self._settings.rows // self._settings.parts
+            parts = [slice(k * size, (k + 1) * size) for k in range(self._settings.parts)]
             windows = tuple(self._make_window([x[part] for x in inputs], [y[part] for y in targets]) for part in parts)
             step = Step(windows, *self._negatives())
             self._step += 1
@@ -168,7 +170,7 @@ def _read_position(text: str | None, directions: int, rows: int) -> list[_Direct
     if came != (directions, rows):
         raise InputError(
             f"the saved position is one of {came[0]} directions of {came[1]} rows, expected {directions} of {rows}: "
-            "batch_size times replicas must stay as it was"
+            "--batch_size times replicas times --accumulation_steps must stay as it was"
         )
     return states
 
@@ -274,7 +276,7 @@ class Prefetched:
 
 
 def flat(step: Step) -> list[np.ndarray]:
-    """The arrays of a step in a fixed order: negatives, tries, then of each replica words, inputs, targets, begins."""
+    """The arrays of a step in a fixed order: negatives, tries, then of each part words, inputs, targets, begins."""
     return [step.negatives, step.tries, *(array for window in step.windows for array in window)]
 
 

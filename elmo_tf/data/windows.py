@@ -9,9 +9,11 @@ from elmo_tf.data.characters import encode_words
 from elmo_tf.data.sentences import WordNumbers
 from elmo_tf.options import Options
 
+_WORDS_BUCKET, _CHARACTERS_BUCKET = 256, 8
+
 
 class Window(NamedTuple):
-    """What one replica computes in one step.
+    """What one replica computes at one time.
 
     Args:
         words: the distinct words in the order in which they appear: int32 character ids `(U, C)`, or word ids `(U,)`
@@ -33,16 +35,20 @@ class WindowMaker:
     Args:
         numbers: the numbers that the rows are in.
         options: the model's.
+        buckets: whether to repeat the last word up to a multiple of 256 words, and to pad words to a multiple of 8
+            characters: XLA compiles anew for every shape.
     """
 
-    def __init__(self, numbers: WordNumbers, options: Options) -> None:
-        self._numbers, self._char_cnn = numbers, options.char_cnn
+    def __init__(self, numbers: WordNumbers, options: Options, buckets: bool = False) -> None:
+        self._numbers, self._char_cnn, self._buckets = numbers, options.char_cnn, buckets
 
     def __call__(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Window:
         """`inputs` and `targets`: one `(B, T)` a direction, in word numbers."""
         stacked, targets_stacked = np.stack(inputs), np.stack(targets)
         distinct, index = _in_order_of_appearance(stacked)
         vocabulary = self._numbers.vocabulary
+        if self._buckets:
+            distinct = np.pad(distinct, (0, -len(distinct) % _WORDS_BUCKET), mode="edge")
         known = np.where(targets_stacked < len(vocabulary), targets_stacked, vocabulary.unknown)
         # read forwards a sentence begins with <S>, backwards with </S>
         firsts = np.array([vocabulary.begin, vocabulary.end], np.int32)[: len(stacked), None]
@@ -56,7 +62,10 @@ class WindowMaker:
         longest = max(len(word.encode("utf-8", "ignore")) for word in words) + 2
         # all windows of pure padding are equal: one for the widest filter is enough
         widest = max(width for width, _ in self._char_cnn.filters)
-        return encode_words(words, min(limit, longest + widest))
+        length = longest + widest
+        if self._buckets:
+            length += -length % _CHARACTERS_BUCKET
+        return encode_words(words, min(limit, length))
 
 
 def _in_order_of_appearance(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """The convolutions of the token encoder: their maximum over a word, and words in groups of like length."""
 
+import itertools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -51,13 +52,15 @@ def in_groups_of_like_length(
     Returns:
         `(U, n)`, in the order of `ids`.
     """
+    words, longest = tf.unstack(tf.shape(ids))
+    # a word of padding for every group, for oneDNN cannot convolve nothing
+    ids = tf.pad(ids, [[0, GROUPS], [0, 0]], constant_values=padding)
     lengths = tf.reduce_sum(tf.cast(tf.not_equal(ids, padding), tf.int32), 1)
     order = tf.argsort(lengths, stable=True)  # stable: the order of sums must not depend on the machine
     ids, lengths = tf.gather(ids, order), tf.gather(lengths, order)
-    count, longest = tf.unstack(tf.shape(ids))
-    parts = []
-    for group in range(GROUPS):
-        start, end = count * group // GROUPS, count * (group + 1) // GROUPS
-        cut = tf.minimum(lengths[tf.maximum(end, 1) - 1] + beyond, longest)
-        parts.append(compute(ids[start:end, :cut]))
-    return tf.gather(tf.concat(parts, 0), tf.argsort(order, stable=True))
+    bounds = [(words + GROUPS) * group // GROUPS for group in range(GROUPS + 1)]
+    parts = [
+        compute(ids[start:end, : tf.minimum(lengths[end - 1] + beyond, longest)])
+        for start, end in itertools.pairwise(bounds)
+    ]
+    return tf.gather(tf.concat(parts, 0), tf.argsort(order, stable=True)[:words])

@@ -179,7 +179,7 @@ def test_without_negatives_none_are_drawn(made):
 def test_a_saved_position_goes_on_with_bit_equal_steps(made, by_characters, most_others, stop, monkeypatch):
     monkeypatch.setattr(lm_stream, "_MOST_OTHERS", most_others)
     corpus, vocabulary = made
-    options, stream_settings = options_of(by_characters), StreamSettings(4, replicas=2, seed=3, negatives=4)
+    options, stream_settings = options_of(by_characters), StreamSettings(4, parts=2, seed=3, negatives=4)
     whole = list(itertools.islice(TrainingStream(corpus, vocabulary, options, stream_settings), stop + 12))
     saved = whole[stop - 1][1].to_json()
     again = list(
@@ -229,7 +229,9 @@ def test_a_position_spells_its_words_as_they_were_even_after_they_are_forgotten(
 )
 def test_a_position_of_other_rows_or_directions_is_refused(made, rows, bidirectional, came):
     _, position = next(iter(TrainingStream(*made, options_of(), StreamSettings(4))))
-    with pytest.raises(InputError, match=f"{came}: batch_size times replicas must stay as it was"):
+    with pytest.raises(
+        InputError, match=f"{came}: --batch_size times replicas times --accumulation_steps must stay as it was"
+    ):
         TrainingStream(*made, options_of(bidirectional=bidirectional), StreamSettings(rows), 1, position.to_json())
 
 
@@ -248,7 +250,7 @@ def test_the_words_remembered_stay_few_however_many_the_text_has(tmp_path, monke
 
 @INPUTS
 def test_the_arrays_of_a_step_have_a_fixed_order_and_only_those_of_words_change_shape(made, by_characters):
-    stream = TrainingStream(*made, options_of(by_characters), StreamSettings(4, replicas=2, negatives=3))
+    stream = TrainingStream(*made, options_of(by_characters), StreamSettings(4, parts=2, negatives=3))
     step, _ = next(iter(stream))
     arrays = flat(step)
     assert arrays[0] is step.negatives
@@ -264,7 +266,7 @@ def test_the_arrays_of_a_step_have_a_fixed_order_and_only_those_of_words_change_
 @INPUTS
 def test_prefetched_steps_and_positions_are_those_of_the_stream(made, by_characters):
     def stream():
-        return TrainingStream(*made, options_of(by_characters), StreamSettings(4, replicas=2, negatives=3))
+        return TrainingStream(*made, options_of(by_characters), StreamSettings(4, parts=2, negatives=3))
 
     ahead = Prefetched(stream(), ahead=3)
     for step, position in itertools.islice(stream(), 15):
