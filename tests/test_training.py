@@ -283,8 +283,12 @@ def test_xla_trains_the_same_model_dropout_masks_included(tmp_path, changes):
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_learns_what_float32_learns_and_keeps_its_weights_in_float32(tmp_path, precision, jit_compile):
-    changes = {"count": 400, "batch_size": 8, "learning_rate": 0.5, "max_steps": 120}
+    changes = {"count": 400, "batch_size": 8, "learning_rate": 0.1, "max_steps": 250}
     changes["lstm"] = LstmOptions(dim=48, projection_dim=24, n_layers=1, cell_clip=3, proj_clip=3)
+    changes["char_cnn"] = CharCnnOptions(
+        filters=((1, 16), (2, 32)), embedding_dim=8, max_characters_per_token=12, activation="tanh"
+    )
+    changes["n_epochs"] = 9
     full = tiny.settings(tmp_path, model="full", **changes)
     half = tiny.settings(tmp_path, model="half", precision=precision, jit_compile=jit_compile, **changes)
     expected, came = quiet(full), quiet(half)
