@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from elmo_tf.allocation import keep_freed_memory
 from elmo_tf.errors import InputError
 
 
@@ -22,6 +23,7 @@ def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.dist
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         _set_threads(max(logical_cpus, 1))
+        keep_freed_memory()
     for gpu in gpus:  # take memory as it is needed, so that others on the machine can work
         try:
             tf.config.experimental.set_memory_growth(gpu, True)

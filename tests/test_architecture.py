@@ -10,7 +10,17 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "elmo_tf"
 
 BANDS = {
-    "ground": {"errors", "files", "version", "options", "options_reader", "memory", "run_settings", "interrupts"},
+    "ground": {
+        "errors",
+        "allocation",
+        "files",
+        "version",
+        "options",
+        "options_reader",
+        "memory",
+        "run_settings",
+        "interrupts",
+    },
     "layers and data": {"layers", "data"},  # which never import each other
     "models": {"bilm", "language_model", "elmo"},
     "exchange": {"exchange"},
