@@ -10,11 +10,21 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "elmo_tf"
 
 BANDS = {
-    "ground": {"errors", "files", "version", "options", "options_reader", "memory", "run_settings", "interrupts"},
+    "ground": {
+        "errors",
+        "files",
+        "download",
+        "version",
+        "options",
+        "options_reader",
+        "memory",
+        "run_settings",
+        "interrupts",
+    },
     "layers and data": {"layers", "data"},  # which never import each other
     "models": {"bilm", "language_model", "elmo"},
     "exchange": {"exchange"},
-    "parts": {"optimizer", "callbacks", "checkpoint", "train_step", "devices", "preparation"},
+    "parts": {"optimizer", "callbacks", "checkpoint", "train_step", "devices", "preparation", "published"},
     "drivers": {"training", "evaluation", "embedding", "conversion", "model_folder"},
     "commands": {"cli"},
     "entry": {"__main__"},
