@@ -61,7 +61,7 @@ PUBLISHED: Mapping[str, tuple[PublishedFile, ...]] = {
     "original": _model("2x4096_512_2048cnn_2xhighway"),
     "5.5B": _model("2x4096_512_2048cnn_2xhighway_5.5B"),
 }
-"""By name. All were trained on the 1 Billion Word Benchmark, "5.5B" on 5.5 billion words of Wikipedia and news."""
+"""By name. "5.5B" was trained on 5.5 billion words of Wikipedia and news, the others on the 1 Billion Word corpus."""
 
 
 def is_published(name: str) -> bool:
