@@ -1,0 +1,190 @@
+"""ELMo in plain PyTorch: every layer's vectors from `weights.hdf5` or `weights.safetensors` and `options.json`.
+
+To be copied and changed. It needs torch, numpy, and h5py or safetensors; no AllenNLP, no TensorFlow, nothing of
+elmo_tf. The folder is one that `elmo-tf convert` writes, or bilm-tf's or AllenNLP's own files:
+
+    from elmo import Elmo, ScalarMix
+
+    elmo = Elmo.from_folder("hdf5")
+    inputs, mask = elmo.encode([["The", "first", "sentence", "."], ["Another", "one"]])
+    layers = elmo(inputs, mask)  # (rows, layers, tokens, 2 * projection), zero where a sentence has ended
+    mix = ScalarMix(layers.shape[1])  # to be trained with your task
+    vectors = mix(layers)  # (rows, tokens, 2 * projection)
+
+Every sentence starts from the zero state, so its vectors depend on nothing but the sentence. Unlike AllenNLP's module
+this one also reads models without skip connections, without projections, with words of other lengths than 50
+characters, with word ids, and those that read forwards only. Weights keep the names and layout of the file, and are
+frozen until `elmo.requires_grad_(True)`.
+
+B rows, T tokens of the longest sentence, C characters of a word, D projection, H cells, L LSTM layers.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+BEGIN_WORD, END_WORD, PADDING = 258, 259, 260  # after the 256 bytes and the two ids below
+SENTENCE_ENDS = {"<S>": [256], "</S>": [257]}
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """All arrays of a `.hdf5` or `.safetensors` file by their names, such as `CNN/W_cnn_0`."""
+    if str(path).endswith(".safetensors"):
+        from safetensors.numpy import load_file
+
+        return dict(load_file(path))
+    import h5py
+
+    arrays: dict[str, np.ndarray] = {}
+    with h5py.File(path, "r") as file:
+        file.visititems(lambda name, item: arrays.update({name: item[...]} if isinstance(item, h5py.Dataset) else {}))
+    return arrays
+
+
+def character_ids(word: str, length: int) -> list[int]:
+    """A word as ids: its begin, its UTF-8 bytes, cut to `length - 2`, its end, and padding; `length` numbers in all."""
+    inside = SENTENCE_ENDS.get(word) or list(word.encode("utf-8", "ignore"))[: length - 2]
+    return [BEGIN_WORD, *inside, END_WORD] + [PADDING] * (length - len(inside) - 2)
+
+
+class Elmo(nn.Module):
+    """The bidirectional language model (Peters et al. 2018) without its softmax.
+
+    Args:
+        options: the content of `options.json`.
+        arrays: the weights, by the names of `weights.hdf5`.
+        vocabulary: the words by their ids, the lines of `vocab.txt`; needed where the model reads word ids.
+    """
+
+    def __init__(
+        self, options: Mapping[str, Any], arrays: Mapping[str, np.ndarray], vocabulary: Sequence[str] | None = None
+    ) -> None:
+        super().__init__()
+        self.cnn: Mapping[str, Any] = options.get("char_cnn") or {}  # empty: the model reads word ids
+        self.lstm: Mapping[str, Any] = options["lstm"]
+        self.directions = 2 if options.get("bidirectional", True) else 1
+        self.n_layers = self.lstm.get("n_layers", 1)
+        self.word_ids = {word: number for number, word in enumerate(vocabulary or ())}
+        if not self.cnn and not self.word_ids:
+            raise ValueError("vocabulary: expected one, for the model reads word ids, got none")
+        values = {name: torch.from_numpy(np.array(array, np.float32)) for name, array in arrays.items()}
+        self.weights = nn.ParameterDict({n: nn.Parameter(v, requires_grad=False) for n, v in values.items()})
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> "Elmo":
+        """Reads `options.json` with `weights.hdf5`, or else `weights.safetensors`, and `vocab.txt` if it is there."""
+        folder = Path(folder)
+        options = json.loads((folder / "options.json").read_text(encoding="utf-8"))
+        hdf5, vocab = folder / "weights.hdf5", folder / "vocab.txt"
+        words = vocab.read_text(encoding="utf-8").strip("\n").split("\n") if vocab.exists() else None
+        return cls(options, read_arrays(hdf5 if hdf5.exists() else folder / "weights.safetensors"), words)
+
+    def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
+        """Tokenised sentences to what `forward` takes, `<S>` and `</S>` added: ids and mask."""
+        rows = [["<S>", *sentence, "</S>"] for sentence in sentences]
+        shape = (len(rows), max(map(len, rows)))
+        if not self.cnn:
+            inputs, unknown = np.zeros(shape, np.int64), self.word_ids["<UNK>"]
+        else:
+            length = self.cnn.get("max_characters_per_token", 50)
+            inputs = np.full((*shape, length), PADDING, np.int64)
+        for row, words in zip(inputs, rows, strict=True):
+            if not self.cnn:
+                row[: len(words)] = [self.word_ids.get(word, unknown) for word in words]
+            else:
+                row[: len(words)] = [character_ids(word, length) for word in words]
+        mask = np.arange(shape[1]) < np.array([[len(words)] for words in rows])
+        device = next(self.parameters()).device
+        return torch.from_numpy(inputs).to(device), torch.from_numpy(mask).to(device)
+
+    def forward(self, inputs: Tensor, mask: Tensor, keep_boundaries: bool = False) -> Tensor:
+        """All layers of a batch.
+
+        Args:
+            inputs: character ids `(B, T + 2, C)`, 0 to 260, or word ids `(B, T + 2)`, `<S>` and `</S>` included.
+            mask: booleans `(B, T + 2)`, True on the first positions of a row, where its sentence is.
+            keep_boundaries: whether the vectors of `<S>` and `</S>` stay, and T + 2 with them.
+
+        Returns:
+            `(B, L + 1, T, directions * D)`: layer 0 is the word's own vector, once a direction; forward comes first.
+        """
+        tokens = self.encode_words(inputs) if self.cnn else self.weights["embedding"][inputs]
+        lengths = mask.sum(1, keepdim=True)
+        steps = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
+        turned = torch.where(mask, lengths - 1 - steps, steps)  # each row reversed by its own length; its own inverse
+        halves = []
+        for direction in range(self.directions):
+            order = (turned if direction else steps).unsqueeze(-1).expand_as(tokens)
+            layers = [tokens, *(h.gather(1, order) for h in self.run(direction, tokens.gather(1, order)))]
+            halves.append(torch.stack(layers, 1))
+        result = torch.cat(halves, -1)
+        if not keep_boundaries:  # the last position of a row is its "</S>", or padding behind it
+            result, mask = result[:, :, 1:-1], mask[:, 2:]
+        return result.masked_fill(~mask[:, None, :, None], 0.0)
+
+    def encode_words(self, ids: Tensor) -> Tensor:
+        """The character CNN: `(B, T, C)` to `(B, T, D)`. Each distinct word is computed once."""
+        words, index = torch.unique(ids.flatten(0, 1), dim=0, return_inverse=True)
+        characters = self.weights["char_embed"][words].transpose(1, 2)  # (words, embedding, C)
+        activation = {"relu": torch.relu, "tanh": torch.tanh}[self.cnn["activation"]]
+        features = []
+        for i in range(len(self.cnn["filters"])):
+            kernel = self.weights[f"CNN/W_cnn_{i}"].squeeze(0).permute(2, 1, 0)  # (width, in, out) to (out, in, width)
+            windows = nn.functional.conv1d(characters, kernel, self.weights[f"CNN/b_cnn_{i}"])
+            features.append(activation(windows.amax(-1)))
+        x = torch.cat(features, -1)
+        for i in range(self.cnn.get("n_highway", 0)):  # "carry" is bilm-tf's name of the gate that lets the new one in
+            gate = torch.sigmoid(self.linear(f"CNN_high_{i}", "carry", x))
+            x = gate * torch.relu(self.linear(f"CNN_high_{i}", "transform", x)) + (1 - gate) * x
+        if "CNN_proj/W_proj" in self.weights:
+            x = self.linear("CNN_proj", "proj", x)
+        return x[index].unflatten(0, ids.shape[:2])
+
+    def linear(self, group: str, name: str, x: Tensor) -> Tensor:
+        """`x W + b`; the files hold `W` as (in, out)."""
+        return x @ self.weights[f"{group}/W_{name}"] + self.weights[f"{group}/b_{name}"]
+
+    def run(self, direction: int, x: Tensor) -> list[Tensor]:
+        """The LSTM layers of one direction, `(B, T, D)` to L times `(B, T, D)`; what follows a row's end is noise."""
+        outputs: list[Tensor] = []
+        for number in range(self.n_layers):
+            y = self.run_layer(f"RNN_{direction}/RNN/MultiRNNCell/Cell{number}/LSTMCell/", x)
+            x = y + x if number and self.lstm.get("use_skip_connections", False) else y
+            outputs.append(x)
+        return outputs
+
+    def run_layer(self, prefix: str, x: Tensor) -> Tensor:
+        """An LSTM whose cell is clipped, and whose output, which is its state too, is a clipped projection."""
+        kernel, bias = self.weights[prefix + "W_0"], self.weights[prefix + "B"]
+        projection = self.weights.get(prefix + "W_P_0")
+        size, cell_clip, proj_clip = x.shape[-1], self.lstm.get("cell_clip"), self.lstm.get("proj_clip")
+        from_input = x @ kernel[:size] + bias  # of all steps in one product
+        cell, state = x.new_zeros(len(x), len(bias) // 4), x.new_zeros(len(x), size)
+        outputs = []
+        for step in range(x.shape[1]):
+            i, j, f, o = (from_input[:, step] + state @ kernel[size:]).chunk(4, -1)
+            cell = torch.sigmoid(f + 1.0) * cell + torch.sigmoid(i) * torch.tanh(j)  # that 1 is not in the stored bias
+            cell = cell if cell_clip is None else cell.clamp(-cell_clip, cell_clip)
+            state = torch.sigmoid(o) * torch.tanh(cell)
+            if projection is not None:
+                state = state @ projection
+                state = state if proj_clip is None else state.clamp(-proj_clip, proj_clip)
+            outputs.append(state)
+        return torch.stack(outputs, 1)
+
+
+class ScalarMix(nn.Module):
+    """`gamma * sum_j softmax(weights)_j layer_j`, `(B, L + 1, ...)` to `(B, ...)`; weights start at 0, gamma at 1."""
+
+    def __init__(self, n_layers: int) -> None:
+        super().__init__()
+        self.weights, self.gamma = nn.Parameter(torch.zeros(n_layers)), nn.Parameter(torch.ones(()))
+
+    def forward(self, layers: Tensor) -> Tensor:
+        """See the class."""
+        return self.gamma * torch.einsum("l,bl...->b...", torch.softmax(self.weights, 0), layers)

@@ -1,0 +1,89 @@
+"""A web server on this machine, with the faults that servers and connections have."""
+
+import contextlib
+import http.server
+import re
+import socket
+import threading
+import time
+
+
+class FileServer:
+    """Serves `files`, bytes by path.
+
+    Args:
+        files: the bytes, by paths that begin with a slash.
+        ranges: whether it sends parts.
+        versions: whether it sends an ETag; "weak" for one that promises nothing of the bytes.
+        lengths: whether it says how long a file is.
+    """
+
+    def __init__(self, files, ranges=True, versions=True, lengths=True):
+        self.files, self.ranges, self.versions, self.lengths = files, ranges, versions, lengths
+        self.requests = []  # (path, Range header)
+        self.breaks = []  # for each answer to come: after how many bytes it breaks off; None for not at all
+        self.answers = []  # for each answer to come: its status; None for the usual one
+        self.pause = 0.0  # seconds before each kilobyte
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @contextlib.contextmanager
+    def running(self):
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            thread.join()
+            self._server.server_close()
+
+    def version(self, path):
+        return f'"{hash(self.files[path])}"' if self.versions != "weak" else 'W/"1"'
+
+    def _handler(server):  # noqa: N805  the other one is the handler
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                asked = self.headers.get("Range")
+                server.requests.append((self.path, asked))
+                status = server.answers.pop(0) if server.answers else None
+                if status or self.path not in server.files:
+                    self.send_error(status or 404)
+                    return
+                content = server.files[self.path]
+                start = self.start_of(asked, content)
+                if start is None:
+                    self.send_error(416)
+                    return
+                self.send_response(206 if start else 200)
+                if start:
+                    self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+                if server.versions:
+                    self.send_header("ETag", server.version(self.path))
+                if server.lengths:
+                    self.send_header("Content-Length", str(len(content) - start))
+                self.end_headers()
+                self.send(content[start:], server.breaks.pop(0) if server.breaks else None)
+
+            def start_of(self, asked, content):
+                known = self.headers.get("If-Range")
+                changed = known is not None and (known != server.version(self.path) or known.startswith("W/"))
+                if not asked or not server.ranges or changed:
+                    return 0
+                start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1])
+                return start if start < len(content) else None
+
+            def send(self, content, limit):
+                with contextlib.suppress(ConnectionError):
+                    for begin in range(0, len(content[:limit]), 1024):
+                        time.sleep(server.pause)
+                        self.wfile.write(content[begin : min(begin + 1024, limit or len(content))])
+                    if limit is not None:
+                        self.connection.shutdown(socket.SHUT_RDWR)
+                self.close_connection = True
+
+        return Handler

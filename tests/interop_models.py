@@ -1,0 +1,92 @@
+"""Models exported for PyTorch, what elmo_tf says their vectors are, and what PyTorch says."""
+
+import importlib.util
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from model_folders import WORDS, trained_folder
+
+from elmo_tf.bilm import BiLM
+from elmo_tf.conversion import convert
+from elmo_tf.embedding import SentenceEmbedder
+from elmo_tf.exchange.hdf5 import write_arrays
+from elmo_tf.exchange.names import named_variables
+from elmo_tf.model_folder import load_bilm
+
+RUN = pathlib.Path(__file__).parent / "interop" / "torch_run.py"
+TOLERANCE = 1e-5
+
+BATCHES = [
+    [
+        ["The", "cat", "sat", "on", "the", "mat", "."],
+        ["One"],
+        ["Blåbærsyltetøy", "and", "猫", "<UNK>", "on", "a", "mat", "🙂"],
+        ["a", "w" + "o" * 70 + "rd", "ь" * 40, "the", "the"],
+    ],
+    [["alone", "in", "a", "batch"]],
+    [["of", "equal"], ["length", "both"]],
+]
+"""Lengths that differ, a row of one token, scripts of one to four bytes a letter, words longer than 50 bytes."""
+
+
+def need(*modules):
+    """Skips, saying why, where the extra `interop` is not installed."""
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed (pip install 'elmo_tf[interop]')")
+
+
+def exported(folder, options, from_checkpoint=False):
+    """Writes a model of these options as `elmo-tf convert` does, to `folder/hdf5`; gives the embedder of its source.
+
+    The source is a training checkpoint with numbers everywhere that are not small, or weights as they are initialised,
+    with biases that are not zero.
+    """
+    source = folder / "model"
+    if from_checkpoint:
+        trained_folder(source, options, latest=False)
+    else:
+        model, random = BiLM(options), np.random.default_rng(3)
+        model.build()
+        arrays = {name: variable.numpy() for name, variable in named_variables(model).items()}
+        arrays = {n: a + random.uniform(-0.3, 0.3, a.shape) * (a.ndim == 1) for n, a in arrays.items()}
+        write_arrays(str(source / "weights.hdf5"), arrays)
+        model.options.write(str(source / "options.json"))
+        (source / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
+    loaded = load_bilm(str(source))
+    convert(str(source), str(folder / "hdf5"))
+    return SentenceEmbedder(loaded.bilm, loaded.vocabulary)
+
+
+def job(folder, n_layers, batches=BATCHES, **more):
+    """What `torch_run.py` is asked to do with `folder/hdf5`; `n_layers` counts the words' own vectors in."""
+    mix = np.linspace(0.9, -0.6, n_layers).tolist()
+    output = str(folder / "torch.npz")
+    return {"folder": str(folder / "hdf5"), "batches": batches, "mix": mix, "gamma": 1.7, "output": output, **more}
+
+
+def consume(kind, jobs, folder):
+    """What PyTorch gives for jobs, by their number: arrays by name, or `refused`."""
+    (folder / "jobs.json").write_text(json.dumps(jobs))
+    command = [sys.executable, str(RUN), kind, str(folder / "jobs.json")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "False", "TensorFlow was imported"
+    return [dict(np.load(item["output"])) for item in jobs]
+
+
+def check_same(found, embed, item):
+    """Every layer of every sentence, and the mix with the job's weights, to 1e-5."""
+    assert "refused" not in found, found["refused"]
+    weights = np.exp(item["mix"]) / np.exp(item["mix"]).sum()
+    assert len(found) == 2 * sum(map(len, item["batches"]))
+    for number, batch in enumerate(item["batches"]):
+        for row, vectors in enumerate(embed(batch)):
+            assert np.abs(vectors[1:]).max() > 1e-3
+            np.testing.assert_allclose(found[f"{number}/{row}/layers"], vectors, rtol=0, atol=TOLERANCE)
+            mixed = item["gamma"] * np.einsum("l,ltd->td", weights, vectors)
+            np.testing.assert_allclose(found[f"{number}/{row}/mixed"], mixed, rtol=0, atol=TOLERANCE)

@@ -1,0 +1,329 @@
+"""Published models come from a server once, whole and checked; where they cannot, a sentence says what to do."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+from file_server import FileServer
+from model_cases import CHARACTERS, filled, weights_of
+
+from elmo_tf import download, published
+from elmo_tf.bilm import BiLM
+from elmo_tf.errors import InputError
+from elmo_tf.exchange.hdf5 import write_arrays
+from elmo_tf.model_folder import load_bilm
+from elmo_tf.published import BASE, PUBLISHED, cache_folder, fetch, is_published
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory):
+    """The bytes of a small model's `options.json` and `weights.hdf5`."""
+    folder = tmp_path_factory.mktemp("content")
+    write_arrays(str(folder / "weights.hdf5"), weights_of(filled(BiLM(CHARACTERS))))
+    (folder / "options.json").write_text(json.dumps(CHARACTERS))
+    return {name: (folder / name).read_bytes() for name in ("options.json", "weights.hdf5")}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch, tmp_path, content):
+    """No address but those of this machine, no cache but one of the test; "small" is as large as `content`."""
+    monkeypatch.setattr(published, "BASE", "http://127.0.0.1:9/")
+    monkeypatch.setattr(download, "PAUSE", 0.0)
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.delenv("ELMO_TF_MIRROR", raising=False)
+    monkeypatch.setenv("ELMO_TF_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(published, "PUBLISHED", {**PUBLISHED, "small": known(content)})
+
+
+def known(content):
+    options, weights = PUBLISHED["small"]
+    data = content["weights.hdf5"]
+    return options, dataclasses.replace(weights, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+
+@pytest.fixture
+def server(content):
+    paths = {f"/elmo/{file.path}": content[file.name] for files in PUBLISHED.values() for file in files}
+    with FileServer(paths).running() as server:
+        server.mirror = f"{server.address}/elmo"
+        yield server
+
+
+def weights_path(name="small"):
+    return f"/elmo/{PUBLISHED[name][1].path}"
+
+
+def refused(*arguments, **more):
+    with pytest.raises(InputError) as caught:
+        fetch(*arguments, **more)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def files_in(folder):
+    return sorted(name for name in os.listdir(folder) if not name.startswith(".lock"))
+
+
+def test_the_table_has_allennlps_addresses():
+    assert list(PUBLISHED) == ["small", "medium", "original", "5.5B"]
+    assert BASE == "https://s3-us-west-2.amazonaws.com/allennlp/models/elmo/"
+    assert [file.path for files in PUBLISHED.values() for file in files] == [
+        "2x1024_128_2048cnn_1xhighway/elmo_2x1024_128_2048cnn_1xhighway_options.json",
+        "2x1024_128_2048cnn_1xhighway/elmo_2x1024_128_2048cnn_1xhighway_weights.hdf5",
+        "2x2048_256_2048cnn_1xhighway/elmo_2x2048_256_2048cnn_1xhighway_options.json",
+        "2x2048_256_2048cnn_1xhighway/elmo_2x2048_256_2048cnn_1xhighway_weights.hdf5",
+        "2x4096_512_2048cnn_2xhighway/elmo_2x4096_512_2048cnn_2xhighway_options.json",
+        "2x4096_512_2048cnn_2xhighway/elmo_2x4096_512_2048cnn_2xhighway_weights.hdf5",
+        "2x4096_512_2048cnn_2xhighway_5.5B/elmo_2x4096_512_2048cnn_2xhighway_5.5B_options.json",
+        "2x4096_512_2048cnn_2xhighway_5.5B/elmo_2x4096_512_2048cnn_2xhighway_5.5B_weights.hdf5",
+    ]
+    assert PUBLISHED["small"][1].size == 54_402_456
+    for file in (file for files in PUBLISHED.values() for file in files):
+        assert file.sha256 is None or len(bytes.fromhex(file.sha256)) == 32
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_model_is_fetched_once_and_can_be_loaded(server, content, name):
+    calls = []
+    folder = fetch(name, server.mirror, progress=lambda done, total: calls.append((done, total)))
+    assert folder == cache_folder(name)
+    assert {file: (pathlib.Path(folder) / file).read_bytes() for file in files_in(folder)} == content
+    assert [path for path, _ in server.requests] == [f"/elmo/{file.path}" for file in PUBLISHED[name]]
+    assert calls[-1] == (len(content["weights.hdf5"]),) * 2
+    assert fetch(name, server.mirror) == folder
+    assert len(server.requests) == 2
+    assert load_bilm(folder).bilm.options.lstm.dim == CHARACTERS["lstm"]["dim"]
+
+
+def test_a_cache_that_cannot_be_written_serves_what_is_in_it(server):
+    folder = fetch("small", server.mirror)
+    os.remove(os.path.join(folder, ".lock"))
+    os.mkdir(os.path.join(folder, ".lock"))  # whoever would lock would fail
+    assert fetch("small") == folder
+
+
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_a_mirror_by_environment(server, monkeypatch, ending):
+    monkeypatch.setenv("ELMO_TF_MIRROR", server.mirror + ending)
+    fetch("medium")
+    assert [path for path, _ in server.requests] == [f"/elmo/{file.path}" for file in PUBLISHED["medium"]]
+
+
+def test_the_argument_goes_over_the_environment(server, monkeypatch):
+    monkeypatch.setenv("ELMO_TF_MIRROR", "http://127.0.0.1:9/")
+    fetch("medium", server.mirror)
+
+
+def test_a_folder_can_be_a_mirror(tmp_path, content):
+    for file in PUBLISHED["medium"]:
+        path = tmp_path / "mirror" / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content[file.name])
+    assert files_in(fetch("medium", (tmp_path / "mirror").as_uri())) == ["options.json", "weights.hdf5"]
+
+
+@pytest.mark.parametrize(
+    "mirror", ["/data/elmo", "ftp://host/elmo", "http://", "http://[bad", "http://host:port/", "https://a b/", "x"]
+)
+def test_a_mirror_that_is_no_address_is_refused(monkeypatch, mirror):
+    assert f"mirror={mirror}: expected an address" in refused("small", mirror)
+    monkeypatch.setenv("ELMO_TF_MIRROR", mirror)
+    assert f"ELMO_TF_MIRROR={mirror}: expected an address" in refused("small")
+
+
+def test_without_a_mirror_the_published_address_is_asked(server, monkeypatch):
+    monkeypatch.setattr(published, "BASE", server.mirror + "/")
+    fetch("small")
+    assert len(server.requests) == 2
+
+
+def test_the_cache_folder_follows_argument_environment_and_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
+    monkeypatch.setenv("ELMO_TF_CACHE", "~/models")
+    assert cache_folder("small", "/given") == "/given/small"
+    assert cache_folder("small") == "/home/me/models/small"
+    monkeypatch.delenv("ELMO_TF_CACHE")
+    assert cache_folder("small") == "/xdg/elmo_tf/small"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert cache_folder("5.5B") == "/home/me/.cache/elmo_tf/5.5B"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_folder("5.5B") == "/home/me/.cache/elmo_tf/5.5B"
+
+
+def test_a_broken_connection_goes_on(server, content):
+    server.breaks = [None, 1000]
+    fetch("small", server.mirror)
+    assert server.requests[-1] == (weights_path(), "bytes=1000-")
+
+
+def by_hand(message, name="small"):
+    """Whether the sentence says what to put where."""
+    folder = cache_folder(name)
+    places = " and ".join(f"{published.BASE}{file.path} as {file.name}" for file in PUBLISHED[name])
+    assert message.startswith(f"the published model {name} cannot be fetched (")
+    assert f"put its files into {folder} by hand: {places}" in message
+    assert "set ELMO_TF_MIRROR to a mirror" in message
+    assert not {"options.json", "weights.hdf5"} & set(files_in(folder))
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_model_that_is_gone(server, status):
+    server.answers = [status]
+    message = refused("small", server.mirror)
+    by_hand(message)
+    assert f"{server.mirror}/{PUBLISHED['small'][0].path}: the answer is {status}" in message
+
+
+def test_nobody_there():
+    message = refused("small")
+    by_hand(message)
+    assert "Connection refused" in message
+
+
+def test_files_put_there_by_hand_are_taken(content):
+    folder = pathlib.Path(cache_folder("small"))
+    folder.mkdir(parents=True)
+    for name, data in content.items():
+        (folder / name).write_bytes(data)
+    assert fetch("small") == str(folder)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (b"shorter", "bytes, got 7"),
+        ("last byte", "expected the sha256"),
+    ],
+    ids=["size", "hash"],
+)
+def test_weights_that_are_not_the_published_ones_are_refused_and_removed(server, content, wrong, words):
+    whole = content["weights.hdf5"]
+    wrong = whole[:-1] + bytes([whole[-1] ^ 1]) if wrong == "last byte" else wrong
+    server.files[weights_path()] = wrong
+    assert words in refused("small", server.mirror)
+    folder = pathlib.Path(cache_folder("small"))
+    assert files_in(folder) == ["options.json"]
+    server.files[weights_path()] = whole
+    fetch("small", server.mirror)
+    assert (folder / "weights.hdf5").read_bytes() == whole
+    (folder / "weights.hdf5").write_bytes(wrong)
+    message = refused("small")
+    assert message.startswith(f"{folder}/weights.hdf5 is not that of the published model small: expected ")
+    assert words in message
+    assert message.endswith("remove it to fetch it anew")
+
+
+@pytest.mark.parametrize(
+    ("file", "wrong", "words"),
+    [
+        ("options.json", b"<html>Please log in</html>", "expected a JSON object"),
+        ("options.json", b"[]", "expected a JSON object"),
+        ("weights.hdf5", b"<html>Please log in</html>", "expected an HDF5 file"),
+        ("weights.hdf5", None, "expected a whole HDF5 file"),
+    ],
+)
+def test_what_is_no_model_is_refused_and_removed_even_where_no_hash_is_known(server, content, file, wrong, words):
+    published_file = next(one for one in PUBLISHED["original"] if one.name == file)
+    server.files[f"/elmo/{published_file.path}"] = content[file][:-100] if wrong is None else wrong
+    assert words in refused("original", server.mirror)
+    assert file not in files_in(cache_folder("original"))
+    assert not [name for name in files_in(cache_folder("original")) if "part" in name]
+
+
+def test_a_name_that_is_not_published():
+    assert refused("large") == "large: no published model has that name; expected one of small, medium, original, 5.5B"
+
+
+def test_a_cache_that_cannot_be_made(monkeypatch, tmp_path, server):
+    (tmp_path / "file").touch()
+    assert "cannot be made" in refused("small", server.mirror, str(tmp_path / "file"))
+
+
+def test_a_path_goes_over_a_name(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert is_published("small")
+    assert not is_published("large")
+    assert not is_published("")
+    assert not is_published(str(tmp_path / "small"))
+    (tmp_path / "small").mkdir()
+    assert not is_published("small")
+
+
+FETCH = """
+    from elmo_tf import download, published
+    download.PAUSE = 0.0
+    print(published.fetch("original", {mirror!r}))
+    import sys
+    print("tensorflow" in sys.modules)
+"""
+
+
+def start(server):
+    source = textwrap.dedent(FETCH.format(mirror=server.mirror))
+    return subprocess.Popen([sys.executable, "-c", source], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def wait_for(condition):
+    for _ in range(3000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("waited too long")
+
+
+@pytest.fixture
+def slow(server):
+    """A large file, and a server that takes its time."""
+    path = weights_path("original")
+    server.files[path] += bytes(300_000)  # what follows an HDF5 file's end is not looked at
+    server.pause = 0.01
+    return server, path
+
+
+def test_processes_at_the_same_time_fetch_once(slow):
+    server, path = slow
+    processes = [start(server) for _ in range(3)]
+    outputs = [process.communicate(timeout=120)[0].split() for process in processes]
+    assert outputs == [[cache_folder("original"), "False"]] * 3
+    assert sorted(where for where, _ in server.requests) == sorted(f"/elmo/{f.path}" for f in PUBLISHED["original"])
+    assert (pathlib.Path(cache_folder("original")) / "weights.hdf5").read_bytes() == server.files[path]
+
+
+def test_threads_at_the_same_time_fetch_once(slow):
+    server, _ = slow
+    server.pause = 0.002
+    threads = [threading.Thread(target=fetch, args=("original", server.mirror)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(server.requests) == 2
+
+
+def test_after_a_kill_the_next_process_goes_on(slow):
+    server, path = slow
+    folder = pathlib.Path(cache_folder("original"))
+    part = folder / ".weights.hdf5.part"
+    process = start(server)
+    wait_for(lambda: part.exists() and part.stat().st_size > 20_000)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (folder / "weights.hdf5").exists()
+    here = part.stat().st_size
+    server.pause = 0.0
+    fetch("original", server.mirror)
+    assert server.requests[-1] == (path, f"bytes={here}-")
+    assert (folder / "weights.hdf5").read_bytes() == server.files[path]
+    assert files_in(folder) == ["options.json", "weights.hdf5"]
