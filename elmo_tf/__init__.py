@@ -11,6 +11,7 @@ from elmo_tf.version import __version__
 _HOMES = {
     "BiLM": "elmo_tf.bilm",
     "CharacterEncoder": "elmo_tf.layers",
+    "ElmoLayer": "elmo_tf.elmo",
     "Evaluator": "elmo_tf.evaluation",
     "Highway": "elmo_tf.layers",
     "InputError": "elmo_tf.errors",
@@ -18,7 +19,9 @@ _HOMES = {
     "LstmStack": "elmo_tf.layers",
     "Options": "elmo_tf.options",
     "ProjectedLSTM": "elmo_tf.layers",
+    "ScalarMix": "elmo_tf.layers",
     "SentenceEmbedder": "elmo_tf.embedding",
+    "SentencePooling": "elmo_tf.layers",
     "SoftmaxHead": "elmo_tf.layers",
     "TrainSettings": "elmo_tf.run_settings",
     "Vocabulary": "elmo_tf.data.vocabulary",

@@ -12,10 +12,11 @@ PACKAGE = ROOT / "elmo_tf"
 BANDS = {
     "ground": {"errors", "files", "version", "options", "options_reader", "memory", "run_settings", "interrupts"},
     "layers and data": {"layers", "data"},  # which never import each other
-    "models": {"bilm", "language_model", "elmo"},
+    "models": {"bilm", "language_model", "elmo_inputs", "elmo_outputs", "elmo_words"},
     "exchange": {"exchange"},
     "parts": {"optimizer", "callbacks", "checkpoint", "train_step", "devices", "preparation"},
     "drivers": {"training", "evaluation", "embedding", "conversion", "model_folder"},
+    "outlets": {"elmo", "serving"},
     "commands": {"cli"},
     "entry": {"__main__"},
 }
