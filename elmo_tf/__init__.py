@@ -28,6 +28,8 @@ _HOMES = {
     "WordEncoder": "elmo_tf.layers",
     "convert": "elmo_tf.conversion",
     "encode_words": "elmo_tf.data.characters",
+    "export_model": "elmo_tf.serving",
+    "export_signatures": "elmo_tf.serving",
     "load_bilm": "elmo_tf.model_folder",
     "load_language_model": "elmo_tf.model_folder",
     "train": "elmo_tf.training",

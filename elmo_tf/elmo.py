@@ -162,7 +162,7 @@ class ElmoLayer(keras.layers.Layer):
         training: bool | None = None,
     ) -> Any:
         """See the class."""
-        layers, sentences, places, state = self.read(inputs, mask, initial_state)
+        layers, sentences, places, state = self.read(inputs, mask, initial_state, self.keep_boundaries)
         if self.output_kind == "mix":
             outputs = mixed(layers, sentences, self.mixes, self.keep_boundaries)
         else:
@@ -177,7 +177,11 @@ class ElmoLayer(keras.layers.Layer):
         return self.drop(vectors, training=training)
 
     def read(
-        self, inputs: Any, mask: tf.Tensor | None = None, initial_state: BiLMState | None = None
+        self,
+        inputs: Any,
+        mask: tf.Tensor | None = None,
+        initial_state: BiLMState | None = None,
+        keep_boundaries: bool = False,
     ) -> tuple[tf.Tensor, Sentences, Places, BiLMState]:
         """The biLM's layers `(B, L + 1, S, size)` of the sentences as it reads them, and where their steps belong."""
         self._check_cache()
@@ -190,7 +194,7 @@ class ElmoLayer(keras.layers.Layer):
         vectors = tf.gather(self.words.of(sentences.words, self.bilm.encoder), sentences.index)
         is_read = tf.sequence_mask(sentences.lengths, tf.shape(sentences.index)[1])
         layers, state = self.bilm.contextualize(vectors, mask=is_read, initial_state=initial_state)
-        return layers, sentences, places_of(present, self.keep_boundaries), state
+        return layers, sentences, places_of(present, keep_boundaries), state
 
     def refresh_cache(self) -> None:
         """Computes the table of `vocab_to_cache` again, for where weights were assigned by hand."""
