@@ -26,6 +26,7 @@ _HOMES = {
     "TrainSettings": "elmo_tf.run_settings",
     "Vocabulary": "elmo_tf.data.vocabulary",
     "WordEncoder": "elmo_tf.layers",
+    "character_ids": "elmo_tf.elmo_inputs",
     "convert": "elmo_tf.conversion",
     "encode_words": "elmo_tf.data.characters",
     "export_model": "elmo_tf.serving",

@@ -11,7 +11,7 @@ from elmo_tf.bilm import BiLM, BiLMState
 from elmo_tf.data import text
 from elmo_tf.elmo_inputs import Places, Sentences, TokenMask, check_tokens, dense, is_token, places_of, sentences_of
 from elmo_tf.elmo_outputs import check_output, combined, mixed, placed
-from elmo_tf.elmo_words import WordVectors
+from elmo_tf.elmo_words import WordVectors, is_frozen
 from elmo_tf.layers.pooling import SentencePooling
 from elmo_tf.layers.scalar_mix import MixNumbers, ScalarMix
 from elmo_tf.model_folder import load_bilm
@@ -37,8 +37,8 @@ class ElmoLayer(keras.layers.Layer):
         return_state: whether the LSTM states after the batch are a second result.
         vocabulary: all words by their ids, for a model with word input.
         vocab_to_cache: words whose vectors are kept in a table; others go through the character CNN as ever.
-        trainable: whether the biLM is trained; the mixes are in any case. Later, `layer.bilm.trainable` is this switch,
-            and `layer.trainable` Keras's own for all together.
+        trainable: whether the biLM is trained, else no gradient passes it; the mixes are in any case. Later,
+            `layer.bilm.trainable` is this switch, and `layer.trainable` Keras's own for all together.
 
     Call arguments:
         inputs: strings `(B, T)`, "" for padding; or integers `(B, T, C)`, character ids in the form of prediction,
@@ -194,6 +194,8 @@ class ElmoLayer(keras.layers.Layer):
         vectors = tf.gather(self.words.of(sentences.words, self.bilm.encoder), sentences.index)
         is_read = tf.sequence_mask(sentences.lengths, tf.shape(sentences.index)[1])
         layers, state = self.bilm.contextualize(vectors, mask=is_read, initial_state=initial_state)
+        if is_frozen(self.bilm):
+            layers, state = tf.nest.map_structure(tf.stop_gradient, (layers, state))
         return layers, sentences, places_of(present, keep_boundaries), state
 
     def refresh_cache(self) -> None:
@@ -201,7 +203,7 @@ class ElmoLayer(keras.layers.Layer):
         self.words.refresh(self.bilm.encoder)
 
     def _check_cache(self) -> None:
-        if self.words.cached_words is not None and self.bilm.trainable:
+        if self.words.cached_words is not None and (self.bilm.trainable or not is_frozen(self.bilm)):
             raise ValueError(
                 "vocab_to_cache: expected None where the biLM is trained, for its words' vectors change, got "
                 f"{len(self.words.cached_words)} words"

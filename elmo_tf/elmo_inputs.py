@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
-from elmo_tf.data.characters import BEGIN_WORD, N_CHARACTERS, encode_words
+from elmo_tf.data.characters import BEGIN_WORD, N_CHARACTERS, encode_words, encode_words_tf, shift_for_prediction_tf
 
 FORMS = "expected strings (batch, time), or character ids (batch, time, {})"
 
@@ -141,6 +141,28 @@ def places_of(present: tf.Tensor, keep_boundaries: bool) -> Places:
     end = tf.pad(last[:, :-1], [[0, 0], [1, 0]]) | ((count == 0) & (place == 1))
     index = tf.where(begin, 0, tf.where(end, count + 1, order))
     return Places(index, present | begin | end)
+
+
+def character_ids(tokens: tf.Tensor, max_characters: int = 50) -> tf.Tensor:
+    """Padded strings as `ElmoLayer` takes characters; for `Dataset.map`, where a model itself must not see strings.
+
+    That is with `jit_compile`, and in `fit` with several replicas, which Keras prepares by averaging a batch.
+
+    Args:
+        tokens: strings `(...)`, "" for padding.
+        max_characters: C, the model's `max_characters_per_token`.
+
+    Returns:
+        int32 `(..., C)`: 1 to 261, and rows of 0 for padding.
+
+    Example:
+
+    >>> character_ids(tf.constant(["a", ""]), max_characters=4).numpy()
+    array([[259,  98, 260, 261],
+           [  0,   0,   0,   0]], dtype=int32)
+    """
+    tokens = tf.convert_to_tensor(tokens)
+    return shift_for_prediction_tf(encode_words_tf(tokens, max_characters), tokens != "")
 
 
 def in_xla() -> bool:

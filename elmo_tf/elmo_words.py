@@ -18,6 +18,15 @@ WORDS_TOGETHER = 1024
 at the original size, so these take 200 MB."""
 
 
+def is_frozen(layer: keras.layers.Layer) -> bool:
+    """Whether no weight of a built layer is trained.
+
+    Keras leaves a frozen weight out of the update, but TensorFlow's tape follows it as ever: only `tf.stop_gradient`
+    spares the backward pass.
+    """
+    return not any(variable.trainable for variable in layer.variables)
+
+
 def encode_characters(encoder: CharacterEncoder, ids: tf.Tensor) -> tf.Tensor:
     """Character ids `(U, C)`, 0 to 260, to vectors `(U, D)`.
 
@@ -28,9 +37,9 @@ def encode_characters(encoder: CharacterEncoder, ids: tf.Tensor) -> tf.Tensor:
         letters = tf.reduce_sum(tf.cast(ids != PADDING, tf.int32), 1)
         longest = tf.maximum(tf.reduce_max(letters), 0)  # the maximum of no words is far below 0
         ids = ids[:, : longest + max(width for width, _ in encoder.filters)]
-    if encoder.trainable:  # where all is kept for the backward pass, parts would save nothing
+    if not is_frozen(encoder):  # where all is kept for the backward pass, parts would save nothing
         return encoder(ids)
-    return in_parts(encoder, ids, encoder.projection_dim, tf.as_dtype(encoder.compute_dtype))
+    return tf.stop_gradient(in_parts(encoder, ids, encoder.projection_dim, tf.as_dtype(encoder.compute_dtype)))
 
 
 def in_parts(function: Callable[[tf.Tensor], tf.Tensor], ids: tf.Tensor, size: int, dtype: tf.DType) -> tf.Tensor:
