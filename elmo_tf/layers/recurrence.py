@@ -50,10 +50,10 @@ def plain(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | N
         cell, output = carry
         gates = tf.matmul(tf.concat([items[0], output], 1), weights.kernel) + weights.bias
         i, j, f, o = tf.split(gates, 4, 1)
-        new_cell = _clip(tf.sigmoid(f + 1.0) * cell + tf.sigmoid(i) * tf.tanh(j), weights.cell_clip)
+        new_cell = clipped(tf.sigmoid(f + 1.0) * cell + tf.sigmoid(i) * tf.tanh(j), weights.cell_clip)
         new_output = tf.sigmoid(o) * tf.tanh(new_cell)
         if weights.projection is not None:
-            new_output = _clip(tf.matmul(new_output, weights.projection), weights.proj_clip)
+            new_output = clipped(tf.matmul(new_output, weights.projection), weights.proj_clip)
         if mask is None:
             return (new_cell, new_output), [new_output]
         keep = items[1][:, None]
@@ -105,17 +105,17 @@ class _Kept(NamedTuple):
 
 def _forward(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | None) -> _Kept:
     size = inputs.shape[-1]
-    from_inputs = _product(inputs, weights.kernel[:size]) + weights.bias  # [T, B, 4H]
+    from_inputs = product(inputs, weights.kernel[:size]) + weights.bias  # [T, B, 4H]
     recurrent = weights.kernel[size:]
 
     def step(carry: State, items: Sequence[tf.Tensor]) -> tuple[State, list[tf.Tensor]]:
         cell, output = carry
         i, j, f, o = tf.split(items[0] + tf.matmul(output, recurrent), 4, 1)
         i, j, f, o = tf.sigmoid(i), tf.tanh(j), tf.sigmoid(f + 1.0), tf.sigmoid(o)
-        new_cell = _clip(f * cell + i * j, weights.cell_clip)
+        new_cell = clipped(f * cell + i * j, weights.cell_clip)
         new_output = o * tf.tanh(new_cell)
         if weights.projection is not None:
-            new_output = _clip(tf.matmul(new_output, weights.projection), weights.proj_clip)
+            new_output = clipped(tf.matmul(new_output, weights.projection), weights.proj_clip)
         if mask is not None:
             keep = items[1][:, None]
             new_cell, new_output = tf.where(keep, new_cell, cell), tf.where(keep, new_output, output)
@@ -146,7 +146,7 @@ def _backward(
         sequences.append(mask)
     (d_cell, d_output), (d_gates, d_projected) = scan(step, d_state, sequences, 2, reverse=True)
 
-    d_inputs = _product(d_gates, weights.kernel[:size], transpose=True)
+    d_inputs = product(d_gates, weights.kernel[:size], transpose=True)
     d_kernel = tf.concat([_outer(inputs, d_gates), _outer(previous_outputs, d_gates)], 0)
     d_bias = tf.reduce_sum(d_gates, [0, 1])
     if weights.projection is None:
@@ -195,13 +195,14 @@ def scan(
     sequences: Sequence[tf.Tensor],
     n_outputs: int,
     reverse: bool = False,
+    unrolled: bool = True,
 ) -> tuple[State, list[tf.Tensor]]:
     """Runs `step(carry, items of one step) -> (carry, outputs)` along the first axis, and stacks the outputs.
 
-    Written out where the number of steps is known and small, a `tf.while_loop` elsewhere.
+    Written out where the number of steps is known and small, and `unrolled` allows it, a `tf.while_loop` elsewhere.
     """
     steps = sequences[0].shape[0]
-    if steps is not None and 0 < steps <= _LONGEST_UNROLLED:
+    if unrolled and steps is not None and 0 < steps <= _LONGEST_UNROLLED:
         unstacked = [tf.unstack(sequence) for sequence in sequences]
         collected: list[list[tf.Tensor]] = [[] for _ in range(n_outputs)]
         for t in reversed(range(steps)) if reverse else range(steps):
@@ -225,7 +226,8 @@ def scan(
     return carry, [array.stack() for array in results]
 
 
-def _clip(values: tf.Tensor, bound: float | None) -> tf.Tensor:
+def clipped(values: tf.Tensor, bound: float | None) -> tf.Tensor:
+    """Values within `[-bound, bound]`; as they are where there is no bound."""
     return values if bound is None else tf.clip_by_value(values, -bound, bound)
 
 
@@ -238,7 +240,7 @@ def _where(keep: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     return tf.where(keep, values, tf.zeros_like(values))
 
 
-def _product(values: tf.Tensor, matrix: tf.Tensor, transpose: bool = False) -> tf.Tensor:
+def product(values: tf.Tensor, matrix: tf.Tensor, transpose: bool = False) -> tf.Tensor:
     """`(T, B, I)` times `(I, O)`, or its transpose, as one product."""
     shape = tf.shape(values)
     flat = tf.matmul(tf.reshape(values, [-1, values.shape[-1]]), matrix, transpose_b=transpose)
