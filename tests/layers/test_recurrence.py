@@ -7,7 +7,7 @@ import oracle
 import pytest
 import tensorflow as tf
 
-from elmo_tf.layers import recurrence
+from elmo_tf.layers import lean_recurrence, recurrence
 from elmo_tf.layers.lean_recurrence import lean
 from elmo_tf.layers.recurrence import Weights
 
@@ -131,6 +131,17 @@ def test_a_graph_that_knows_neither_steps_nor_rows_gives_the_eager_numbers(name,
         tf.nest.assert_same_structure(eager, came)
         for one, other in zip(tf.nest.flatten(came), tf.nest.flatten(eager), strict=True):
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("together", [1, 7, 12, 512])
+@pytest.mark.parametrize("steps", [1, 5, 24])
+def test_the_lean_one_gives_the_same_in_parts_of_any_size(steps, together, monkeypatch):
+    monkeypatch.setattr(lean_recurrence, "_VECTORS_TOGETHER", together)
+    given = numbers(steps)
+    for mask in (None, holed_mask(steps)):
+        came, expected = (call(each, given, CLIPS["tight clips"], mask) for each in (lean, recurrence.plain))
+        for one, other in zip(came, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", BOTH)
