@@ -23,6 +23,7 @@ _HOMES = {
     "SentenceEmbedder": "elmo_tf.embedding",
     "SentencePooling": "elmo_tf.layers",
     "SoftmaxHead": "elmo_tf.layers",
+    "StaticEmbedding": "elmo_tf.static_embedding",
     "TrainSettings": "elmo_tf.run_settings",
     "Vocabulary": "elmo_tf.data.vocabulary",
     "WordEncoder": "elmo_tf.layers",

@@ -51,7 +51,7 @@ def check_tokens(tokens: Any, max_characters: int | None) -> None:
         if tokens.shape.rank != 2:
             raise ValueError(f"inputs: {form}, got {came}; a sentence is a row of tokens")
     elif max_characters is None:
-        raise ValueError(f"inputs: {form}, for this model knows whole words alone, got {came}")
+        raise ValueError(f"inputs: {form}, for it looks up whole words, got {came}")
     elif not tf.as_dtype(tokens.dtype).is_integer or tokens.shape.rank != 3:
         raise ValueError(f"inputs: {form}, got {came}")
     elif tokens.shape[2] not in (None, max_characters):

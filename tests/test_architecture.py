@@ -12,7 +12,7 @@ PACKAGE = ROOT / "elmo_tf"
 BANDS = {
     "ground": {"errors", "files", "version", "options", "options_reader", "memory", "run_settings", "interrupts"},
     "layers and data": {"layers", "data"},  # which never import each other
-    "models": {"bilm", "language_model", "elmo_inputs", "elmo_outputs", "elmo_words"},
+    "models": {"bilm", "language_model", "elmo_inputs", "elmo_outputs", "elmo_words", "static_embedding"},
     "exchange": {"exchange"},
     "parts": {"optimizer", "callbacks", "checkpoint", "train_step", "devices", "preparation"},
     "drivers": {"training", "evaluation", "embedding", "conversion", "model_folder"},

@@ -143,7 +143,7 @@ def test_wrong_character_ids_are_one_clear_error(case):
 def test_ids_for_a_model_that_reads_words_are_refused():
     words = ["<S>", "</S>", "<UNK>", *"abcdefgh"]
     made = elmo_cases.layer(WORD_INPUT, vocabulary=words)
-    with pytest.raises(ValueError, match=r"expected strings \(batch, time\), for this model knows whole words alone"):
+    with pytest.raises(ValueError, match=r"expected strings \(batch, time\), for it looks up whole words, got int32"):
         made(np.ones((2, 3), "int32"))
 
 
