@@ -52,6 +52,9 @@ def check_tokens(tokens: Any, max_characters: int | None) -> None:
             raise ValueError(f"inputs: {form}, got {came}; a sentence is a row of tokens")
     elif max_characters is None:
         raise ValueError(f"inputs: {form}, for it looks up whole words, got {came}")
+    elif tf.as_dtype(tokens.dtype).is_floating:
+        hint = 'a Sequential model has to begin with keras.Input((None,), dtype="string")'
+        raise ValueError(f"inputs: {form}, got {came}; {hint}")
     elif not tf.as_dtype(tokens.dtype).is_integer or tokens.shape.rank != 3:
         raise ValueError(f"inputs: {form}, got {came}")
     elif tokens.shape[2] not in (None, max_characters):

@@ -7,10 +7,12 @@ import oracle
 import pytest
 import tensorflow as tf
 from elmo_cases import SENTENCES, ids_of, layers_by_oracle, padded
+from layer_harness import check_layer
 from model_cases import CHARACTERS, WORD_INPUT, changed
 
 from elmo_tf.elmo import ElmoLayer
 from elmo_tf.elmo_outputs import OUTPUTS
+from elmo_tf.options import Options
 
 TOKENS = padded(SENTENCES)
 MASK = TOKENS != ""
@@ -225,3 +227,12 @@ def test_float64_is_the_oracle_to_its_digits():
     made = elmo_cases.layer(dtype="float64", output="all")
     layers, _ = layers_by_oracle(made, SENTENCES[2])
     is_equal(made(TOKENS)[2], layers[:, 1:-1], 1e-13)
+
+
+@pytest.mark.parametrize(
+    "config", [{}, {"num_mixes": 2, "layer_norm": "token"}, {"output": "concat", "pooling": "mean", "trainable": True}]
+)
+def test_it_keeps_what_keras_asks_of_a_layer(config, tmp_path):
+    config = {"options": Options.from_dict(CHARACTERS).to_dict(), **config}
+    n_weights = 25 + 2 * config.get("num_mixes", 1 if "output" not in config else 0)
+    check_layer(ElmoLayer, config, ids_of(TOKENS[:2]), n_weights=n_weights, tmp_path=tmp_path)

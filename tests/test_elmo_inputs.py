@@ -258,3 +258,9 @@ def test_the_mask_is_there_for_layers_that_are_given_it_by_name(tmp_path):
     for each in (model, keras.models.load_model(tmp_path / "model.keras")):
         came = each(tf.constant(TOKENS[:3])).numpy()
         np.testing.assert_allclose((came * (TOKENS[:3] != "")).sum(1), 1, atol=1e-5)
+
+
+def test_a_sequential_model_without_an_input_is_told_what_it_needs():
+    model = keras.Sequential([elmo_cases.layer(), keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match=r"has to begin with keras.Input\(\(None,\), dtype=\"string\"\)"):
+        model(tf.constant(TOKENS))
