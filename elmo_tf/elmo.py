@@ -148,9 +148,10 @@ class ElmoLayer(keras.layers.Layer):
     def build(self, input_shape: Any = None) -> None:
         """Makes all weights; their shapes follow from the arguments alone."""
         self.bilm.build(None)
-        self.bilm.trainable = self.bilm.trainable  # also for the weights that are there only now
         for mix in self.mixes:
             mix.build()
+        for part in (self.bilm, *self.mixes):
+            part.trainable = part.trainable  # also for the weights that are there only now
         self.words.prepare(self.bilm.encoder, self._fill_cache)
         self.built = True
 

@@ -84,6 +84,7 @@ def test_what_is_trained_is_kept(frozen, trainable):
     again.build(None)
     assert [weight.path for weight in again.trainable_weights] == [weight.path for weight in made.trainable_weights]
     assert len(again.trainable_weights) == (0 if frozen else 2 + 25 * trainable)
+    assert len(model_of(again).trainable_weights) == len(again.trainable_weights)
 
 
 READ_KERAS = """
