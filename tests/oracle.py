@@ -236,3 +236,28 @@ def language_model(
         losses.append(loss.reshape(targets[direction].shape))
         states.append(final)
     return np.stack(losses), states
+
+
+def scalar_mix(w, gamma, layers, mask=None, layer_norm=None):
+    """`gamma sum_j softmax(w)_j h_j` of layers `(B, L + 1, T, D)`; `layer_norm` is None, "bilm-tf" or "token"."""
+    powers = [math.exp(value - max(w)) for value in w]
+    total = 0.0
+    for j, power in enumerate(powers):
+        layer = np.asarray(layers, np.float64)[:, j]
+        if layer_norm == "bilm-tf":
+            counted = layer if mask is None else layer[np.asarray(mask, bool)]
+            layer = (layer - np.mean(counted)) / np.sqrt(np.var(counted) + 1e-12)
+        elif layer_norm == "token":
+            layer = (layer - layer.mean(-1, keepdims=True)) / np.sqrt(layer.var(-1, keepdims=True) + 1e-12)
+        total = total + power / sum(powers) * layer
+    return gamma * total
+
+
+def pooled(kind, vectors, mask):
+    """Mean or maximum of each row's vectors `(B, T, D)` where the mask is True; zero where there are none."""
+    result = np.zeros((vectors.shape[0], vectors.shape[2]))
+    for b in range(len(vectors)):
+        counted = [vectors[b, t] for t in range(vectors.shape[1]) if mask[b, t]]
+        if counted:
+            result[b] = np.mean(counted, 0) if kind == "mean" else np.max(counted, 0)
+    return result

@@ -23,7 +23,7 @@ BANDS = {
         "interrupts",
     },
     "layers and data": {"layers", "data"},  # which never import each other
-    "models": {"bilm", "language_model", "elmo"},
+    "models": {"bilm", "language_model", "elmo_inputs", "elmo_outputs", "elmo_words", "static_embedding"},
     "exchange": {"exchange"},
     "parts": {
         "optimizer",
@@ -36,6 +36,7 @@ BANDS = {
         "published",
     },
     "drivers": {"training", "evaluation", "embedding", "conversion", "model_folder"},
+    "outlets": {"elmo", "serving"},
     "commands": {"cli"},
     "entry": {"__main__"},
 }

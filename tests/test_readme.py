@@ -59,10 +59,18 @@ def test_the_python_runs(text, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     found: dict = {}
     exec(compile(text, "README.md", "exec"), found)
+    printed = capsys.readouterr().out.strip()
     if "layers" in found:
         assert found["layers"].shape == (1, 3, 4, 32)
+    elif "tagger" in found:
+        assert found["tagger"](found["sentences"]).shape == (2, 4, 17)
+        assert printed.count(".") == 3
+        assert (tmp_path / "tagger.keras").exists()
+        assert (tmp_path / "served" / "saved_model.pb").exists()
+    elif "outputs" in found:
+        assert printed == "(2, 6, 12) (2, 12)"
     else:
-        assert capsys.readouterr().out.strip() == "(3, 4, 12)"
+        assert printed == "(3, 4, 12)"
 
 
 def test_names_of_the_package_are_loaded_when_used():

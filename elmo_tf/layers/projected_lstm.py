@@ -6,9 +6,10 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.layers import recurrence
+from elmo_tf.layers.lean_recurrence import lean
 from elmo_tf.layers.recurrence import State
 
-IMPLEMENTATIONS = {"plain": recurrence.plain, "fused": recurrence.fused}
+IMPLEMENTATIONS = {"plain": recurrence.plain, "fused": recurrence.fused, "lean": lean}
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
@@ -23,7 +24,8 @@ class ProjectedLSTM(keras.layers.Layer):
         projection_dim: size of the output, D; where it equals `units` there is no projection, and no second clip.
         cell_clip: bound of the cell's absolute value, or None.
         proj_clip: bound of the projected output's absolute value, or None.
-        implementation: "fused" (own backward pass) or "plain" (the reference).
+        implementation: "fused" (own backward pass, and while no weight is trained "lean"), "lean" (keeps nothing for a
+            backward pass) or "plain" (the reference).
 
     Call arguments:
         inputs: float tensor `(B, T, I)`.
@@ -91,7 +93,9 @@ class ProjectedLSTM(keras.layers.Layer):
         if mask is not None:  # transposed as floats: oneDNN complains of everything else
             one, zero = tf.ones([], inputs.dtype), tf.zeros([], inputs.dtype)
             mask = tf.transpose(tf.where(tf.cast(mask, tf.bool), one, zero)) > 0.5
-        outputs, state = IMPLEMENTATIONS[self.implementation](time_first, weights, state, mask)
+        is_trained = any(weight.trainable for weight in self.weights)
+        implementation = self.implementation if is_trained or self.implementation == "plain" else "lean"
+        outputs, state = IMPLEMENTATIONS[implementation](time_first, weights, state, mask)
         return tf.transpose(outputs, [1, 0, 2]), state
 
     def zero_state(self, batch_size: int | tf.Tensor) -> State:

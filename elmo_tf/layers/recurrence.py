@@ -56,10 +56,10 @@ def plain(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | N
         cell, output = carry
         gates = tf.matmul(tf.concat([items[0], output], 1), weights.kernel) + weights.bias
         i, j, f, o = tf.split(tf.cast(gates, cell.dtype), 4, 1)
-        new_cell = _clip(tf.sigmoid(f + 1.0) * cell + tf.sigmoid(i) * tf.tanh(j), weights.cell_clip)
+        new_cell = clipped(tf.sigmoid(f + 1.0) * cell + tf.sigmoid(i) * tf.tanh(j), weights.cell_clip)
         new_output = tf.cast(tf.sigmoid(o) * tf.tanh(new_cell), inputs.dtype)
         if weights.projection is not None:
-            new_output = _clip(tf.matmul(new_output, weights.projection), weights.proj_clip)
+            new_output = clipped(tf.matmul(new_output, weights.projection), weights.proj_clip)
         if mask is None:
             return (new_cell, new_output), [new_output]
         keep = items[1][:, None]
@@ -119,7 +119,7 @@ class _Kept(NamedTuple):
 
 def _forward(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | None) -> _Kept:
     size = inputs.shape[-1]
-    from_inputs = _product(inputs, weights.kernel[:size]) + weights.bias  # [T, B, 4H]
+    from_inputs = product(inputs, weights.kernel[:size]) + weights.bias  # [T, B, 4H]
     recurrent = weights.kernel[size:]
 
     def step(carry: State, items: Sequence[tf.Tensor]) -> tuple[State, list[tf.Tensor]]:
@@ -129,7 +129,7 @@ def _forward(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor 
         )
         new_output = hidden
         if weights.projection is not None:
-            new_output = _clip(tf.matmul(hidden, weights.projection), weights.proj_clip)
+            new_output = clipped(tf.matmul(hidden, weights.projection), weights.proj_clip)
         if mask is not None:
             keep = items[1][:, None]
             new_cell, new_output = tf.where(keep, new_cell, cell), tf.where(keep, new_output, output)
@@ -146,7 +146,7 @@ def _gates(
     """i, j, f, o `(B, 4H)`, the new cell and `o tanh(cell)`, both `(B, H)`."""
     i, j, f, o = tf.split(tf.cast(from_input, cell.dtype) + tf.cast(from_output, cell.dtype), 4, 1)
     i, j, f, o = tf.sigmoid(i), tf.tanh(j), tf.sigmoid(f + 1.0), tf.sigmoid(o)
-    new_cell = _clip(f * cell + i * j, cell_clip)
+    new_cell = clipped(f * cell + i * j, cell_clip)
     gates, hidden = tf.concat([i, j, f, o], 1), o * tf.tanh(new_cell)
     return tf.cast(gates, from_input.dtype), new_cell, tf.cast(hidden, from_input.dtype)
 
@@ -172,7 +172,7 @@ def _backward(
     d_gates = _stacked(d_gates)
     read = tf.concat([inputs, previous_outputs, tf.ones_like(inputs[:, :, :1])], 2)
     d_weights = _outer(read, d_gates)  # rows: kernel, then bias
-    d_inputs = _product(d_gates, weights.kernel[:size], transpose=True)
+    d_inputs = product(d_gates, weights.kernel[:size], transpose=True)
     if weights.projection is None:
         d_projection = tf.zeros([0, 0], inputs.dtype)
     else:
@@ -232,14 +232,16 @@ def scan(
     sequences: Sequence[Sequences],
     dtypes: Sequence[tf.DType],
     reverse: bool = False,
+    unrolled: bool = True,
 ) -> tuple[State, list[Sequences]]:
     """Runs `step(carry, items of one step) -> (carry, outputs of `dtypes`)` along the first axis of the sequences.
 
-    Written out where the number of steps is known and small, a `tf.while_loop` elsewhere. The collected outputs are
-    lists where it is written out, so that none is copied without need (`_stacked`), and tensors elsewhere.
+    Written out where the number of steps is known and small, and `unrolled` allows it, a `tf.while_loop` elsewhere. The
+    collected outputs are lists where it is written out, so that none is copied without need (`_stacked`), and tensors
+    elsewhere.
     """
     steps = len(sequences[0]) if isinstance(sequences[0], list) else sequences[0].shape[0]
-    if steps is None or not 0 < steps <= _LONGEST_UNROLLED:
+    if not unrolled or steps is None or not 0 < steps <= _LONGEST_UNROLLED:
         return _looped(step, carry, sequences, dtypes, reverse)
     unstacked = [sequence if isinstance(sequence, list) else tf.unstack(sequence) for sequence in sequences]
     collected: list[list[tf.Tensor]] = [[] for _ in dtypes]
@@ -280,7 +282,8 @@ def _shifted(first: tf.Tensor, values: Sequences) -> Sequences:
     return [first, *values[:-1]] if isinstance(values, list) else tf.concat([first[None], values[:-1]], 0)
 
 
-def _clip(values: tf.Tensor, bound: float | None) -> tf.Tensor:
+def clipped(values: tf.Tensor, bound: float | None) -> tf.Tensor:
+    """Values within `[-bound, bound]`; as they are where there is no bound."""
     return values if bound is None else tf.clip_by_value(values, -bound, bound)
 
 
@@ -293,7 +296,7 @@ def _where(keep: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     return tf.where(keep, values, tf.zeros_like(values))
 
 
-def _product(values: tf.Tensor, matrix: tf.Tensor, transpose: bool = False) -> tf.Tensor:
+def product(values: tf.Tensor, matrix: tf.Tensor, transpose: bool = False) -> tf.Tensor:
     """`(T, B, I)` times `(I, O)`, or its transpose, as one product."""
     shape = tf.shape(values)
     flat = tf.matmul(tf.reshape(values, [-1, values.shape[-1]]), matrix, transpose_b=transpose)

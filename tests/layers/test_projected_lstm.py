@@ -8,6 +8,7 @@ import tensorflow as tf
 from layer_harness import check_layer, randomised
 
 from elmo_tf.layers import ProjectedLSTM
+from elmo_tf.layers.projected_lstm import IMPLEMENTATIONS
 
 RANDOM = np.random.default_rng(0)
 INPUTS = RANDOM.normal(size=(3, 5, 4)).astype("float32")
@@ -21,7 +22,7 @@ def made(units=6, projection_dim=2, size=4, dtype="float64", **arguments):
     return randomised(layer)
 
 
-@pytest.mark.parametrize("implementation", ["fused", "plain"])
+@pytest.mark.parametrize("implementation", ["fused", "plain", "lean"])
 @pytest.mark.parametrize(
     ("config", "arguments", "n_weights"),
     [
@@ -35,7 +36,7 @@ def test_it_keeps_what_keras_asks_of_a_layer(implementation, config, arguments, 
     check_layer(ProjectedLSTM, config, INPUTS, arguments, n_weights=n_weights, tmp_path=tmp_path)
 
 
-@pytest.mark.parametrize("implementation", ["fused", "plain"])
+@pytest.mark.parametrize("implementation", ["fused", "plain", "lean"])
 @pytest.mark.parametrize("projection_dim", [2, 6])
 @pytest.mark.parametrize("clips", [(None, None), (0.2, 0.1)])
 @pytest.mark.parametrize("mask", [None, MASK])
@@ -113,3 +114,19 @@ def test_initial_values():
         assert 0.98 < share.max() < 1
         assert abs(share.mean() - 0.5) < 0.03
         assert abs(np.mean(weight.numpy() > 0) - 0.5) < 0.05
+
+
+@pytest.mark.parametrize(("trainable", "expected"), [(True, "fused"), (False, "lean")])
+def test_a_frozen_layer_keeps_nothing_for_a_backward_pass(trainable, expected, monkeypatch):
+    called = []
+    for name, function in list(IMPLEMENTATIONS.items()):
+
+        def noted(*arguments, name=name, function=function):
+            called.append(name)
+            return function(*arguments)
+
+        monkeypatch.setitem(IMPLEMENTATIONS, name, noted)
+    layer = made()
+    layer.trainable = trainable
+    layer(INPUTS)
+    assert called == [expected]

@@ -7,11 +7,13 @@ import oracle
 import pytest
 import tensorflow as tf
 
-from elmo_tf.layers import recurrence
+from elmo_tf.layers import lean_recurrence, recurrence
+from elmo_tf.layers.lean_recurrence import lean
 from elmo_tf.layers.recurrence import Weights
 
 B, I, H, D = 4, 3, 5, 2
 BOTH = {"plain": recurrence.plain, "fused": recurrence.fused}
+ALL = {**BOTH, "lean": lean}
 ARGUMENTS = ("inputs", "kernel", "bias", "projection", "cell", "output")
 CLIPS = {"no clips": (None, None), "tight clips": (0.25, 0.04), "far clips": (50.0, 50.0)}
 STEPS = (1, 6, 40)  # written out, written out, a while loop
@@ -73,18 +75,20 @@ GRID = list(itertools.product(STEPS, (True, False), CLIPS, ("no mask", "holes"))
 
 
 @pytest.mark.parametrize(("steps", "has_projection", "clips", "masked"), GRID)
-def test_both_give_the_oracles_values_and_each_others_gradients(steps, has_projection, clips, masked):
+def test_all_give_the_oracles_values_and_each_others_gradients(steps, has_projection, clips, masked):
     given, clips = numbers(steps, has_projection), CLIPS[clips]
     mask = holed_mask(steps) if masked == "holes" else None
     expected = by_oracle(given, clips, mask)
     plain, plain_gradients = values_and_gradients(recurrence.plain, given, clips, mask)
-    fused, fused_gradients = values_and_gradients(recurrence.fused, given, clips, mask)
-    for one, other, right in zip(plain, fused, expected, strict=True):
+    for one, right in zip(plain, expected, strict=True):
         np.testing.assert_allclose(one, right, rtol=0, atol=1e-12)
-        np.testing.assert_allclose(other, right, rtol=0, atol=1e-12)
-    assert fused_gradients.keys() == {name for name in ARGUMENTS if given[name] is not None}
-    for name, gradient in fused_gradients.items():
-        np.testing.assert_allclose(gradient, plain_gradients[name], rtol=0, atol=1e-10, err_msg=name)
+    for implementation in (recurrence.fused, lean):
+        values, gradients = values_and_gradients(implementation, given, clips, mask)
+        for one, right in zip(values, expected, strict=True):
+            np.testing.assert_allclose(one, right, rtol=0, atol=1e-12)
+        assert gradients.keys() == {name for name in ARGUMENTS if given[name] is not None}
+        for name, gradient in gradients.items():
+            np.testing.assert_allclose(gradient, plain_gradients[name], rtol=0, atol=1e-10, err_msg=name)
 
 
 def test_the_tight_clips_of_the_grid_bite_in_some_places_and_not_in_others():
@@ -101,14 +105,14 @@ def test_the_tight_clips_of_the_grid_bite_in_some_places_and_not_in_others():
 
 @pytest.mark.parametrize("masked", ["no mask", "holes"])
 @pytest.mark.parametrize("has_projection", [True, False])
-@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("name", ALL)
 def test_a_graph_that_knows_neither_steps_nor_rows_gives_the_eager_numbers(name, has_projection, masked):
     clips = CLIPS["tight clips"]
 
     def run(given, *masks):
         with tf.GradientTape() as tape:
             tape.watch(given)
-            results = call(BOTH[name], {"projection": None, **given}, clips, *(masks or [None]))
+            results = call(ALL[name], {"projection": None, **given}, clips, *(masks or [None]))
             loss = tf.add_n([tf.reduce_sum(tf.sin(3.0 * result)) for result in results])
         return results, tape.gradient(loss, given)
 
@@ -127,6 +131,17 @@ def test_a_graph_that_knows_neither_steps_nor_rows_gives_the_eager_numbers(name,
         tf.nest.assert_same_structure(eager, came)
         for one, other in zip(tf.nest.flatten(came), tf.nest.flatten(eager), strict=True):
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("together", [1, 7, 12, 512])
+@pytest.mark.parametrize("steps", [1, 5, 24])
+def test_the_lean_one_gives_the_same_in_parts_of_any_size(steps, together, monkeypatch):
+    monkeypatch.setattr(lean_recurrence, "_VECTORS_TOGETHER", together)
+    given = numbers(steps)
+    for mask in (None, holed_mask(steps)):
+        came, expected = (call(each, given, CLIPS["tight clips"], mask) for each in (lean, recurrence.plain))
+        for one, other in zip(came, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", BOTH)

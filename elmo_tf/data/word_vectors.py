@@ -1,0 +1,122 @@
+"""Static word vectors as word2vec, GloVe and gensim write them: text with or without a header, and binary."""
+
+import os
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from elmo_tf.data import text
+from elmo_tf.errors import InputError
+
+_LONGEST_WORD = 10_000
+"""Bytes without a space in a binary file that are no word, but a sign that the file is another one."""
+
+Vectors = tuple[list[str], npt.NDArray[np.float32]]
+
+
+def read_word_vectors(path: str | os.PathLike[str], limit: int | None = None) -> Vectors:
+    """Reads a file of word vectors, plain or .gz, whatever of the three forms it has.
+
+    Text has a word and its numbers a line; word2vec's begins with a line of the two counts, GloVe's does not. Binary
+    has that line, and then a word, a space and little-endian float32 numbers. A word may hold spaces in text. Of a
+    word that comes twice the first vector counts; bytes that are not UTF-8 become U+FFFD.
+
+    Args:
+        path: the file.
+        limit: reads the first words alone; the frequent ones, as these files are sorted.
+
+    Returns:
+        Distinct words, and float32 `(words, size)`.
+
+    Raises:
+        InputError: the file cannot be read, or is none of these; with file and line or word.
+    """
+    path = os.fspath(path)
+    try:
+        with text.open_bytes(path) as file:
+            first = file.readline()
+            header = _header(first)
+            if header is None:
+                size = len(first.split()) - 1
+                pairs = _of_text(file, path, size, first, 1)
+            else:
+                count, size = header
+                second = file.readline()
+                is_text = _numbers(second, size) is not None or (count == 0 and not second)
+                pairs = (
+                    _of_text(file, path, size, second, 2) if is_text else _of_binary(file, path, count, size, second)
+                )
+            if size < 1:
+                raise InputError(f"{path}, line 1: expected a word and its numbers, or two counts, got {first[:60]!r}")
+            return _collected(pairs, path, size, limit)
+    except (EOFError, OSError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+
+
+def _header(line: bytes) -> tuple[int, int] | None:
+    """Number of words and size, where a line is these two."""
+    parts = line.split()
+    if len(parts) == 2 and all(part.isdigit() for part in parts):
+        return int(parts[0]), int(parts[1])
+    return None
+
+
+def _numbers(line: bytes, size: int) -> tuple[bytes, list[float]] | None:
+    """A line of text as its word and numbers; None where it is none."""
+    parts = line.rstrip().rsplit(b" ", size)
+    if size < 1 or len(parts) != size + 1:
+        return None
+    try:
+        return parts[0], [float(part) for part in parts[1:]]
+    except ValueError:
+        return None
+
+
+def _of_text(file: BinaryIO, path: str, size: int, first: bytes, number: int) -> Iterator[tuple[bytes, object]]:
+    line = first
+    while line:
+        found = _numbers(line, size)
+        if found is None and line.strip():
+            raise InputError(f"{path}, line {number}: expected a word and {size} numbers, got {line[:60]!r}")
+        if found is not None:
+            yield found
+        line, number = file.readline(), number + 1
+
+
+def _of_binary(file: BinaryIO, path: str, count: int, size: int, read: bytes) -> Iterator[tuple[bytes, object]]:
+    """Pairs of word and numbers; `read` are the bytes behind the header that were read already."""
+    rest = read
+    for number in range(count):
+        while b" " not in rest and len(rest) <= _LONGEST_WORD:
+            more = file.read(1 << 16)
+            if not more:
+                break
+            rest += more
+        word, space, rest = rest.partition(b" ")
+        if len(rest) < 4 * size:
+            rest += file.read(max(1 << 16, 4 * size))
+        if not space or len(word) > _LONGEST_WORD or len(rest) < 4 * size:
+            raise InputError(
+                f"{path}, word {number + 1}: expected {count} words with {size} float32 numbers each; cut short?"
+            )
+        yield word.lstrip(b"\n"), np.frombuffer(rest[: 4 * size], "<f4")
+        rest = rest[4 * size :]
+
+
+def _collected(pairs: Iterator[tuple[bytes, object]], path: str, size: int, limit: int | None) -> Vectors:
+    rows: dict[str, npt.NDArray[np.float32]] = {}
+    for word, numbers in pairs:
+        if limit is not None and len(rows) >= limit:
+            break
+        name = word.decode("utf-8", "replace")
+        if name and name not in rows:
+            rows[name] = np.array(numbers, np.float32)
+    if not rows:
+        raise InputError(f"{path} holds no words; expected word vectors of word2vec, GloVe or gensim")
+    vectors = np.stack(list(rows.values())).reshape(len(rows), size)
+    wrong = np.flatnonzero(~np.isfinite(vectors).all(1))
+    if len(wrong):
+        raise InputError(f"{path}: the vector of {list(rows)[wrong[0]]!r} is not finite")
+    return list(rows), vectors

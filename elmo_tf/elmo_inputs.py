@@ -1,0 +1,210 @@
+"""Sentences as they come, and as the biLM reads them: checks, where the tokens stand, and their distinct words.
+
+What comes is `(B, T)` strings, or `(B, T, C)` character ids, dense or ragged, with padding before, between or behind
+the tokens. What the biLM reads is each row's tokens moved to the left, between `<S>` and `</S>`, so that a sentence is
+the same wherever its padding stands.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+from tensorflow.python.ops import control_flow_util
+
+from elmo_tf.data.characters import BEGIN_WORD, N_CHARACTERS, encode_words, encode_words_tf, shift_for_prediction_tf
+
+FORMS = "expected strings (batch, time), or character ids (batch, time, {})"
+
+
+class Sentences(NamedTuple):
+    """A batch as the biLM reads it."""
+
+    words: tf.Tensor
+    """Strings `(U,)`, or character ids `(U, C)` as in training, 0 to 260. The first two are `<S>` and `</S>`."""
+    index: tf.Tensor
+    """int32 `(B, S)`: which word stands where; tokens from 1 on, `</S>` behind the last."""
+    lengths: tf.Tensor
+    """int32 `(B,)`: with both boundaries, so at least 2."""
+
+
+class Places(NamedTuple):
+    """Where the results come from."""
+
+    index: tf.Tensor
+    """int32 `(B, T)`: the step of `Sentences.index` that belongs at each place."""
+    is_shown: tf.Tensor
+    """bool `(B, T)`: whether there is one; the result's mask."""
+
+
+def check_tokens(tokens: Any, max_characters: int | None) -> None:
+    """A `ValueError` where dtype or shape are none that a model reads.
+
+    Args:
+        tokens: a tensor.
+        max_characters: C; None for a model with word input, which reads strings alone.
+    """
+    form = "expected strings (batch, time)" if max_characters is None else FORMS.format(max_characters)
+    came = f"{tf.as_dtype(tokens.dtype).name} of shape {tuple(tokens.shape)}"
+    if tokens.shape.rank is None:
+        raise ValueError(f"inputs: {form}, got a tensor of unknown rank")
+    if tokens.dtype == tf.string:
+        if tokens.shape.rank != 2:
+            raise ValueError(f"inputs: {form}, got {came}; a sentence is a row of tokens")
+    elif max_characters is None:
+        raise ValueError(f"inputs: {form}, for it looks up whole words, got {came}")
+    elif tf.as_dtype(tokens.dtype).is_floating:
+        hint = 'a Sequential model has to begin with keras.Input((None,), dtype="string")'
+        raise ValueError(f"inputs: {form}, got {came}; {hint}")
+    elif not tf.as_dtype(tokens.dtype).is_integer or tokens.shape.rank != 3:
+        raise ValueError(f"inputs: {form}, got {came}")
+    elif tokens.shape[2] not in (None, max_characters):
+        raise ValueError(f"inputs: {form}, got {came}; this model reads {max_characters} characters a word")
+
+
+def dense(tokens: Any) -> tf.Tensor:
+    """Ragged rows padded behind, with "" or 0; what is dense as it is."""
+    return tokens.to_tensor() if isinstance(tokens, tf.RaggedTensor) else tf.convert_to_tensor(tokens)
+
+
+def is_token(tokens: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+    """bool `(B, T)`: False for "", for character ids that are all 0, and where the mask is False."""
+    present = tokens != "" if tokens.dtype == tf.string else tf.reduce_any(tokens != 0, -1)
+    return present if mask is None else present & tf.cast(dense(mask), tf.bool)
+
+
+def sentences_of(tokens: tf.Tensor, present: tf.Tensor) -> Sentences:
+    """The batch as the biLM reads it, each distinct word once.
+
+    Args:
+        tokens: strings `(B, T)`, or int32 character ids `(B, T, C)` in the form of prediction: 1 to 261, padding 0.
+        present: `is_token` of them.
+
+    Under XLA, which knows no sizes that depend on values, every place is a word of its own.
+    """
+    counts = tf.reduce_sum(tf.cast(present, tf.int32), 1)
+    if tokens.dtype != tf.string and in_xla():
+        words, index = _every_token(tokens, present)
+    else:
+        words, index = _distinct_tokens(tokens, present, counts)
+    index = tf.pad(index, [[0, 0], [1, 1]])  # <S> is word 0
+    steps = tf.range(tf.shape(index)[1])
+    return Sentences(words, tf.where(steps == counts[:, None] + 1, 1, index), counts + 2)
+
+
+def _distinct_tokens(tokens: tf.Tensor, present: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    flat = tf.boolean_mask(tokens, present)
+    if tokens.dtype == tf.string:
+        words, number = tf.unique(tf.concat([["<S>", "</S>"], flat], 0))
+    else:
+        flat = tf.concat([_boundaries(tokens.shape[2]), _checked_ids(flat) - 1], 0)
+        words, number = tf.raw_ops.UniqueV2(x=flat, axis=[0])
+        words.set_shape([None, tokens.shape[2]])
+    rows = tf.RaggedTensor.from_row_lengths(number[2:], counts, validate=False)
+    return words, rows.to_tensor(0, shape=[None, None])
+
+
+def _every_token(tokens: tf.Tensor, present: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    shape = tf.shape(tokens)
+    flat = tf.reshape(tokens, [-1, tokens.shape[2]])
+    words = tf.concat([_boundaries(tokens.shape[2]), tf.maximum(flat - 1, 0)], 0)
+    to_the_left = tf.argsort(tf.cast(~present, tf.int32), axis=1, stable=True)  # [B, T]
+    return words, 2 + tf.range(shape[0])[:, None] * shape[1] + to_the_left
+
+
+def _boundaries(max_characters: int) -> tf.Tensor:
+    return tf.constant(encode_words(["<S>", "</S>"], max_characters))
+
+
+def _checked_ids(flat: tf.Tensor) -> tf.Tensor:
+    """The rows of tokens `(N, C)`; fails where they are no character ids in the form of prediction."""
+    in_range = tf.reduce_all((flat >= 1) & (flat <= N_CHARACTERS))
+    begins = tf.reduce_all(flat[:, 0] == BEGIN_WORD + 1)
+    message = (
+        f"inputs: expected character ids of prediction, a token's row of 1 to {N_CHARACTERS} that begins with "
+        f"{BEGIN_WORD + 1}, and rows of 0 for padding; got"
+    )
+    check = tf.debugging.Assert(in_range & begins, [message, flat])
+    with tf.control_dependencies([] if check is None else [check]):  # None where it ran at once
+        return tf.identity(flat)
+
+
+def places_of(present: tf.Tensor, keep_boundaries: bool) -> Places:
+    """Where each token went; with boundaries, of `T + 2` places: `<S>` before the first token, `</S>` behind the last.
+
+    An empty row has its two boundaries in front.
+    """
+    if not keep_boundaries:
+        return Places(tf.cumsum(tf.cast(present, tf.int32), 1), present)
+    present = tf.pad(present, [[0, 0], [1, 1]])
+    order = tf.cumsum(tf.cast(present, tf.int32), 1)
+    count = order[:, -1:]
+    place = tf.range(tf.shape(present)[1])
+    first, last = present & (order == 1), present & (order == count)
+    begin = tf.pad(first[:, 1:], [[0, 0], [0, 1]]) | ((count == 0) & (place == 0))
+    end = tf.pad(last[:, :-1], [[0, 0], [1, 0]]) | ((count == 0) & (place == 1))
+    index = tf.where(begin, 0, tf.where(end, count + 1, order))
+    return Places(index, present | begin | end)
+
+
+def character_ids(tokens: tf.Tensor, max_characters: int = 50) -> tf.Tensor:
+    """Padded strings as `ElmoLayer` takes characters; for `Dataset.map`, where a model itself must not see strings.
+
+    That is with `jit_compile`, and in `fit` with several replicas, which Keras prepares by averaging a batch.
+
+    Args:
+        tokens: strings `(...)`, "" for padding.
+        max_characters: C, the model's `max_characters_per_token`.
+
+    Returns:
+        int32 `(..., C)`: 1 to 261, and rows of 0 for padding.
+
+    Example:
+
+    >>> character_ids(tf.constant(["a", ""]), max_characters=4).numpy()
+    array([[259,  98, 260, 261],
+           [  0,   0,   0,   0]], dtype=int32)
+    """
+    tokens = tf.convert_to_tensor(tokens)
+    return shift_for_prediction_tf(encode_words_tf(tokens, max_characters), tokens != "")
+
+
+def in_xla() -> bool:
+    """Whether what is traced here is compiled by XLA, as with `jit_compile=True`."""
+    return not tf.executing_eagerly() and control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
+@keras.saving.register_keras_serializable(package="elmo_tf")
+class TokenMask(keras.layers.Layer):
+    """The Keras mask of a batch of sentences: True where a token stands.
+
+    Args:
+        keep_boundaries: whether `<S>` and `</S>` have places, two more, and count.
+
+    Call arguments:
+        inputs: strings `(B, T)` or character ids `(B, T, C)`, dense or ragged.
+        mask: booleans `(B, T)`, False where a token does not count; all True if left out.
+
+    Output shape: booleans `(B, T)`, or `(B, T + 2)`.
+
+    Example:
+
+    >>> TokenMask()(tf.constant([["", "cat"]])).numpy()
+    array([[False,  True]])
+    """
+
+    def __init__(self, keep_boundaries: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.keep_boundaries = keep_boundaries
+        self.supports_masking = True
+
+    def call(self, inputs: Any, mask: tf.Tensor | None = None) -> tf.Tensor:
+        """See the class."""
+        return places_of(is_token(dense(inputs), mask), self.keep_boundaries).is_shown
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: a mask has none."""
+        return
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {**super().get_config(), "keep_boundaries": self.keep_boundaries}

@@ -1,0 +1,81 @@
+"""Vectors of known words, looked up by the word itself."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def word_index(words: Sequence[str], default: int) -> tf.lookup.StaticHashTable:
+    """A table in the graph from a word to its place in `words`; `default` for all others."""
+    with tf.init_scope():
+        keys = tf.constant([word.encode() for word in words], tf.string, [len(words)])
+        values = tf.range(len(words), dtype=tf.int64)
+        return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), default)
+
+
+@keras.saving.register_keras_serializable(package="elmo_tf")
+class WordTable(keras.layers.Layer):
+    """A frozen vector for each of a list of words.
+
+    Args:
+        words: distinct words, none of them empty.
+        size: size of a vector.
+
+    Call arguments:
+        inputs: strings of any shape.
+
+    Returns:
+        `(vectors, is_known)`, `(..., size)` and booleans `(...)`; an unknown word's vector is zero. Weights: `vectors`
+        `(words, size)`, never trained.
+
+    Example:
+
+    >>> table = WordTable(["cat", "mat"], size=3)
+    >>> vectors, is_known = table(tf.constant([["mat", "dog"]]))
+    >>> vectors.shape, is_known.numpy()
+    (TensorShape([1, 2, 3]), array([[ True, False]]))
+    """
+
+    def __init__(self, words: Sequence[str], size: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.words, self.size = check_words(words), size
+        self.initializer: Any = "zeros"
+        self._index = word_index(self.words, -1)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the table, by `initializer`."""
+        self.vectors = self.add_weight(
+            name="vectors",
+            shape=(len(self.words), self.size),
+            initializer=self.initializer,
+            trainable=False,
+            autocast=False,  # a cast of the whole table for a few rows
+        )
+        self.built = True
+
+    def call(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """See the class."""
+        places = self._index.lookup(inputs)
+        is_known = places >= 0
+        found = tf.cast(tf.gather(self.vectors.value, tf.maximum(places, 0)), self.compute_dtype)
+        return tf.where(is_known[..., None], found, tf.zeros_like(found)), is_known
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {**super().get_config(), "words": list(self.words), "size": self.size}
+
+
+def check_words(words: Sequence[str]) -> tuple[str, ...]:
+    """The words; a `ValueError` where they are none, or one is no string, is empty or comes twice."""
+    found: set[str] = set()
+    for number, word in enumerate(words):
+        if not isinstance(word, str) or not word:
+            raise ValueError(f"words: expected strings that are not empty, got {word!r} at position {number}")
+        if word in found:
+            raise ValueError(f"words: expected every word once, got {word!r} again at position {number}")
+        found.add(word)
+    if not found:
+        raise ValueError("words: expected at least one word, got none")
+    return tuple(words)

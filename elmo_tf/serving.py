@@ -1,0 +1,126 @@
+"""SavedModels that serve strings where there is TensorFlow and nothing else."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from elmo_tf import files
+from elmo_tf.elmo import ElmoLayer
+from elmo_tf.elmo_outputs import mixed, placed
+from elmo_tf.errors import InputError
+from elmo_tf.layers.pooling import SentencePooling
+
+
+def export_model(model: keras.Model, folder: str | os.PathLike[str]) -> None:
+    """Writes a Keras model as a SavedModel with the signature `serving_default`, each weight once.
+
+    The same as `model.export(folder)`, but that one stores every weight twice in Keras 3.12 to 3.15
+    (https://github.com/keras-team/keras/issues/23553).
+
+    Args:
+        model: a Functional or Sequential model of one input, or a dictionary of inputs, with known dtypes.
+        folder: a new folder.
+
+    Raises:
+        InputError: there is something at `folder`, or it cannot be written.
+        ValueError: the model's inputs are not known.
+    """
+    inputs = getattr(model, "input", None)
+    if inputs is None:
+        raise ValueError("model: expected one that knows its inputs, Functional or Sequential, got none such")
+    named = inputs if isinstance(inputs, Mapping) else {"inputs": inputs}
+    if any(not hasattr(value, "shape") for value in named.values()):
+        raise ValueError("model: expected one input or a dictionary of inputs, got another structure")
+    signature = {name: tf.TensorSpec(value.shape, value.dtype, name) for name, value in named.items()}
+
+    def serve(**arguments: tf.Tensor) -> Any:
+        outputs = model(arguments if isinstance(inputs, Mapping) else arguments["inputs"], training=False)
+        if isinstance(outputs, Mapping):
+            return dict(outputs)
+        return {f"output_{number}": output for number, output in enumerate(tf.nest.flatten(outputs))}
+
+    _save(model, folder, {"serving_default": (serve, signature)})
+
+
+def export_signatures(layer: ElmoLayer, folder: str | os.PathLike[str]) -> None:
+    """Writes a SavedModel with the two signatures of TensorFlow Hub's `elmo/3`, so that its users can switch.
+
+    `default` takes `strings` `(B,)`, sentences that it splits at spaces; `tokens` takes `tokens` `(B, T)` and
+    `sequence_len` `(B,)`. Both give `word_emb` `(B, T, projection)`, the context-independent vectors; `lstm_outputs1`,
+    `lstm_outputs2` and so on, one a layer, `(B, T, size)`; `elmo`, the layer's first mix, or the average where it has
+    none; and `default` `(B, size)`, the mean of `elmo` over the tokens. Padding is zero and does not count.
+
+    Args:
+        layer: the model; its boundaries, pooling, dropout and output do not matter.
+        folder: a new folder.
+
+    Raises:
+        InputError: there is something at `folder`, or it cannot be written.
+    """
+    if not layer.built:
+        layer.build(None)
+
+    def tokens(tokens: tf.Tensor, sequence_len: tf.Tensor) -> dict[str, tf.Tensor]:
+        return _hub_outputs(layer, tokens, tf.sequence_mask(sequence_len, tf.shape(tokens)[1]))
+
+    def default(strings: tf.Tensor) -> dict[str, tf.Tensor]:
+        return _hub_outputs(layer, tf.strings.split(strings, " ").to_tensor(shape=[None, None]), None)
+
+    signatures: dict[str, Any] = {
+        "default": (default, {"strings": tf.TensorSpec([None], tf.string, "strings")}),
+        "tokens": (
+            tokens,
+            {
+                "tokens": tf.TensorSpec([None, None], tf.string, "tokens"),
+                "sequence_len": tf.TensorSpec([None], tf.int32, "sequence_len"),
+            },
+        ),
+    }
+    _save(layer, folder, signatures)
+
+
+def _hub_outputs(layer: ElmoLayer, tokens: tf.Tensor, mask: tf.Tensor | None) -> dict[str, tf.Tensor]:
+    layers, sentences, places, _ = layer.read(tokens, mask, keep_boundaries=False)
+    mixes = mixed(layers, sentences, layer.mixes[:1], boundaries=False)
+    elmo = mixes[0] if mixes else tf.reduce_mean(layers, 1)
+    elmo, layers = placed(elmo, places), placed(layers, places)
+    outputs = {f"lstm_outputs{k}": layers[:, k] for k in range(1, layers.shape[1])}
+    word_emb = layers[:, 0, :, : layer.bilm.options.lstm.projection_dim]
+    pooled = SentencePooling("mean", dtype=layer.dtype_policy)(elmo, mask=places.is_shown)
+    return {"word_emb": word_emb, **outputs, "elmo": elmo, "default": pooled}
+
+
+def _save(layer: keras.layers.Layer, folder: str | os.PathLike[str], signatures: Mapping[str, Any]) -> None:
+    """Writes a SavedModel whole or not at all: to a folder beside, then renames."""
+    path = os.path.abspath(folder)
+    if os.path.lexists(path):
+        raise InputError(f"{os.fspath(folder)} exists; expected the name of a new folder")
+    module = tf.Module()
+    # The variables themselves, not Keras's objects around them, which TensorFlow would take for others and save again.
+    module.variables_served = [variable.value for variable in layer.variables]
+    resources = tf.train.TrackableView(layer).descendants()
+    module.tables = [one for one in resources if isinstance(one, tf.saved_model.experimental.TrackableResource)]
+    served = {}
+    for name, (function, specs) in signatures.items():
+        traced = tf.function(function, autograph=False)
+        setattr(module, name, traced)
+        served[name] = traced.get_concrete_function(**specs)
+    parent = os.path.dirname(path)
+    files.make_folder(parent)
+    try:
+        temporary = tempfile.mkdtemp(prefix=".saved_model.", dir=parent)
+    except OSError as error:
+        raise InputError(f"{os.fspath(folder)} cannot be written: {error.strerror}") from error
+    try:
+        whole = os.path.join(temporary, "whole")
+        tf.saved_model.save(module, whole, signatures=served)
+        os.rename(whole, path)
+    except (OSError, tf.errors.OpError) as error:
+        raise InputError(f"{os.fspath(folder)} cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,98 @@
+"""Files of word vectors in all their forms, and files that are none."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+from elmo_tf.data.word_vectors import read_word_vectors
+from elmo_tf.errors import InputError
+
+WORDS = ["the", "øl", "日本", "cat"]
+VECTORS = np.random.default_rng(0).normal(size=(4, 7)).astype("float32")
+
+
+def as_text(header, words=WORDS):
+    rows = [f"{word} {' '.join(repr(float(value)) for value in row)}" for word, row in zip(words, VECTORS, strict=True)]
+    return ("\n".join([*([f"{len(words)} 7"] if header else []), *rows]) + "\n").encode()
+
+
+def as_binary(end=b"\n", words=WORDS):
+    parts = [word.encode() + b" " + row.astype("<f4").tobytes() + end for word, row in zip(words, VECTORS, strict=True)]
+    return f"{len(words)} 7\n".encode() + b"".join(parts)
+
+
+FORMS = {
+    "word2vec text": as_text(True),
+    "GloVe": as_text(False),
+    "text with CRLF and no last line end": as_text(True).replace(b"\n", b"\r\n").rstrip(),
+    "binary of word2vec": as_binary(),
+    "binary without line ends, as of gensim": as_binary(b""),
+    "packed": gzip.compress(as_binary(b"")),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_read(form, tmp_path):
+    (tmp_path / "vectors").write_bytes(FORMS[form])
+    words, vectors = read_word_vectors(tmp_path / "vectors")
+    assert words == WORDS
+    assert vectors.dtype == np.float32
+    np.testing.assert_array_equal(vectors, VECTORS)
+    words, vectors = read_word_vectors(tmp_path / "vectors", limit=2)
+    assert (words, vectors.shape) == (WORDS[:2], (2, 7))
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_gensim_writes_what_is_read(binary, tmp_path):
+    models = pytest.importorskip("gensim.models")
+    keyed = models.KeyedVectors(7)
+    keyed.add_vectors(WORDS, VECTORS)
+    keyed.save_word2vec_format(str(tmp_path / "vectors"), binary=binary)
+    words, vectors = read_word_vectors(tmp_path / "vectors")
+    np.testing.assert_array_equal(vectors, [keyed[word] for word in words])
+    assert sorted(words) == sorted(WORDS)
+
+
+def test_a_large_binary_file_is_read_over_its_blocks(tmp_path):
+    vectors = np.random.default_rng(1).normal(size=(3000, 50)).astype("<f4")
+    parts = [f"word{n} ".encode() + row.tobytes() for n, row in enumerate(vectors)]
+    (tmp_path / "vectors").write_bytes(b"3000 50\n" + b"".join(parts))
+    words, came = read_word_vectors(tmp_path / "vectors")
+    assert words == [f"word{n}" for n in range(3000)]
+    np.testing.assert_array_equal(came, vectors)
+
+
+def test_words_with_spaces_repeated_ones_and_ones_that_are_not_utf8(tmp_path):
+    (tmp_path / "text").write_bytes(b"2 2\n. . . 1 2\na 3 4\na 5 6\n\xff 7 8\n")
+    words, vectors = read_word_vectors(tmp_path / "text")
+    assert words == [". . .", "a", "\ufffd"]
+    np.testing.assert_array_equal(vectors, [[1, 2], [3, 4], [7, 8]])
+
+
+WRONG = {
+    "an empty file": (b"", "line 1: expected a word and its numbers"),
+    "no numbers": (b"word\n", "line 1: expected a word and its numbers"),
+    "a word too few numbers": (b"a 1 2\nb 1\n", "line 2: expected a word and 2 numbers"),
+    "letters for numbers": (b"a 1 2\nb x 2\n", "line 2: expected a word and 2 numbers"),
+    "binary cut short": (as_binary()[:-10], "word 4: expected 4 words with 7 float32 numbers each; cut short"),
+    "binary cut in a word": (as_binary()[: len(as_binary()) - 31], "word 4: expected 4 words"),
+    "a header alone": (b"3 7\n", "word 1: expected 3 words"),
+    "no words": (b"0 7\n", "holds no words"),
+    "not finite": (b"1 2\na nan 1\n", "the vector of 'a' is not finite"),
+    "a packed file cut short": (gzip.compress(as_text(True))[:-12], "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_no_file_of_vectors_is_one_clear_error(case, tmp_path):
+    content, message = WRONG[case]
+    (tmp_path / "vectors").write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        read_word_vectors(tmp_path / "vectors")
+    assert str(tmp_path / "vectors") in str(caught.value)
+
+
+def test_a_missing_file_is_one_clear_error(tmp_path):
+    with pytest.raises(InputError, match="nothing cannot be read"):
+        read_word_vectors(tmp_path / "nothing")
