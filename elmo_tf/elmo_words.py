@@ -1,6 +1,5 @@
 """Distinct words to their vectors: by characters, in parts that bound memory, or from a table."""
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -38,7 +37,10 @@ def encode_characters(encoder: CharacterEncoder, ids: tf.Tensor) -> tf.Tensor:
         letters = tf.reduce_sum(tf.cast(ids != PADDING, tf.int32), 1)
         longest = tf.maximum(tf.reduce_max(letters), 0)  # the maximum of no words is far below 0
         ids = ids[:, : longest + max(width for width, _ in encoder.filters)]
-    encode = functools.partial(encoder, by_length=not in_xla())
+
+    def encode(some: tf.Tensor) -> tf.Tensor:
+        return encoder(some, by_length=not in_xla())
+
     if not is_frozen(encoder):  # where all is kept for the backward pass, parts would save nothing
         return encode(ids)
     return tf.stop_gradient(in_parts(encode, ids, encoder.projection_dim, tf.as_dtype(encoder.compute_dtype)))

@@ -53,7 +53,7 @@ def is_equal(came, expected, tolerance=1e-12):
         ({"n_layers": 2, "units": 6, "projection_dim": 4, "use_skip_connections": True}, {}, 6),
         ({"n_layers": 1, "units": 4, "projection_dim": 4, "implementation": "plain"}, {"mask": MASK}, 2),
         (
-            {"n_layers": 2, "units": 6, "projection_dim": 4, "cell_clip": 3.0, "proj_clip": 3.0, "dropout": 0.3},
+            {"n_layers": 2, "units": 6, "projection_dim": 4, "cell_clip": 3.0, "proj_clip": 3.0},
             {"initial_state": states(2, dtype="float32"), "mask": MASK},
             6,
         ),
