@@ -15,7 +15,7 @@ BANDS = {
     "models": {"bilm", "language_model", "elmo"},
     "exchange": {"exchange"},
     "parts": {"optimizer", "callbacks", "checkpoint", "train_step", "devices", "preparation"},
-    "drivers": {"training", "evaluation", "embedding", "conversion", "model_folder"},
+    "drivers": {"training", "evaluation", "embedding", "conversion", "model_folder", "stored_model"},
     "commands": {"cli"},
     "entry": {"__main__"},
 }

@@ -113,6 +113,18 @@ def test_evaluates_number_of_rows_may_exceed_the_sentences(here, capsys):
     assert many == three
 
 
+@pytest.mark.parametrize("name", ["char_2layer", "char_tanh_3layer_tightclip", "word_2layer"])
+def test_evaluate_gives_bilm_tfs_own_figures_from_its_own_checkpoint(shared, capsys, name):
+    folder = shared / "parity" / "bilm-tf-trained" / name
+    golden = json.loads((folder / "perplexity.json").read_text())
+    line = f"evaluate --model_dir={folder}/checkpoint --test_files={folder}/heldout.txt --vocab_file={folder}/vocab.txt"
+    values = json.loads(ran(capsys, f"{line} --bilm_tf_compatible --batch_size={golden['batch_size']}").out)
+    assert values["tokens"] == golden["tokens_per_direction"]
+    assert values["loss_forward"] == pytest.approx(golden["loss_forward"], abs=1e-5)
+    assert values["loss_backward"] == pytest.approx(golden["loss_backward"], abs=1e-5)
+    assert values["perplexity_geometric"] == pytest.approx(golden["perplexity_bilm_tf"], rel=1e-5)
+
+
 def test_convert_writes_three_files_and_says_so(here, models, capsys):
     said = ran(capsys, "convert --model_dir=model --output_dir=hdf5 --checkpoint=latest")
     arrays = read_arrays("hdf5/weights.hdf5")
@@ -307,6 +319,7 @@ def test_an_hdf5_folder_has_no_perplexity_and_no_checkpoints(here, shared, capsy
         ("evaluate --model_dir=model --test_files=model", "--test_files=model: only folders match"),
         ("evaluate --model_dir=model --test_files=blank.txt", "blank.txt: no text in it"),
         ("evaluate --model_dir=model --test_files=latin.txt", "latin.txt, line 2: not UTF-8 text"),
+        ("evaluate --model_dir=model --test_files=text.txt --bilm_tf_compatible --unroll_steps=2", "expected 1 with"),
         ("embed --model_dir=model --input_file=none.txt --output_file=o", "--input_file=none.txt: no such file"),
         ("embed --model_dir=model --input_file=empty.txt --output_file=o", "empty.txt is empty"),
         ("embed --model_dir=model --input_file=latin.txt --output_file=o", "latin.txt, line 2: not UTF-8 text"),
@@ -339,9 +352,11 @@ def test_a_bad_flag_is_refused(here, capsys, line, part):
     assert not (here / "out.hdf5").exists()
 
 
-def test_losses_that_are_not_finite_are_refused(here, capsys):
+def test_weights_that_are_not_finite_are_refused(here, capsys):
     trained_folder(here / "spoilt", spoilt="softmax/b", latest=False)
-    assert main(EVALUATE.format("spoilt").split()) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.splitlines()[-1].startswith("elmo-tf evaluate: the model gives losses that are not finite")
+    is_refused(capsys, EVALUATE.format("spoilt"), 1, "spoilt/best/ckpt-8: array softmax/b holds numbers that are not")
+
+
+def test_a_text_too_short_for_bilm_tfs_rows_is_refused(here, capsys):
+    assert main((EVALUATE.format("model") + " --bilm_tf_compatible").split()) == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith("the text does not fill one window of 32 rows and 1 steps")
