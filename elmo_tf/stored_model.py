@@ -12,6 +12,7 @@ folder has several forms, the one that stands first counts.
 """
 
 import contextlib
+import dataclasses
 import glob
 import os
 from collections.abc import Iterator
@@ -83,6 +84,12 @@ class StoredModel:
         path = vocab_file or self.vocab_file
         return None if path is None else Vocabulary.from_file(path)
 
+    def with_softmax(self, softmax: Arrays, options: Options, vocab_file: str | None) -> "StoredModel":
+        """The model with a softmax from elsewhere, for the words of `vocab_file`; without accumulators."""
+        weights = self.weights.with_others(softmax)
+        slots = Arrays.of(self.slots.source, {})
+        return dataclasses.replace(self, weights=weights, slots=slots, options=options, vocab_file=vocab_file)
+
 
 @dataclass(frozen=True)
 class _Place:
@@ -142,6 +149,12 @@ def open_model(path: str, which: str | None = None) -> Iterator[StoredModel]:
 def resolved(path: str) -> str:
     """The path of what was given as --model_dir; the place where names of published models become paths."""
     return path
+
+
+def holds_model(folder: str) -> str | None:
+    """The path of the weights that lie in a folder, of whatever form; None where there are none."""
+    place = _of_folder(folder, folder, None)
+    return None if place is None else place.weights
 
 
 def has_checkpoint(model_dir: str) -> bool:

@@ -123,12 +123,12 @@ class _Run:
         if resumed is None:
             return
         for name, what in _MUST_STAY.items():
-            if resumed.notes[name] != self._notes[name]:
+            if resumed.notes.get(name, self._notes[name]) != self._notes[name]:  # an imported model has none
                 raise InputError(
                     f"{self._settings.model_dir} was trained otherwise: {what} was {resumed.notes[name]}, "
                     f"is {self._notes[name]}; give the same, or a new --model_dir"
                 )
-        self._step, self._notes, self._states = resumed.step, resumed.notes, resumed.states
+        self._step, self._notes, self._states = resumed.step, {**self._notes, **resumed.notes}, resumed.states
         self._report(f"resumed from step {self._step} of {self._settings.model_dir}")
 
     def _stream(self) -> TrainingStream:

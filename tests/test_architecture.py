@@ -15,7 +15,16 @@ BANDS = {
     "models": {"bilm", "language_model", "elmo"},
     "exchange": {"exchange"},
     "parts": {"optimizer", "callbacks", "checkpoint", "train_step", "devices", "preparation"},
-    "drivers": {"training", "evaluation", "embedding", "conversion", "model_folder", "stored_model"},
+    "drivers": {
+        "training",
+        "evaluation",
+        "embedding",
+        "conversion",
+        "model_folder",
+        "stored_model",
+        "fitting",
+        "self_check",
+    },
     "commands": {"cli"},
     "entry": {"__main__"},
 }

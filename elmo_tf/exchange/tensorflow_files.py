@@ -11,6 +11,8 @@ import tensorflow as tf
 from elmo_tf.errors import InputError
 from elmo_tf.exchange import tf1_names
 from elmo_tf.exchange.arrays import Arrays
+from elmo_tf.files import write_text
+from elmo_tf.options import Options
 
 _SAVED = re.compile(r"(weights|adagrad)/(.+)/\.ATTRIBUTES/VARIABLE_VALUE")
 _STEP = "step/.ATTRIBUTES/VARIABLE_VALUE"
@@ -96,6 +98,34 @@ def tf1_parts(reader: CheckpointReader) -> tuple[Arrays, Arrays, int | None]:
         found[name] = key
     step = int(reader.array(tf1_names.STEP)) if tf1_names.STEP in reader.shapes else None
     return reader.arrays(weights, True), reader.arrays(slots, True), step
+
+
+def write_tf1(folder: str, weights: Arrays, slots: Arrays, options: Options, step: int) -> str:
+    """Writes a checkpoint that bilm-tf restores, to use or to go on training: every variable, its slot, the step.
+
+    Returns:
+        The checkpoint's path without endings.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    names = {tf1_names.tf1_name(name, options): name for name in weights}
+    tensors = {key: tf.constant(weights[name]) for key, name in names.items()}
+    tensors |= {key + tf1_names.SLOT: tf.constant(slots[name]) for key, name in names.items()}
+    tensors |= {tf1_names.STEP: tf.constant(step, tf.float32), tf1_names.PERPLEXITY: tf.constant(0.0)}
+    keys, name = sorted(tensors), f"model.ckpt-{step}"
+    prefix = os.path.join(folder, name)
+    try:
+        tf.raw_ops.SaveV2(
+            prefix=prefix, tensor_names=keys, shape_and_slices=[""] * len(keys), tensors=[tensors[key] for key in keys]
+        )
+    except tf.errors.OpError as error:
+        raise InputError(f"{prefix} cannot be written: {_first_line(error)}") from error
+    write_text(
+        os.path.join(folder, "checkpoint"),
+        f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n',
+    )
+    return prefix
 
 
 def tf1_prefix(folder: str) -> str | None:

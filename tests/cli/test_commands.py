@@ -131,7 +131,7 @@ def test_convert_writes_three_files_and_says_so(here, models, capsys):
     numbers = sum(array.size for array in arrays.values())
     assert said.out == (
         f"model/latest/ckpt-{LATEST_STEP}: {len(arrays)} arrays of {numbers:,} numbers, read back equal, "
-        "in hdf5/weights.hdf5, hdf5/options.json, hdf5/vocab.txt\n"
+        "in hdf5/weights.hdf5, hdf5/options.json, hdf5/vocab.txt; largest difference of vectors 0\n"
     )
     assert said.err == "note: AllenNLP cannot load this model: its words are cut at 9 characters instead of 50\n"
     assert sorted(content_of("hdf5")) == ["options.json", "vocab.txt", "weights.hdf5"]
