@@ -1,5 +1,6 @@
 """From any form of a model to any other: read one array at a time, written aside, read back, compared, then renamed."""
 
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -117,13 +118,15 @@ def convert(
         with contextlib.ExitStack() as stack:
             content = _content(stored, settings, stack)
             check = SelfCheck(content.options, content.weights, content.vocabulary)
-            source = check.arrays(content.weights)
             folder = os.path.dirname(_zip_name(output_dir)) if settings.zipped else output_dir
             with files.replacing_in(folder) as temporary:
-                _write(temporary, source, content, settings)
+                with concurrent.futures.ThreadPoolExecutor(1) as aside:
+                    writing = aside.submit(_write, temporary, check.arrays(), content, settings)
+                    check.embed()
+                    writing.result()
                 written = _pack(temporary, _zip_name(output_dir)) if settings.zipped else temporary
                 names = _sorted_files(temporary)
-                difference = _checked(written, check, source, content)
+                difference = _checked(written, check, content)
     return Converted(
         source=stored.source,
         paths=tuple(os.path.join(folder, name) for name in names),
@@ -283,7 +286,7 @@ def _write_hdf5(folder: str, weights: Arrays, settings: ConvertSettings) -> None
         hdf5.write_file(os.path.join(folder, SOFTMAX_FILE), weights.only(softmax))
 
 
-def _checked(written: str, check: SelfCheck, source: Arrays, content: _Content) -> float:
+def _checked(written: str, check: SelfCheck, content: _Content) -> float:
     """Opens what was written as anybody would, and compares; the difference of the vectors."""
     with open_model(written) as again:
         if again.options.architecture() != content.options.architecture():
@@ -291,7 +294,7 @@ def _checked(written: str, check: SelfCheck, source: Arrays, content: _Content) 
         for name in again.slots:
             if (again.slots[name] != content.slots[name]).any():
                 raise InputError(f"{written}: Adagrad's array {name} read back differs: a bad disk?")
-        return check.difference(source, again.weights, written)
+        return check.difference(again.options, again.weights, written)
 
 
 def _sorted_files(folder: str) -> list[str]:

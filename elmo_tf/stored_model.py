@@ -17,6 +17,9 @@ import glob
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from elmo_tf import files
 from elmo_tf.bilm import BiLM
@@ -30,6 +33,7 @@ from elmo_tf.exchange.names import SOFTMAX_PREFIX, check_shapes, expected_shapes
 from elmo_tf.exchange.tensorflow_files import CheckpointReader, own_parts, tf1_parts, tf1_prefix
 from elmo_tf.exchange.tf1_names import is_forward_only, tf1_name
 from elmo_tf.language_model import LanguageModel
+from elmo_tf.layers.initial_values import given
 from elmo_tf.options import Options
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
 
@@ -163,11 +167,35 @@ def has_checkpoint(model_dir: str) -> bool:
 
 
 def filled(model: BiLM | LanguageModel, arrays: Arrays) -> None:
-    """Builds the model, if it is not, and assigns its weights."""
-    if not model.built:
+    """Builds a model with weights from a file, each of which is read once.
+
+    Tables and kernels are given to the layers as they are made; biases, and whatever came elsewhere than it belongs,
+    are assigned.
+    """
+    options = model.options
+    names = expected_shapes(options, softmax=isinstance(model, LanguageModel))
+    corners: dict[str, np.ndarray] = {}
+
+    def values() -> Iterator[Any]:
+        for name, shape in names.items():
+            if len(shape) > 1:
+                value = arrays.raw(name)
+                corners[name] = _corner(value)
+                yield value
+                del value  # before the next is read
+
+    with given(values()):
         model.build()
     for name, variable in named_variables(model).items():
-        variable.assign(arrays[name])
+        if name not in corners or not np.array_equal(_corner(variable), corners[name]):
+            variable.assign(arrays[name])
+
+
+def _corner(values: Any) -> np.ndarray:
+    """A few numbers of an array that tell it from others."""
+    if len(values.shape) == 4:
+        values = values[0, 0]
+    return np.array(values[:8, :8])
 
 
 def _starts_as_zip(path: str) -> bool:

@@ -1,7 +1,7 @@
 """Arrays of a file by name, read one at a time when they are asked for, so that a large model is never held twice."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Arrays(Mapping[str, np.ndarray]):
         self,
         source: str,
         shapes: Shapes,
-        read: Callable[[str], np.ndarray],
+        read: Callable[[str], Any],
         keys: Mapping[str, str] | None = None,
     ) -> None:
         self.source, self._keys = source, keys or {}
@@ -49,16 +49,22 @@ class Arrays(Mapping[str, np.ndarray]):
             KeyError: there is none of that name.
             InputError: it cannot be read, or holds numbers that are not finite in float32.
         """
-        shape = self.shapes[name]
-        array = self._read(name)
         with np.errstate(over="ignore"):
-            array = np.asarray(array, np.float32)
+            return np.asarray(self.raw(name), np.float32)
+
+    def raw(self, name: str) -> Any:
+        """What the file's reader gives, a tensor or an array, after the same checks: a variable takes a tensor over as
+        it is, and copies an array."""
+        shape = self.shapes[name]
+        read = self._read(name)
+        with np.errstate(over="ignore"):
+            array = np.asarray(read, np.float32)
         if array.shape != shape:
             what = f"expected shape {shape}, got {array.shape}: a damaged file?"
             raise InputError(f"{self.source}: array {self.spelled(name)}: {what}")
         if not is_finite(array):
             raise InputError(f"{self.source}: array {self.spelled(name)} holds numbers that are not finite in float32")
-        return array
+        return read if getattr(read, "dtype", None) == np.float32 else array
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.shapes)
@@ -77,14 +83,14 @@ class Arrays(Mapping[str, np.ndarray]):
 
     def only(self, names: Mapping[str, object]) -> "Arrays":
         """Those of some names, in the order of the names."""
-        return Arrays(self.source, {name: self.shapes[name] for name in names}, self.__getitem__, self._keys)
+        return Arrays(self.source, {name: self.shapes[name] for name in names}, self._read, self._keys)
 
     def with_others(self, others: Mapping[str, np.ndarray]) -> "Arrays":
         """These, and others beside or in place of them."""
         more = others if isinstance(others, Arrays) else Arrays.of(self.source, others)
 
-        def read(name: str) -> np.ndarray:
-            return more[name] if name in more.shapes else self[name]
+        def read(name: str) -> Any:
+            return more._read(name) if name in more.shapes else self._read(name)
 
         return Arrays(self.source, {**self.shapes, **more.shapes}, read, self._keys)
 

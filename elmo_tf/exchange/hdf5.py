@@ -51,10 +51,13 @@ def write_file(path: str, arrays: Arrays, name: str | None = None) -> None:
         name: what to call the file in an error.
     """
     try:
-        with open(path, "w+b") as raw, h5py.File(raw, "w") as file:
-            _set_aside(raw.fileno(), 4 * arrays.size)
-            for key, array in arrays.items():
-                file.create_dataset(key, data=array)
+        with open(path, "w+b") as raw:
+            with h5py.File(raw, "w") as file:
+                _set_aside(raw.fileno(), 4 * arrays.size)
+                for key in arrays:
+                    file.create_dataset(key, data=arrays[key])
+            raw.flush()
+            os.fsync(raw.fileno())  # a name that outlives a power cut is worth nothing without the numbers
     except (OSError, SystemError) as error:  # the second is how h5py tells of a failed write from Python 3.13 on
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(f"{name or path} cannot be written: {reason}") from error

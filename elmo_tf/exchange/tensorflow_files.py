@@ -5,7 +5,6 @@ import os
 import re
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
@@ -44,11 +43,17 @@ class CheckpointReader:
         except DAMAGED as error:
             raise InputError(f"{prefix} is damaged ({_first_line(error)})") from error
 
-    def array(self, name: str) -> np.ndarray:
+    def tensor(self, name: str) -> tf.Tensor:
         """One array; raises an `InputError` where it is damaged or holds no numbers."""
         if not (self._types[name].is_floating or self._types[name].is_integer):
             raise InputError(f"{self.prefix}: array {name}: expected numbers, got {self._types[name].name}")
-        return np.asarray(self.value(name))
+        try:
+            kind = self._types[name]
+            return tf.raw_ops.RestoreV2(prefix=self.prefix, tensor_names=[name], shape_and_slices=[""], dtypes=[kind])[
+                0
+            ]
+        except DAMAGED as error:
+            raise InputError(f"{self.prefix} is damaged ({_first_line(error)})") from error
 
     def value(self, name: str) -> Any:
         """One entry of whatever kind; raises an `InputError` where it is damaged."""
@@ -60,7 +65,7 @@ class CheckpointReader:
     def arrays(self, keys: dict[str, str], spelled: bool = False) -> Arrays:
         """Those of `keys`, from our names to the file's; errors say the latter where these are `spelled`."""
         shapes = {name: self.shapes[key] for name, key in keys.items()}
-        return Arrays(self.prefix, shapes, lambda name: self.array(keys[name]), keys if spelled else None)
+        return Arrays(self.prefix, shapes, lambda name: self.tensor(keys[name]), keys if spelled else None)
 
 
 def own_parts(reader: CheckpointReader) -> tuple[Arrays, Arrays, int | None]:
@@ -70,7 +75,7 @@ def own_parts(reader: CheckpointReader) -> tuple[Arrays, Arrays, int | None]:
         match = _SAVED.fullmatch(key)
         if match:
             keys[match[1]][match[2].replace(".S", "/")] = key
-    step = int(reader.array(_STEP)) if _STEP in reader.shapes else None
+    step = int(reader.tensor(_STEP)) if _STEP in reader.shapes else None
     for key in (_GRAPH, _COUNTER):  # which lie last: a file that is cut short lacks them
         if key in reader.shapes:
             reader.value(key)
@@ -96,7 +101,7 @@ def tf1_parts(reader: CheckpointReader) -> tuple[Arrays, Arrays, int | None]:
         if name in found:
             raise InputError(f"{reader.prefix}: arrays {found[name]} and {key} are of the same weight")
         found[name] = key
-    step = int(reader.array(tf1_names.STEP)) if tf1_names.STEP in reader.shapes else None
+    step = int(reader.tensor(tf1_names.STEP)) if tf1_names.STEP in reader.shapes else None
     return reader.arrays(weights, True), reader.arrays(slots, True), step
 
 
