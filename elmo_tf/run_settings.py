@@ -26,6 +26,7 @@ class TrainSettings:
         seed: of initial weights, shuffles, negatives and dropout.
         devices: such as `("GPU:0", "GPU:1")`; empty for all GPUs, or the CPU.
         logical_cpus: replicas to cut the CPU into.
+        initialize_from: a trained model, of any form, whose weights a new run starts from.
     """
 
     options: Options
@@ -44,6 +45,7 @@ class TrainSettings:
     seed: int = 1
     devices: tuple[str, ...] = ()
     logical_cpus: int = 1
+    initialize_from: str | None = None
 
 
 @dataclass(frozen=True)
