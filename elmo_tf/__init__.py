@@ -11,6 +11,7 @@ from elmo_tf.version import __version__
 _HOMES = {
     "BiLM": "elmo_tf.bilm",
     "CharacterEncoder": "elmo_tf.layers",
+    "ConvertSettings": "elmo_tf.conversion",
     "Evaluator": "elmo_tf.evaluation",
     "Highway": "elmo_tf.layers",
     "InputError": "elmo_tf.errors",
@@ -25,8 +26,10 @@ _HOMES = {
     "WordEncoder": "elmo_tf.layers",
     "convert": "elmo_tf.conversion",
     "encode_words": "elmo_tf.data.characters",
+    "inspect": "elmo_tf.inspection",
     "load_bilm": "elmo_tf.model_folder",
     "load_language_model": "elmo_tf.model_folder",
+    "open_model": "elmo_tf.stored_model",
     "train": "elmo_tf.training",
 }
 
