@@ -30,7 +30,7 @@ from elmo_tf.stored_model import (
     TF1,
     WEIGHTS_FILE,
     StoredModel,
-    holds_model,
+    model_in,
     open_model,
     read_softmax,
 )
@@ -164,13 +164,13 @@ def _check_output(output_dir: str, settings: ConvertSettings) -> None:
         raise InputError(f"--output_dir={output_dir} is a file; expected a folder")
     if settings.softmax and settings.form not in (HDF5, SAFETENSORS):
         raise InputError(f"--softmax: --format={settings.form} always has its softmax")
-    other = NLPL_WEIGHTS_FILE if _weights_name(settings) == WEIGHTS_FILE else WEIGHTS_FILE
-    if settings.form == HDF5:
-        taken = other if os.path.exists(os.path.join(output_dir, other)) else None
-    else:
-        taken = holds_model(output_dir)
-    if taken is not None:
-        raise InputError(f"--output_dir={output_dir} holds a model already, {taken}: expected a new folder")
+    there = model_in(output_dir)
+    if there is None:
+        return
+    form, weights = there
+    replaced = form == HDF5 and os.path.basename(weights) == _weights_name(settings)
+    if settings.form != HDF5 or not (replaced or form == CHECKPOINT):  # whose options.json would become another's
+        raise InputError(f"--output_dir={output_dir} holds a model already, {weights}: expected a new folder")
 
 
 def _check_target(options: Options, settings: ConvertSettings) -> None:

@@ -155,10 +155,10 @@ def resolved(path: str) -> str:
     return path
 
 
-def holds_model(folder: str) -> str | None:
-    """The path of the weights that lie in a folder, of whatever form; None where there are none."""
+def model_in(folder: str) -> tuple[str, str] | None:
+    """The form and the path of the weights that lie in a folder; None where there are none."""
     place = _of_folder(folder, folder, None)
-    return None if place is None else place.weights
+    return None if place is None else (place.form, place.weights)
 
 
 def has_checkpoint(model_dir: str) -> bool:

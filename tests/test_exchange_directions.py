@@ -1,6 +1,7 @@
 """Every form to every other: arrays to the last bit, training that goes on, and nothing left behind by a mistake."""
 
 import json
+import resource
 import zipfile
 
 import h5py
@@ -327,6 +328,29 @@ def test_a_folder_that_holds_another_model_is_refused(tmp_path, form):
     convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=ConvertSettings(target="simple_elmo"))
     before = content_of(tmp_path)
     assert "holds a model already" in refused(tmp_path / "a", tmp_path / "b", form=form)
+    assert content_of(tmp_path) == before
+
+
+def test_hdf5_does_not_go_into_bilm_tfs_folder_whose_options_it_would_change(tmp_path):
+    trained_folder(tmp_path / "a", best=False)
+    convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=ConvertSettings("tf1"))
+    before = content_of(tmp_path)
+    assert "holds a model already" in refused(tmp_path / "b", tmp_path / "b")
+    assert content_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("form", ["hdf5", "checkpoint", "tf1", "safetensors"])
+def test_a_full_disk_is_one_sentence_and_nothing_stays(tmp_path, form):
+    if form == "safetensors":
+        pytest.importorskip("safetensors")
+    trained_folder(tmp_path / "a", best=False)
+    before, usual = content_of(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, usual[1]))  # as a disk with that much space
+    try:
+        message = refused(tmp_path / "a", tmp_path / "b", form=form)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert "cannot be written" in message
     assert content_of(tmp_path) == before
 
 
