@@ -12,6 +12,7 @@ _HOMES = {
     "BiLM": "elmo_tf.bilm",
     "CharacterEncoder": "elmo_tf.layers",
     "ElmoLayer": "elmo_tf.elmo",
+    "ConvertSettings": "elmo_tf.conversion",
     "Evaluator": "elmo_tf.evaluation",
     "Highway": "elmo_tf.layers",
     "InputError": "elmo_tf.errors",
@@ -32,8 +33,10 @@ _HOMES = {
     "encode_words": "elmo_tf.data.characters",
     "export_model": "elmo_tf.serving",
     "export_signatures": "elmo_tf.serving",
+    "inspect": "elmo_tf.inspection",
     "load_bilm": "elmo_tf.model_folder",
     "load_language_model": "elmo_tf.model_folder",
+    "open_model": "elmo_tf.stored_model",
     "train": "elmo_tf.training",
 }
 

@@ -110,7 +110,8 @@ class TrainingCheckpoint:
         """Assigns weights and Adagrad from the latest checkpoint; None if there is none.
 
         Args:
-            states: states of the right shapes, such as zeros.
+            states: states of the right shapes, such as zeros; they come back from a checkpoint of an imported model,
+                which has none.
 
         Raises:
             InputError: the checkpoint is damaged, or of another model or another number of rows.
@@ -122,7 +123,8 @@ class TrainingCheckpoint:
             return None
         status = None
         try:
-            status = manager.checkpoint.restore(path)
+            imported = not any(key.startswith("states/") for key, _ in tf.train.list_variables(path))
+            status = (self._without_states() if imported else manager.checkpoint).restore(path)
             status.assert_consumed()
         except _DAMAGED as error:
             if status is not None:
@@ -132,7 +134,15 @@ class TrainingCheckpoint:
                 f"accumulation_steps, are not those it "
                 f"was saved with, or the file is damaged ({_first_line(error)})"
             ) from error
-        return Resumed(int(self._step), json.loads(self._notes.text), _split(self._rows, states))
+        return Resumed(
+            int(self._step), json.loads(self._notes.text), states if imported else _split(self._rows, states)
+        )
+
+    def _without_states(self) -> tf.train.Checkpoint:
+        """What `write_imported` wrote."""
+        return tf.train.Checkpoint(
+            weights=self._weights, adagrad=self._optimizer.accumulators, step=self._step, notes=self._notes
+        )
 
     def _check_empty(self) -> None:
         """Raises where there is no latest checkpoint, and weights that a new run would overwrite."""
@@ -142,6 +152,37 @@ class TrainingCheckpoint:
                     f"{folder} holds a checkpoint, but {self._latest_dir} none to go on from: bring that back, or take "
                     "a new --model_dir"
                 )
+
+
+def write_imported(model_dir: str, weights: Mapping[str, Any], accumulators: Mapping[str, Any], step: int) -> str:
+    """Writes a model that was trained elsewhere as a run's latest checkpoint, so that the run goes on from there.
+
+    There are no LSTM states and no place in a text in it: those who restore it start both afresh.
+
+    Args:
+        model_dir: the new model's folder.
+        weights: by name.
+        accumulators: Adagrad's, by the same names.
+        step: steps that the model was trained.
+
+    Returns:
+        The checkpoint's path.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    checkpoint = tf.train.Checkpoint(
+        weights={name: tf.Variable(array) for name, array in weights.items()},
+        adagrad={name: tf.Variable(array, trainable=False) for name, array in accumulators.items()},
+        step=tf.Variable(step, dtype=tf.int64, trainable=False),
+        notes=_Text("{}"),
+    )
+    folder = os.path.join(model_dir, LATEST)
+    try:
+        manager = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=1)
+        return str(manager.save(checkpoint_number=step))
+    except (tf.errors.OpError, OSError) as error:
+        raise InputError(f"{folder} cannot be written: {_first_line(error)}") from error
 
 
 def _joined(states: States) -> list[tf.Tensor]:

@@ -28,6 +28,7 @@ class SentenceEmbedder:
     Args:
         bilm: the model.
         vocabulary: its words; needed where the model reads word ids.
+        compiled: whether to compile the model at the first call, which takes longer than a few sentences do.
 
     Example:
 
@@ -37,14 +38,16 @@ class SentenceEmbedder:
     [(2, 3, 8), (2, 0, 8)]
     """
 
-    def __init__(self, bilm: BiLM, vocabulary: Vocabulary | None = None) -> None:
+    def __init__(self, bilm: BiLM, vocabulary: Vocabulary | None = None, compiled: bool = True) -> None:
         self._bilm, self._vocabulary = bilm, vocabulary
         self._char_cnn = bilm.options.char_cnn
         if self._char_cnn is None and vocabulary is None:
             raise ValueError("vocabulary: expected one, for the model reads word ids, got None")
         words = tf.TensorSpec([None, None] if self._char_cnn else [None], tf.int32)
         signature = (words, tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32))
-        self._function: Any = tf.function(self._layers, input_signature=signature, autograph=False)
+        self._function: Any = self._layers
+        if compiled:
+            self._function = tf.function(self._layers, input_signature=signature, autograph=False)
 
     def __call__(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """Embeds one batch.

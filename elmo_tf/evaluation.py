@@ -99,7 +99,8 @@ class Evaluator:
         drop_remainder: bool = False,
     ) -> None:
         self._model, self._corpus, self._vocabulary = model, corpus, vocabulary
-        self._rows, self._steps, self._drop_remainder = min(rows, corpus.sentences), steps, drop_remainder
+        self._rows = rows if drop_remainder else min(rows, corpus.sentences)
+        self._steps, self._drop_remainder = steps, drop_remainder
         self._function: Any = None
 
     def windows(self) -> Iterator[EvaluationWindow]:

@@ -47,6 +47,46 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
         raise
 
 
+@contextlib.contextmanager
+def replacing_in(folder: str) -> Iterator[str]:
+    """Yields a temporary folder; on success its files move into `folder`, which keeps the others it has, on any error
+    they go, and `folder` is as it was.
+
+    The temporary folder is made in `folder`, or, where that is missing, in the nearest folder above it that there is.
+
+    Example:
+
+    >>> with replacing_in("/tmp/elmo_tf_doc/new/folder") as temporary:
+    ...     write_text(os.path.join(temporary, "inside", "numbers.txt"), "1 2 3")
+    >>> os.listdir("/tmp/elmo_tf_doc/new/folder/inside")
+    ['numbers.txt']
+    """
+    folder = os.path.abspath(folder)
+    above = folder
+    while not os.path.exists(above):
+        above = os.path.dirname(above)
+    try:
+        temporary = tempfile.mkdtemp(prefix=f".{os.path.basename(folder)}.", dir=above)
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+    try:
+        yield temporary
+        for inside, _, names in os.walk(temporary):
+            target = os.path.normpath(os.path.join(folder, os.path.relpath(inside, temporary)))
+            make_folder(target)
+            for name in names:
+                _move(os.path.join(inside, name), os.path.join(target, name))
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _move(source: str, target: str) -> None:
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror}") from error
+
+
 def _give_usual_permissions(path: str) -> None:
     """`mkstemp` makes files for the owner alone; gives `path` what `open` would have given it."""
     mask = os.umask(0)

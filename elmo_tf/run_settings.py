@@ -31,6 +31,7 @@ class TrainSettings:
         precision: "float32"; or "bfloat16" or "float16", which compute in half precision: weights, Adagrad, LSTM cells,
             the softmax and the clip stay float32.
         jit_compile: whether XLA compiles loss and gradients.
+        initialize_from: a trained model, of any form, whose weights a new run starts from.
     """
 
     options: Options
@@ -52,6 +53,7 @@ class TrainSettings:
     accumulation_steps: int = 1
     precision: str = "float32"
     jit_compile: bool = False
+    initialize_from: str | None = None
 
     @property
     def policy(self) -> str:

@@ -16,6 +16,7 @@ from elmo_tf.devices import make_strategy
 from elmo_tf.errors import InputError
 from elmo_tf.evaluation import Evaluator
 from elmo_tf.exchange.names import named_variables
+from elmo_tf.initialization import initialize
 from elmo_tf.interrupts import stopping_between_steps
 from elmo_tf.language_model import LanguageModel
 from elmo_tf.loss_scale import LossScale
@@ -131,17 +132,22 @@ class _Run:
     def _resume(self) -> None:
         resumed = self._checkpoint.restore(self._states)
         if resumed is None:
+            if self._settings.initialize_from is not None:
+                self._report(self._initialize(self._settings.initialize_from))
             return
         for name, what in _MUST_STAY.items():
-            if resumed.notes[name] != self._notes[name]:
+            if resumed.notes.get(name, self._notes[name]) != self._notes[name]:  # an imported model has none
                 raise InputError(
                     f"{self._settings.model_dir} was trained otherwise: {what} was {resumed.notes[name]}, "
                     f"is {self._notes[name]}; give the same, or a new --model_dir"
                 )
-        self._step, self._notes, self._states = resumed.step, resumed.notes, resumed.states
+        self._step, self._notes, self._states = resumed.step, {**self._notes, **resumed.notes}, resumed.states
         if "loss_scale" in resumed.notes and self._settings.precision == "float16":
             self._loss_scale = LossScale.of(*resumed.notes["loss_scale"])
         self._report(f"resumed from step {self._step} of {self._settings.model_dir}")
+
+    def _initialize(self, path: str) -> str:
+        return initialize(self._variables, self._options, self._prepared.vocabulary, path, self._settings.seed)
 
     def _stream(self) -> TrainingStream:
         stream_settings = StreamSettings(

@@ -35,7 +35,10 @@ BANDS = {
         "preparation",
         "published",
     },
-    "drivers": {"training", "evaluation", "embedding", "conversion", "model_folder"},
+    "drivers": {
+        *{"training", "evaluation", "embedding", "conversion", "model_folder"},
+        *{"stored_model", "fitting", "self_check", "inspection", "initialization"},
+    },
     "outlets": {"elmo", "serving"},
     "commands": {"cli"},
     "entry": {"__main__"},

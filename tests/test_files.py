@@ -104,3 +104,24 @@ def test_a_file_that_is_no_json_is_refused_by_name(tmp_path, content, message):
         path.write_bytes(content)
     with pytest.raises(InputError, match=message):
         files.read_json(str(path))
+
+
+def test_a_folders_files_appear_together_and_its_others_stay(tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "old.txt").write_text("old")
+    (tmp_path / "new" / "kept.txt").write_text("kept")
+    with files.replacing_in(str(tmp_path / "new")) as temporary:
+        for name in ("old.txt", "inside/more.txt"):
+            files.write_text(os.path.join(temporary, name), "new")
+        assert (tmp_path / "new" / "old.txt").read_text() == "old"
+    found = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*.txt")}
+    assert found == {"new/old.txt": "new", "new/kept.txt": "kept", "new/inside/more.txt": "new"}
+    assert not list(tmp_path.rglob(".*"))
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_of_a_folder_that_fails_nothing_stays(tmp_path, error):
+    with pytest.raises(error), files.replacing_in(str(tmp_path / "a" / "b")) as temporary:  # noqa: PT012
+        files.write_text(os.path.join(temporary, "x"), "new")
+        raise error
+    assert list(tmp_path.iterdir()) == []

@@ -27,3 +27,18 @@ class _Weights(dict):
 def tf1_weights(folder: pathlib.Path) -> _Weights:
     """The weights of a TF1 checkpoint by our names, read as they are asked for."""
     return _Weights(folder)
+
+
+def save(folder: pathlib.Path, variables: dict[str, np.ndarray], step: int = 60) -> pathlib.Path:
+    """Writes variables by their own names as TensorFlow 1's Saver does, with the file that names the checkpoint."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = sorted(variables)
+    tf.raw_ops.SaveV2(
+        prefix=str(folder / f"model.ckpt-{step}"),
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[tf.constant(variables[name]) for name in names],
+    )
+    line = f'model_checkpoint_path: "model.ckpt-{step}"\n'
+    (folder / "checkpoint").write_text(line + "all_" + line.replace("_path", "_paths"))
+    return folder

@@ -21,13 +21,12 @@ DESCRIPTION = """
 
 def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
-    shared_flags.model_dir(
-        flag_set, "the model: a folder made by elmo-tf train, or one with weights.hdf5 and options.json"
-    )
+    shared_flags.model_dir(flag_set, shared_flags.ANY_MODEL)
     flag_set.string("input_file", None, "text, a tokenised sentence a line, .gz too", required=True)
     flag_set.string("output_file", None, "the HDF5 file to write", required=True)
     flag_set.integer("batch_tokens", 4096, "tokens computed at a time: less for less memory", lower=1)
     shared_flags.checkpoint(flag_set)
+    shared_flags.vocab_file(flag_set, shared_flags.VOCAB_OF_MODEL, required=False)
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
@@ -40,7 +39,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     input_file, *others = expand_patterns([values.input_file], "--input_file")
     if others:
         raise InputError(f"--input_file={values.input_file}: expected one file, got {1 + len(others)}")
-    loaded = load_bilm(values.model_dir, shared_flags.which_checkpoint(values))
+    loaded = load_bilm(values.model_dir, shared_flags.which_checkpoint(values), values.vocab_file)
     embed = SentenceEmbedder(loaded.bilm, loaded.vocabulary)
     counter = shared_flags.Counter(None, "lines")
     lines, tokens = embed_file(embed, input_file, values.output_file, values.batch_tokens, counter)

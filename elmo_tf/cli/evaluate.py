@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.quiet import start_tensorflow
+from elmo_tf.errors import InputError
 
 SUMMARY = "the exact perplexity of held-out text, forward, backward and both"
 
@@ -17,12 +18,15 @@ DESCRIPTION = """
     the paper) and perplexity_geometric (what bilm-tf prints). For example:
 
       elmo-tf evaluate --model_dir=model --test_files='test/*.txt'
+
+    --bilm_tf_compatible gives bilm-tf's own figures: token after token in --batch_size rows, without the tail of the
+    text that does not fill them all.
 """
 
 
 def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
-    shared_flags.model_dir(flag_set, "the model: a folder made by elmo-tf train")
+    shared_flags.model_dir(flag_set, shared_flags.ANY_MODEL + "; it must have its softmax")
     flag_set.patterns(
         "test_files", "held-out text: files or quoted patterns, comma-separated; a sentence a line", required=True
     )
@@ -30,6 +34,10 @@ def define_flags(flag_set: FlagSet) -> None:
         "batch_size", 32, "rows that the text is dealt to; states run along a row, so it matters a little", lower=1
     )
     flag_set.integer("unroll_steps", 20, "tokens of a row at a time; matters as little", lower=1)
+    flag_set.boolean(
+        "bilm_tf_compatible", False, "score as bilm-tf's run_test.py: a token at a time, the last uneven rows left out"
+    )
+    shared_flags.vocab_file(flag_set, shared_flags.VOCAB_OF_MODEL, required=False)
     shared_flags.checkpoint(flag_set)
 
 
@@ -41,11 +49,17 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     from elmo_tf.evaluation import Evaluator
     from elmo_tf.model_folder import load_language_model
 
+    compatible = values.bilm_tf_compatible
+    if compatible and values["unroll_steps"].present and values.unroll_steps != 1:
+        raise InputError(f"--unroll_steps={values.unroll_steps}: expected 1 with --bilm_tf_compatible, as bilm-tf does")
     paths = expand_patterns(values.test_files, "--test_files")
-    model, vocabulary, source = load_language_model(values.model_dir, shared_flags.which_checkpoint(values))
+    model, vocabulary, source = load_language_model(
+        values.model_dir, shared_flags.which_checkpoint(values), values.vocab_file
+    )
     corpus = Corpus.scan(paths)
     print(f"{source}: {corpus.sentences:,} sentences, {corpus.words:,} words", file=sys.stderr, flush=True)
-    evaluator = Evaluator(model, corpus, vocabulary, values.batch_size, values.unroll_steps)
+    steps = 1 if compatible else values.unroll_steps
+    evaluator = Evaluator(model, corpus, vocabulary, values.batch_size, steps, drop_remainder=compatible)
     counter = shared_flags.Counter(corpus.predictions, "tokens")
     result = evaluator(counter)
     counter.close()

@@ -12,6 +12,12 @@ from elmo_tf.errors import InputError
 
 FlagValues = flags.FlagValues
 
+ANY_MODEL = (
+    "the model: a folder made by elmo-tf train, one with weights.hdf5 and options.json, a TensorFlow 1 checkpoint of "
+    "bilm-tf, safetensors, or a ZIP file of such"
+)
+VOCAB_OF_MODEL = "the model's vocabulary, where none lies beside it, as in bilm-tf's checkpoint folders"
+
 
 class FlagSet:
     """The flags of one command, over an `absl.flags.FlagValues` of its own.

@@ -17,7 +17,7 @@ from absl import logging
 from elmo_tf.cli.flags import FlagSet
 from elmo_tf.errors import InputError
 
-COMMANDS = ("tokenize", "vocab", "train", "evaluate", "convert", "embed")
+COMMANDS = ("tokenize", "vocab", "train", "evaluate", "convert", "embed", "inspect")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,6 +54,9 @@ def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
     program = f"elmo-tf {name}"
     try:
         rest = flag_set.values([program, *arguments])[1:]
+        positional = getattr(module, "POSITIONAL", None)
+        if positional and len(rest) == 1 and not flag_set.values[positional].present:
+            flag_set.values[positional].value = rest.pop()
         if rest:
             raise absl_flags.Error(f"unexpected argument {rest[0]!r}: every setting is a flag, --name=value")
         flag_set.check_required()

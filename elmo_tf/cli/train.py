@@ -49,6 +49,12 @@ def define_flags(flag_set: FlagSet) -> None:
         "also looked for beside the flagfile",
         required=True,
     )
+    flag_set.string(
+        "initialize_from",
+        None,
+        "a trained model, of any form that elmo-tf convert reads, whose weights a new run starts from; give its "
+        "options.json for --options_file",
+    )
     _define_training(flag_set)
     _define_run(flag_set)
 
@@ -105,6 +111,8 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
     from elmo_tf.training import train
 
     options = Options.from_file(shared_flags.beside_flagfile(values.options_file, arguments))
+    if values.initialize_from is not None:  # the file may speak of the vocabulary that the model had
+        options = options.replace(n_tokens_vocab=None)
     result = train(
         TrainSettings(
             options=_overridden(options, values),
@@ -126,6 +134,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
             accumulation_steps=values.accumulation_steps,
             precision=values.precision,
             jit_compile=values.jit_compile,
+            initialize_from=values.initialize_from,
         ),
         report=lambda line: print(line, flush=True),
     )

@@ -4,7 +4,7 @@ The table is total: every weight of a model has a name, every name a weight, and
 convert is to copy. Checkpoints, HDF5 files and optimizer slots all go by these names.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -121,6 +121,7 @@ def check_shapes(
     found: Mapping[str, tuple[int, ...]],
     source: str,
     extra: Iterable[str] = (),
+    spelled: Callable[[str], str] = str,
 ) -> None:
     """Raises an `InputError` that names the first array which is missing, misshapen or too many.
 
@@ -129,12 +130,14 @@ def check_shapes(
         found: names and shapes in the file.
         source: the file, for the error.
         extra: names that may be there and are not looked at.
+        spelled: what to call an array in the error: the file's own name for it.
     """
     for name, shape in expected.items():
+        what = f"{source}: array {spelled(name)}"
         if name not in found:
-            raise InputError(f"{source}: array {name} is missing: expected shape {shape} by the options")
+            raise InputError(f"{what} is missing: expected shape {shape} by the options")
         if tuple(found[name]) != shape:
-            raise InputError(f"{source}: array {name}: expected shape {shape} by the options, got {tuple(found[name])}")
+            raise InputError(f"{what}: expected shape {shape} by the options, got {tuple(found[name])}")
     for name in found:
         if name not in expected and name not in extra:
-            raise InputError(f"{source}: array {name} has no place in a model of these options")
+            raise InputError(f"{source}: array {spelled(name)} has no place in a model of these options")

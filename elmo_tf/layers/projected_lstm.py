@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.layers import recurrence
+from elmo_tf.layers.initial_values import initial
 from elmo_tf.layers.lean_recurrence import lean
 from elmo_tf.layers.recurrence import State
 
@@ -65,12 +66,14 @@ class ProjectedLSTM(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Makes the weights for inputs of `input_shape[-1]` features: Glorot uniform kernels, zero bias."""
         rows = input_shape[-1] + self.projection_dim
-        self.kernel = self.add_weight(name="kernel", shape=(rows, 4 * self.units), initializer="glorot_uniform")
+        self.kernel = self.add_weight(
+            name="kernel", shape=(rows, 4 * self.units), initializer=initial("glorot_uniform")
+        )
         self.bias = self.add_weight(name="bias", shape=(4 * self.units,), initializer="zeros")
         self.projection = None
         if self.projection_dim < self.units:
             self.projection = self.add_weight(
-                name="projection", shape=(self.units, self.projection_dim), initializer="glorot_uniform"
+                name="projection", shape=(self.units, self.projection_dim), initializer=initial("glorot_uniform")
             )
         self.built = True
 

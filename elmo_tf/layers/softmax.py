@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.layers.compilation import compiled
+from elmo_tf.layers.initial_values import initial
 
 CHUNK = 8192
 """Words whose logits exist at one time in the full softmax."""
@@ -69,7 +70,7 @@ class SoftmaxHead(keras.layers.Layer):
             self.kernel = self.add_weight(
                 name="W",
                 shape=(self.vocabulary_size, size),
-                initializer=keras.initializers.RandomNormal(stddev=1.0 / math.sqrt(size)),
+                initializer=initial(keras.initializers.RandomNormal(stddev=1.0 / math.sqrt(size))),
                 autocast=False,  # a cast of the whole table would make the sparse gradient dense
             )
         self.bias = self.add_weight(name="b", shape=(self.vocabulary_size,), initializer="zeros", autocast=False)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from elmo_tf.layers.convolutions import highest_window, in_groups_of_like_length
 from elmo_tf.layers.highway import Highway
+from elmo_tf.layers.initial_values import initial
 
 N_CHARACTERS = 261
 """Rows of the character embedding: 256 bytes, begin and end of sentence, begin and end of word, in-word padding."""
@@ -72,7 +73,7 @@ class CharacterEncoder(keras.layers.Layer):
         self.char_embed = self.add_weight(
             name="char_embed",
             shape=(N_CHARACTERS, self.embedding_dim),
-            initializer=keras.initializers.RandomUniform(-1.0, 1.0),
+            initializer=initial(keras.initializers.RandomUniform(-1.0, 1.0)),
             autocast=False,
         )
         self.convolutions = []
@@ -80,7 +81,7 @@ class CharacterEncoder(keras.layers.Layer):
             kernel = self.add_weight(
                 name=f"W_cnn_{i}",
                 shape=(1, width, self.embedding_dim, number),
-                initializer=self._convolution_initializer(width),
+                initializer=initial(self._convolution_initializer(width)),
             )
             bias = self.add_weight(name=f"b_cnn_{i}", shape=(number,), initializer="zeros")
             self.convolutions.append((kernel, bias))
@@ -90,7 +91,7 @@ class CharacterEncoder(keras.layers.Layer):
             self.w_proj = self.add_weight(
                 name="W_proj",
                 shape=(self.n_filters, self.projection_dim),
-                initializer=keras.initializers.RandomNormal(stddev=(1.0 / self.n_filters) ** 0.5),
+                initializer=initial(keras.initializers.RandomNormal(stddev=(1.0 / self.n_filters) ** 0.5)),
             )
             self.b_proj = self.add_weight(name="b_proj", shape=(self.projection_dim,), initializer="zeros")
         else:
@@ -173,7 +174,7 @@ class WordEncoder(keras.layers.Layer):
         self.embedding = self.add_weight(
             name="embedding",
             shape=(self.vocabulary_size, self.projection_dim),
-            initializer="glorot_uniform",
+            initializer=initial("glorot_uniform"),
             autocast=False,  # a cast of the whole table would make the sparse gradient dense
         )
         self.built = True

@@ -1,4 +1,4 @@
-"""ELMo in plain PyTorch: every layer's vectors from `weights.hdf5` or `weights.safetensors` and `options.json`.
+"""ELMo in plain PyTorch: every layer's vectors from `weights.hdf5` or `model.safetensors` and `options.json`.
 
 To be copied and changed. It needs torch, numpy, and h5py or safetensors; no AllenNLP, no TensorFlow, nothing of
 elmo_tf. The folder is one that `elmo-tf convert` writes, or bilm-tf's or AllenNLP's own files:
@@ -77,12 +77,12 @@ class Elmo(nn.Module):
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Elmo":
-        """Reads `options.json` with `weights.hdf5`, or else `weights.safetensors`, and `vocab.txt` if it is there."""
+        """Reads `options.json` with `weights.hdf5`, or else `model.safetensors`, and `vocab.txt` if it is there."""
         folder = Path(folder)
         options = json.loads((folder / "options.json").read_text(encoding="utf-8"))
         hdf5, vocab = folder / "weights.hdf5", folder / "vocab.txt"
         words = vocab.read_text(encoding="utf-8").strip("\n").split("\n") if vocab.exists() else None
-        return cls(options, read_arrays(hdf5 if hdf5.exists() else folder / "weights.safetensors"), words)
+        return cls(options, read_arrays(hdf5 if hdf5.exists() else folder / "model.safetensors"), words)
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
         """Tokenised sentences to what `forward` takes, `<S>` and `</S>` added: ids and mask."""

@@ -30,6 +30,7 @@ REQUIRED = {
     "evaluate": ["model_dir", "test_files"],
     "convert": ["model_dir", "output_dir"],
     "embed": ["model_dir", "input_file", "output_file"],
+    "inspect": ["model_dir"],
 }
 TEXT = "the cat sat on the mat .\n\nøl\na zebra sat\n"  # 3 sentences, 11 words
 
@@ -113,13 +114,25 @@ def test_evaluates_number_of_rows_may_exceed_the_sentences(here, capsys):
     assert many == three
 
 
+@pytest.mark.parametrize("name", ["char_2layer", "char_tanh_3layer_tightclip", "word_2layer"])
+def test_evaluate_gives_bilm_tfs_own_figures_from_its_own_checkpoint(shared, capsys, name):
+    folder = shared / "parity" / "bilm-tf-trained" / name
+    golden = json.loads((folder / "perplexity.json").read_text())
+    line = f"evaluate --model_dir={folder}/checkpoint --test_files={folder}/heldout.txt --vocab_file={folder}/vocab.txt"
+    values = json.loads(ran(capsys, f"{line} --bilm_tf_compatible --batch_size={golden['batch_size']}").out)
+    assert values["tokens"] == golden["tokens_per_direction"]
+    assert values["loss_forward"] == pytest.approx(golden["loss_forward"], abs=1e-5)
+    assert values["loss_backward"] == pytest.approx(golden["loss_backward"], abs=1e-5)
+    assert values["perplexity_geometric"] == pytest.approx(golden["perplexity_bilm_tf"], rel=1e-5)
+
+
 def test_convert_writes_three_files_and_says_so(here, models, capsys):
     said = ran(capsys, "convert --model_dir=model --output_dir=hdf5 --checkpoint=latest")
     arrays = read_arrays("hdf5/weights.hdf5")
     numbers = sum(array.size for array in arrays.values())
     assert said.out == (
         f"model/latest/ckpt-{LATEST_STEP}: {len(arrays)} arrays of {numbers:,} numbers, read back equal, "
-        "in hdf5/weights.hdf5, hdf5/options.json, hdf5/vocab.txt\n"
+        "in hdf5/weights.hdf5, hdf5/options.json, hdf5/vocab.txt; largest difference of vectors 0\n"
     )
     assert said.err == "note: AllenNLP cannot load this model: its words are cut at 9 characters instead of 50\n"
     assert sorted(content_of("hdf5")) == ["options.json", "vocab.txt", "weights.hdf5"]
@@ -148,6 +161,48 @@ def test_a_converted_folder_embeds_to_the_same_vectors(here, capsys):
         assert set(ours) == set(converted) == set("0123")
         for key in ours:
             np.testing.assert_allclose(ours[key], converted[key], rtol=0, atol=1e-6)
+
+
+def test_convert_goes_round_through_every_form(here, models, capsys):
+    ran(capsys, "convert --model_dir=model --checkpoint=latest --output_dir=tf1 --format=tf1 --target=bilm-tf")
+    ran(capsys, "convert --model_dir=tf1 --output_dir=ours --format=checkpoint")
+    ran(capsys, "convert --model_dir=ours --output_dir=packed --zip --softmax --target=simple_elmo")
+    said = ran(capsys, "convert --model_dir=packed.zip --output_dir=hdf5 --softmax")
+    assert said.out.startswith("packed.zip: ")
+    found = {**read_arrays("hdf5/weights.hdf5"), **read_arrays("hdf5/softmax.hdf5")}
+    assert set(found) == set(models[1]["latest"])
+    for name, array in models[1]["latest"].items():
+        np.testing.assert_array_equal(found[name], array)
+    lines = [
+        ran(capsys, f"evaluate --model_dir={folder} --test_files=text.txt").out
+        for folder in ("model --checkpoint=latest", "tf1", "ours", "packed.zip", "hdf5")
+    ]
+    assert len(set(lines)) == 1
+
+
+def test_convert_says_what_starts_anew(here, capsys):
+    ran(capsys, "convert --model_dir=model --output_dir=hdf5")
+    said = ran(capsys, "convert --model_dir=hdf5 --output_dir=ours --format=checkpoint --vocab_file=model/vocab.txt")
+    assert "note: it has no softmax: that starts anew\n" in said.err
+    assert "note: it has no Adagrad accumulators: they start anew, at 1\n" in said.err
+
+
+@pytest.mark.parametrize("line", ["inspect --model_dir=model", "inspect model"])
+def test_inspect_says_what_a_model_is(here, capsys, line):
+    page = ran(capsys, line).out
+    for part in (
+        "form        checkpoint of elmo-tf train",
+        f"file        model/best/ckpt-{BEST_STEP}",
+        "input       characters: 262 characters by options.json, 9 a word, of size 5;",
+        "LSTM        2 layers of 6, projected to 4, forward and backward, skip connections, cell clip 3, projection",
+        "vocabulary  11 words, in vocab.txt",
+        f"step        {BEST_STEP}",
+        "  char_embed  ",
+        "  261 x 5\n",
+        "  AllenNLP    no: its words are cut at 9 characters instead of 50",
+        "  bilm-tf     after elmo-tf convert --target=bilm-tf",
+    ):
+        assert part in page
 
 
 def flags_of(command):
@@ -218,6 +273,7 @@ def test_the_package_runs_as_a_module():
 EVALUATE = "evaluate --model_dir={} --test_files=text.txt"
 EMBED = "embed --model_dir={} --input_file=text.txt --output_file=out.hdf5"
 CONVERT = "convert --model_dir={} --output_dir=out.hdf5"
+INSPECT = "inspect {}"
 
 
 def is_refused(capsys, line, code, *parts):
@@ -232,7 +288,9 @@ def is_refused(capsys, line, code, *parts):
         assert part in said.err
 
 
-ON_A_MODEL = pytest.mark.parametrize("line", [EVALUATE, EMBED, CONVERT], ids=["evaluate", "embed", "convert"])
+ON_A_MODEL = pytest.mark.parametrize(
+    "line", [EVALUATE, EMBED, CONVERT, INSPECT], ids=["evaluate", "embed", "convert", "inspect"]
+)
 
 
 @ON_A_MODEL
@@ -307,15 +365,23 @@ def test_an_hdf5_folder_has_no_perplexity_and_no_checkpoints(here, shared, capsy
         ("evaluate --model_dir=model --test_files=model", "--test_files=model: only folders match"),
         ("evaluate --model_dir=model --test_files=blank.txt", "blank.txt: no text in it"),
         ("evaluate --model_dir=model --test_files=latin.txt", "latin.txt, line 2: not UTF-8 text"),
+        ("evaluate --model_dir=model --test_files=text.txt --bilm_tf_compatible --unroll_steps=2", "expected 1 with"),
         ("embed --model_dir=model --input_file=none.txt --output_file=o", "--input_file=none.txt: no such file"),
         ("embed --model_dir=model --input_file=empty.txt --output_file=o", "empty.txt is empty"),
         ("embed --model_dir=model --input_file=latin.txt --output_file=o", "latin.txt, line 2: not UTF-8 text"),
         ("embed --model_dir=model --input_file=text.txt --output_file=model", "model is a folder"),
         ("embed --model_dir=model --input_file=text.txt --output_file=text.txt", "text.txt is the input"),
         ("convert --model_dir=model --output_dir=text.txt", "--output_dir=text.txt is a file; expected a folder"),
+        ("convert --model_dir=model --output_dir=words --format=tf1", "--output_dir=words holds a model already"),
+        ("convert --model_dir=model --output_dir=o --target=allennlp", "--target=allennlp: AllenNLP cannot load this"),
+        ("convert --model_dir=bad.zip --output_dir=o", "bad.zip cannot be read as ZIP"),
+        ("convert --model_dir=model --output_dir=o --softmax_file=text.txt", "text.txt cannot be read as HDF5"),
+        ("embed --model_dir=bad.zip --input_file=text.txt --output_file=o", "bad.zip cannot be read as ZIP"),
+        ("inspect bad.zip", "bad.zip cannot be read as ZIP"),
     ],
 )
 def test_a_bad_file_is_refused_and_nothing_is_made(here, capsys, line, part):
+    (here / "bad.zip").write_bytes(b"PK and no more")
     (here / "blank.txt").write_text("\n \n")
     (here / "empty.txt").write_text("")
     (here / "latin.txt").write_bytes(b"good\nbl\xe5\n")
@@ -332,6 +398,10 @@ def test_a_bad_file_is_refused_and_nothing_is_made(here, capsys, line, part):
         (EMBED.format("model") + " --batch_tokens=0", "--batch_tokens=0"),
         (EMBED.format("model") + " --ouput_file=x", "ouput_file"),
         (CONVERT.format("model") + " more", "unexpected argument 'more'"),
+        (CONVERT.format("model") + " --format=onnx", "--format=onnx"),
+        (CONVERT.format("model") + " --target=fairseq", "--target=fairseq"),
+        (INSPECT.format("model more"), "unexpected argument 'model'"),
+        (INSPECT.format("--model_dir=model more"), "unexpected argument 'more'"),
     ],
 )
 def test_a_bad_flag_is_refused(here, capsys, line, part):
@@ -339,9 +409,11 @@ def test_a_bad_flag_is_refused(here, capsys, line, part):
     assert not (here / "out.hdf5").exists()
 
 
-def test_losses_that_are_not_finite_are_refused(here, capsys):
+def test_weights_that_are_not_finite_are_refused(here, capsys):
     trained_folder(here / "spoilt", spoilt="softmax/b", latest=False)
-    assert main(EVALUATE.format("spoilt").split()) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.splitlines()[-1].startswith("elmo-tf evaluate: the model gives losses that are not finite")
+    is_refused(capsys, EVALUATE.format("spoilt"), 1, "spoilt/best/ckpt-8: array softmax/b holds numbers that are not")
+
+
+def test_a_text_too_short_for_bilm_tfs_rows_is_refused(here, capsys):
+    assert main((EVALUATE.format("model") + " --bilm_tf_compatible").split()) == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith("the text does not fill one window of 32 rows and 1 steps")

@@ -79,10 +79,10 @@ def plain_vectors(job):
 
 
 def to_safetensors(module, folder):
-    """`weights.hdf5` becomes `weights.safetensors`, of the same names."""
+    """`weights.hdf5` becomes `model.safetensors`, of the same names."""
     from safetensors.numpy import save_file
 
-    save_file(module.read_arrays(folder / "weights.hdf5"), folder / "weights.safetensors")
+    save_file(module.read_arrays(folder / "weights.hdf5"), folder / "model.safetensors")
     (folder / "weights.hdf5").unlink()
 
 

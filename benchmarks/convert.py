@@ -1,0 +1,143 @@
+"""How long a conversion takes, checkpoint -> HDF5, against copying the file; and how much memory.
+
+    python benchmarks/convert.py [--options_file=configs/original.json] [--repeats=5]
+
+Makes a model of random weights without softmax in a process of its own, copies the file that its conversion gives
+(`shutil.copyfile`, then fsync, as the conversion does), and converts it as often: reads it, embeds a few sentences,
+writes, reads back, compares every array, embeds again. A tiny model is converted first, so that neither TensorFlow's
+start nor its libraries count. Prints a table, and as its last line one JSON object: `copy_seconds` and
+`convert_seconds` (medians), `time_ratio`, `peak_memory_bytes` (resident, beyond what the process held before) and
+`memory_ratio` (to the size of the HDF5 file).
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+TINY = {
+    "lstm": {"dim": 6, "projection_dim": 4, "use_skip_connections": True},
+    "char_cnn": {"activation": "relu", "embedding": {"dim": 4}, "filters": [[1, 8]], "n_highway": 1},
+}
+
+
+def make(options_file: str, folder: str) -> None:
+    """Writes a checkpoint of random weights, those of the biLM alone."""
+    import numpy as np
+    import tensorflow as tf
+
+    from elmo_tf.exchange.names import expected_shapes
+    from elmo_tf.options import Options
+
+    options = Options.from_file(options_file) if options_file else Options.from_dict(TINY)
+    random = np.random.default_rng(0)
+    weights = {
+        name: tf.Variable(0.02 * random.standard_normal(shape, np.float32))
+        for name, shape in expected_shapes(options).items()
+    }
+    options.write(os.path.join(folder, "options.json"))
+    checkpoint = tf.train.Checkpoint(weights=weights, step=tf.Variable(0, dtype=tf.int64))
+    tf.train.CheckpointManager(checkpoint, os.path.join(folder, "best"), max_to_keep=1).save(checkpoint_number=0)
+
+
+@contextlib.contextmanager
+def peak_memory() -> Iterator[list[int]]:
+    """Gives a list that gets the largest growth of resident memory while the block runs."""
+    before, found, done = resident(), [0], threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            found[0] = max(found[0], resident() - before)
+            time.sleep(0.002)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield found
+    finally:
+        done.set()
+        thread.join()
+
+
+def resident() -> int:
+    """Bytes of memory that the process holds (Linux)."""
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
+def copied(source: pathlib.Path, target: pathlib.Path) -> float:
+    """Seconds that a copy takes, until it is on the disk."""
+    start = time.perf_counter()
+    shutil.copyfile(source, target)
+    with open(target, "rb+") as file:
+        os.fsync(file.fileno())
+    seconds = time.perf_counter() - start
+    target.unlink()
+    return seconds
+
+
+def measured(folder: pathlib.Path, repeats: int) -> dict[str, float]:
+    """Converts and copies in turn."""
+    from elmo_tf.conversion import convert
+
+    convert(str(folder / "tiny"), str(folder / "tiny_hdf5"))
+    copies, conversions, size, peak = [], [], 0, 0
+    for repeat in range(repeats):
+        with peak_memory() as memory:
+            start = time.perf_counter()
+            convert(str(folder / "model"), str(folder / "hdf5"))
+            conversions.append(time.perf_counter() - start)
+        written = folder / "hdf5" / "weights.hdf5"
+        size = written.stat().st_size
+        peak = peak if repeat else memory[0]  # later ones find memory that the allocator has kept
+        copies.append(copied(written, folder / "copy"))
+        shutil.rmtree(folder / "hdf5")
+        print(f"{repeat + 1:>6}  copy {copies[-1]:7.3f} s   convert {conversions[-1]:7.3f} s", flush=True)
+    copy, conversion = statistics.median(copies), statistics.median(conversions)
+    print(f"\n{size:,} bytes; median: copy {copy:.3f} s, convert {conversion:.3f} s, {conversion / copy:.2f} times")
+    print(f"peak memory of the first: {peak:,} bytes, {peak / size:.2f} times the file\n")
+    return {
+        "copy_seconds": round(copy, 4),
+        "convert_seconds": round(conversion, 4),
+        "time_ratio": round(conversion / copy, 3),
+        "peak_memory_bytes": peak,
+        "memory_ratio": round(peak / size, 3),
+    }
+
+
+def main() -> None:
+    """Reads the flags, makes the models, measures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--options_file", default=str(HERE.parent / "configs" / "original.json"))
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--work_dir", default=None, help="where to write; a temporary folder if left out")
+    parser.add_argument("--make", default=None, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.make:
+        make(arguments.options_file, arguments.make)
+        return
+    with tempfile.TemporaryDirectory(dir=arguments.work_dir) as name:
+        folder = pathlib.Path(name)
+        for kind, options_file in (("model", arguments.options_file), ("tiny", "")):
+            (folder / kind).mkdir()
+            command = [sys.executable, __file__, f"--options_file={options_file}", f"--make={folder / kind}"]
+            subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        result = measured(folder, arguments.repeats)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""Fine-tuning: a new run starts from a trained model's weights, of any form, for the same words or others."""
+
+import csv
+
+import numpy as np
+import pytest
+import tiny
+
+from elmo_tf.conversion import ConvertSettings, convert
+from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.errors import InputError
+from elmo_tf.evaluation import Evaluator
+from elmo_tf.model_folder import load_language_model
+from elmo_tf.stored_model import open_model
+from elmo_tf.training import train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A model that was trained for a while, in several forms, and the settings of its run."""
+    folder = tmp_path_factory.mktemp("trained")
+    learning = {"learning_rate": 1.0, "sample_softmax": False, "dropout": 0.0, "batch_size": 16}
+    settings = tiny.settings(folder, count=300, max_steps=300, n_epochs=400, **learning)
+    train(settings, lambda line: None)
+    for form in ("hdf5", "tf1", "checkpoint"):
+        convert(settings.model_dir, str(folder / form), "latest", ConvertSettings(form))
+    (folder / "tf1" / "vocab.txt").unlink()
+    return folder, settings
+
+
+def started(settings, path, model_dir, **changes):
+    """Trains a new run from `path`; its lines and the perplexities of its validations."""
+    lines = []
+    values = {**settings.__dict__, "model_dir": str(model_dir), "initialize_from": str(path), **changes}
+    train(type(settings)(**values), lines.append)
+    with open(model_dir / "log.csv") as file:
+        rows = [row for row in csv.DictReader(file) if row["val_perplexity"]]
+    return lines, [float(row["val_perplexity"]) for row in rows]
+
+
+def perplexity(settings, folder, vocab_file=None, rows=32):
+    model, vocabulary, _ = load_language_model(str(folder), "latest" if "model" in str(folder) else None, vocab_file)
+    return Evaluator(model, Corpus.scan(list(settings.valid_files)), vocabulary, rows)().mean
+
+
+def test_the_same_words_start_from_the_perplexity_that_the_model_has(trained, tmp_path):
+    folder, settings = trained
+    before = perplexity(settings, settings.model_dir)
+    for form, extra in (("model", ""), ("tf1", ", --vocab_file taken for its own"), ("checkpoint", "")):
+        lines, found = started(settings, folder / form, tmp_path / form, validate_first=True, max_steps=1)
+        words = len(Vocabulary.from_file(settings.vocab_file))
+        assert lines[0].startswith("initialized from ")
+        assert lines[0].endswith(f", with rows of {words} of {words} words{extra}")
+        if form != "model":  # of which the best counts, not the latest
+            assert found[0] == pytest.approx(before, rel=1e-4)
+
+
+def test_a_model_without_a_softmax_keeps_all_else_and_learns_faster_than_from_nothing(trained, tmp_path):
+    folder, settings = trained
+    lines, found = started(settings, folder / "hdf5", tmp_path / "new", validate_first=True, max_steps=60)
+    assert lines[0].endswith(", with a new softmax")
+    _, scratch = started(settings, folder / "hdf5", tmp_path / "scratch", initialize_from=None, max_steps=60)
+    assert found[-1] < 0.8 * found[0]
+    assert found[-1] < 0.8 * scratch[-1]
+
+
+def test_new_text_with_other_words_is_learned_from_the_rows_of_those_that_stay(trained, tmp_path):
+    folder, settings = trained
+    own = Vocabulary.from_file(settings.vocab_file)
+    new = Vocabulary((*own.words[:20], "never", "seen"))
+    new.save(str(tmp_path / "new.txt"))
+    lines, found = started(
+        settings,
+        folder / "checkpoint",
+        tmp_path / "tuned",
+        vocab_file=str(tmp_path / "new.txt"),
+        validate_first=True,
+        max_steps=60,
+    )
+    assert lines[0].endswith("with rows of 20 of 22 words")
+    assert found[-1] < 0.9 * found[0]
+    with open_model(str(tmp_path / "tuned"), "latest") as stored:
+        assert stored.weights.shapes["softmax/W"][0] == 22
+
+
+def test_the_run_starts_with_the_models_arrays_a_fresh_adagrad_and_step_0(trained, tmp_path, monkeypatch):
+    from elmo_tf import training
+
+    folder, settings = trained
+    seen = {}
+
+    def loop(run, stream):
+        seen["step"] = run._step
+        seen["weights"] = {name: variable.numpy() for name, variable in run._variables.items()}
+        seen["slots"] = {name: variable.numpy() for name, variable in run._optimizer.accumulators.items()}
+
+    monkeypatch.setattr(training._Run, "_loop", loop)
+    values = {**settings.__dict__, "model_dir": str(tmp_path), "initialize_from": str(folder / "tf1")}
+    train(type(settings)(**values), lambda line: None)
+    with open_model(str(folder / "tf1")) as stored:
+        for name, array in stored.weights.items():
+            np.testing.assert_array_equal(seen["weights"][name], array)
+    assert seen["step"] == 0
+    assert all((slot == 1).all() for slot in seen["slots"].values())
+
+
+def test_a_run_that_goes_on_is_not_initialized_again(trained, tmp_path):
+    folder, settings = trained
+    started(settings, folder / "tf1", tmp_path / "run", max_steps=2)
+    lines, _ = started(settings, folder / "none", tmp_path / "run", max_steps=3)
+    assert lines[0] == f"resumed from step 2 of {tmp_path}/run"
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"initialize_from": "none"}, "--model_dir=none: there is no such folder"),
+        ({"lstm": {"dim": 16}}, "lstm is {"),
+        ({"bidirectional": False}, "bidirectional is True, this run asks for False"),
+    ],
+)
+def test_another_architecture_is_refused_and_nothing_is_written(trained, tmp_path, changes, part):
+    import dataclasses
+
+    folder, settings = trained
+    values = {**settings.__dict__, "model_dir": str(tmp_path / "run"), "initialize_from": str(folder / "tf1")}
+    if "lstm" in changes:
+        values["options"] = settings.options.replace(lstm=dataclasses.replace(settings.options.lstm, dim=16))
+    elif "bidirectional" in changes:
+        values["options"] = settings.options.replace(bidirectional=False)
+    else:
+        values.update(changes)
+    with pytest.raises(InputError) as caught:
+        train(type(settings)(**values), lambda line: None)
+    assert part in str(caught.value)
+    assert not (tmp_path / "run" / "latest").exists()
