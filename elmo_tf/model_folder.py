@@ -1,5 +1,6 @@
 """Models ready to use, from wherever they lie: a folder of `elmo-tf train`, or any other form that is known."""
 
+import contextlib
 from dataclasses import dataclass
 
 from elmo_tf.bilm import BiLM
@@ -77,7 +78,12 @@ def load_language_model(
 
 
 def _vocabulary(stored: StoredModel, vocab_file: str | None) -> Vocabulary | None:
-    vocabulary, options = stored.vocabulary(vocab_file), stored.options
+    options = stored.options
+    if options.char_cnn is not None and vocab_file is None:
+        with contextlib.suppress(InputError):  # characters need none, so one that cannot be used does no harm
+            return stored.vocabulary(None)
+        return None
+    vocabulary = stored.vocabulary(vocab_file)
     if options.char_cnn is not None:
         return vocabulary
     path = vocab_file or f"{stored.path}/{VOCAB_FILE}"

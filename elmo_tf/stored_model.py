@@ -36,6 +36,7 @@ from elmo_tf.language_model import LanguageModel
 from elmo_tf.layers.initial_values import given
 from elmo_tf.options import Options
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
+from elmo_tf.published import fetch, is_published
 
 WEIGHTS_FILE, NLPL_WEIGHTS_FILE, SAFETENSORS_FILE = "weights.hdf5", "model.hdf5", "model.safetensors"
 CHECKPOINT, TF1, SAFETENSORS, HDF5 = "checkpoint", "tf1", "safetensors", "hdf5"
@@ -151,8 +152,9 @@ def open_model(path: str, which: str | None = None) -> Iterator[StoredModel]:
 
 
 def resolved(path: str) -> str:
-    """The path of what was given as --model_dir; the place where names of published models become paths."""
-    return path
+    """The path of what was given as --model_dir: for the name of a published model that of its folder, fetched if need
+    be."""
+    return fetch(path) if is_published(path) else path
 
 
 def model_in(folder: str) -> tuple[str, str] | None:

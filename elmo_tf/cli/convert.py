@@ -26,7 +26,7 @@ DESCRIPTION = """
 
 def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
-    shared_flags.model_dir(flag_set, shared_flags.ANY_MODEL)
+    shared_flags.any_model(flag_set, shared_flags.ANY_MODEL)
     flag_set.string("output_dir", None, "folder for the new files; with --zip the ZIP file's name", required=True)
     flag_set.choice("format", "hdf5", ("hdf5", "checkpoint", "tf1", "safetensors"), "the form to write")
     flag_set.choice("target", "any", ("any", *TARGETS), "the program that shall read it, whose limits are checked")

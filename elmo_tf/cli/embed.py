@@ -21,7 +21,7 @@ DESCRIPTION = """
 
 def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
-    shared_flags.model_dir(flag_set, shared_flags.ANY_MODEL)
+    shared_flags.any_model(flag_set, shared_flags.ANY_MODEL)
     flag_set.string("input_file", None, "text, a tokenised sentence a line, .gz too", required=True)
     flag_set.string("output_file", None, "the HDF5 file to write", required=True)
     flag_set.integer("batch_tokens", 4096, "tokens computed at a time: less for less memory", lower=1)

@@ -26,7 +26,7 @@ DESCRIPTION = """
 
 def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
-    shared_flags.model_dir(flag_set, shared_flags.ANY_MODEL + "; it must have its softmax")
+    shared_flags.any_model(flag_set, shared_flags.ANY_MODEL + "; it must have its softmax")
     flag_set.patterns(
         "test_files", "held-out text: files or quoted patterns, comma-separated; a sentence a line", required=True
     )

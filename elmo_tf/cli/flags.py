@@ -14,7 +14,7 @@ FlagValues = flags.FlagValues
 
 ANY_MODEL = (
     "the model: a folder made by elmo-tf train, one with weights.hdf5 and options.json, a TensorFlow 1 checkpoint of "
-    "bilm-tf, safetensors, or a ZIP file of such"
+    "bilm-tf, safetensors, a ZIP file of such, or the name of a published model: small, medium, original, 5.5B"
 )
 VOCAB_OF_MODEL = "the model's vocabulary, where none lies beside it, as in bilm-tf's checkpoint folders"
 
@@ -87,6 +87,22 @@ def vocab_file(flag_set: FlagSet, text: str, required: bool = True) -> None:
 def model_dir(flag_set: FlagSet, text: str) -> None:
     """--model_dir; `text` says what may lie there."""
     flag_set.string("model_dir", None, text, required=True)
+
+
+def any_model(flag_set: FlagSet, text: str) -> None:
+    """--model_dir where a model of any form is read, or fetched by its name, and --mirror."""
+    model_dir(flag_set, text)
+    mirror(flag_set)
+
+
+def mirror(flag_set: FlagSet) -> None:
+    """--mirror; `elmo_tf.cli.main` hands it on."""
+    flag_set.string(
+        "mirror",
+        None,
+        "address below which published models lie, instead of AllenNLP's; the environment variable ELMO_TF_MIRROR "
+        "says the same",
+    )
 
 
 def checkpoint(flag_set: FlagSet) -> None:

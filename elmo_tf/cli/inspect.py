@@ -24,7 +24,7 @@ POSITIONAL = "model_dir"
 
 def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
-    shared_flags.model_dir(flag_set, shared_flags.ANY_MODEL)
+    shared_flags.any_model(flag_set, shared_flags.ANY_MODEL)
     shared_flags.checkpoint(flag_set)
 
 

@@ -5,6 +5,7 @@ SIGTERM.
 """
 
 import importlib
+import os
 import shutil
 import sys
 import textwrap
@@ -60,6 +61,8 @@ def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
         if rest:
             raise absl_flags.Error(f"unexpected argument {rest[0]!r}: every setting is a flag, --name=value")
         flag_set.check_required()
+        if "mirror" in flag_set.names and flag_set.values.mirror:
+            os.environ["ELMO_TF_MIRROR"] = flag_set.values.mirror
     except absl_flags.Error as error:
         return _fail(program, f"{_sentence(error)} (see {program} --help)", 2)
     except InputError as error:

@@ -55,6 +55,7 @@ def define_flags(flag_set: FlagSet) -> None:
         "a trained model, of any form that elmo-tf convert reads, whose weights a new run starts from; give its "
         "options.json for --options_file",
     )
+    shared_flags.mirror(flag_set)
     _define_training(flag_set)
     _define_run(flag_set)
 

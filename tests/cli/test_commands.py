@@ -205,6 +205,26 @@ def test_inspect_says_what_a_model_is(here, capsys, line):
         assert part in page
 
 
+def test_a_published_name_is_fetched_from_the_mirror_and_a_folder_of_that_name_goes_first(here, capsys, monkeypatch):
+    ran(capsys, "convert --model_dir=model --output_dir=hdf5")
+    for variable in ("ELMO_TF_MIRROR", "ELMO_TF_CACHE"):
+        monkeypatch.setenv(variable, str(here / "nowhere"))
+    stem = "2x2048_256_2048cnn_1xhighway/elmo_2x2048_256_2048cnn_1xhighway_"
+    (here / "served" / stem).parent.mkdir(parents=True)
+    for name in ("options.json", "weights.hdf5"):
+        shutil.copy(here / "hdf5" / name, here / "served" / (stem + name))
+    ran(capsys, "embed --model_dir=hdf5 --input_file=text.txt --output_file=own.hdf5")
+    line = "embed --model_dir=medium --input_file=text.txt --output_file="
+    ran(capsys, f"{line}fetched.hdf5 --mirror={(here / 'served').as_uri()}")
+    assert sorted(path.name for path in (here / "nowhere" / "medium").glob("[!.]*")) == ["options.json", "weights.hdf5"]
+    with h5py.File(here / "fetched.hdf5") as fetched, h5py.File(here / "own.hdf5") as own:
+        assert fetched["0"].shape[1] == 7
+        np.testing.assert_array_equal(fetched["0"][...], own["0"][...])
+    (here / "medium").mkdir()
+    assert main([*f"{line}third.hdf5".split()]) == 1
+    assert "medium: it holds no model" in capsys.readouterr().err
+
+
 def flags_of(command):
     flag_set = FlagSet()
     importlib.import_module(f"elmo_tf.cli.{command}").define_flags(flag_set)

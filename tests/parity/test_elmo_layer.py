@@ -30,9 +30,8 @@ def padded(sentences):
 
 
 @pytest.mark.parametrize("name", FIXTURES)
-def test_the_fixtures_top_layer_with_the_state_carried_from_sentence_to_sentence(name, shared, tmp_path):
-    folder = hdf5_folder(shared / "parity" / name, tmp_path / name, vocabulary=False)  # nothing but the two files
-    elmo = ElmoLayer.from_pretrained(folder, output="top", return_state=True)
+def test_the_fixtures_top_layer_with_the_state_carried_from_sentence_to_sentence(name, shared):
+    elmo = ElmoLayer.from_pretrained(shared / "parity" / name, output="top", return_state=True)
     run = tf.function(lambda tokens, state: elmo(tokens, initial_state=state), reduce_retracing=True)
     size, state = elmo.bilm.options.lstm.projection_dim, elmo.zero_state(1)
     sentences = json.loads((shared / "parity" / name / "sentences.json").read_text())
