@@ -56,8 +56,8 @@ def estimate(
     tokens = rows * training.unroll_steps * options.directions
     floats = _lstm(options, tokens) + _encoder(options, distinct, characters)
     if training.sample_softmax:
-        # logits, the comparison with the targets, and the gradient
-        floats += 3 * tokens * training.n_negative_samples_batch
+        # products, and of each direction the shares that are kept
+        floats += 2 * tokens * training.n_negative_samples_batch
         floats += 4 * options.directions * training.n_negative_samples_batch * options.lstm.projection_dim
     else:
         floats += n_sparse + 2 * tokens * min(8192, options.n_tokens_vocab or 0)
@@ -66,10 +66,11 @@ def estimate(
 
 
 def _lstm(options: Options, tokens: int) -> int:
-    """Gates, cells and outputs of every layer; and of one layer the gate gradients and the copies that loops make."""
+    """Gates, cells, what is projected and outputs of every layer; and of one layer at a time the products with its
+    inputs, or the gradients of its gates, step by step and together."""
     lstm = options.lstm
-    kept = lstm.n_layers * (5 * lstm.dim + 4 * lstm.projection_dim)
-    passing = 12 * lstm.dim + 4 * lstm.projection_dim
+    kept = lstm.n_layers * (6 * lstm.dim + 4 * lstm.projection_dim)
+    passing = 8 * lstm.dim + 4 * lstm.projection_dim
     return tokens * (kept + passing)
 
 
@@ -77,6 +78,7 @@ def _encoder(options: Options, distinct: int, characters: int) -> int:
     char_cnn = options.char_cnn
     if char_cnn is None:
         return 2 * distinct * options.lstm.projection_dim
+    characters = -(-characters * 2 // 3)  # the mean over groups of like length, about
     windows = distinct * characters * (char_cnn.n_filters + 2 * char_cnn.embedding_dim)
     widest = max(number for _, number in char_cnn.filters)
     # the convolutions' outputs are kept for the maximum's gradient; the widest one's gradient joins them
