@@ -97,15 +97,6 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def set_threads(replicas: int = 1) -> None:
-    """As training does on a CPU: two operations at once in each replica, with half its cores each."""
-    import tensorflow as tf
-
-    if not any(os.environ.get(f"TF_NUM_{kind}_THREADS") for kind in ("INTRAOP", "INTEROP")):
-        tf.config.threading.set_intra_op_parallelism_threads(max(1, cores() // (2 * replicas)))
-        tf.config.threading.set_inter_op_parallelism_threads(2 * replicas)
-
-
 class MatrixProduct:
     """The machine's rate at a float32 product of square matrices, to be measured between the steps of something else.
 
