@@ -4,8 +4,8 @@
     python benchmarks/input.py
     python benchmarks/input.py --profile
 
-A token is one position of one direction: a step of B rows and T steps has B * T in each direction, and tokens/s
-count those of all directions, each of which reads the text in an order of its own. The stream is measured by itself, in one
+A token is one position of one direction: a step of B rows and T steps has B * T in each direction, and tokens/s count
+those of all directions, each of which reads the text in an order of its own. The stream is measured by itself, in one
 thread, and then behind `tf.data` as the training reads it, with nothing computed meanwhile: that is tokens_per_second.
 """
 
@@ -39,12 +39,12 @@ def define_flags() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures; returns the last line's values."""
-    make_strategy()  # as many threads as in training
     from benchmarks.trainer import make_stream
     from elmo_tf.data.lm_stream import Prefetched
     from elmo_tf.devices import make_strategy
     from elmo_tf.preparation import prepare
 
+    make_strategy()  # as many threads as in training
     with harness.working_folder() as folder:
         found = text.find(arguments, folder)
         prepared = prepare(settings.read_options(arguments), found.train_files, (), found.vocab_file, 1)

@@ -34,18 +34,23 @@ class Text:
 
 def define_flags(parser: argparse.ArgumentParser, vocabulary_size: int = 10_000) -> None:
     """--train_files, --vocab_file, --vocabulary_size."""
-    parser.add_argument(
-        "--train_files",
-        help="training text, a tokenised sentence a line: files or quoted patterns, comma-separated; not set: "
-        "WikiText-2 in $ELMO_TF_SHARED or in ../shared, or else a made-up text",
-    )
-    parser.add_argument("--vocab_file", help="its vocabulary, by frequency; not set: made from the text")
+    define_files(parser)
     parser.add_argument(
         "--vocabulary_size",
         type=harness.whole(4),
         default=vocabulary_size,
         help="take the first so many words of the vocabulary, and made-up ones where it has fewer (%(default)s)",
     )
+
+
+def define_files(parser: argparse.ArgumentParser) -> None:
+    """--train_files, --vocab_file."""
+    parser.add_argument(
+        "--train_files",
+        help="training text, a tokenised sentence a line: files or quoted patterns, comma-separated; not set: "
+        "WikiText-2 in $ELMO_TF_SHARED or in ../shared, or else a made-up text",
+    )
+    parser.add_argument("--vocab_file", help="its vocabulary, by frequency; not set: made from the text")
 
 
 def find(arguments: argparse.Namespace, folder: str) -> Text:
