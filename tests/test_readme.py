@@ -28,8 +28,21 @@ def command_lines():
     starts = {"elmo-tf": None, "python": {"train.py": "train", "evaluate.py": "evaluate"}}
     for line in map(str.strip, lines):
         words = shlex.split(line) if line.split(" ")[0] in starts and "--" in line else []
-        if words:
+        if words and not words[1].startswith("benchmarks/"):
             yield (words[1] if words[0] == "elmo-tf" else starts["python"][words[1]]), words[2:]
+
+
+def benchmark_lines():
+    shell = "\n".join(text for language, text in BLOCKS if not language).replace("\\\n", " ")
+    return re.findall(r"(?m)^python (benchmarks/\w+)\.py *(.*)$", shell)
+
+
+def test_benchmarks_have_the_flags_that_they_are_shown_with():
+    import importlib
+
+    for script, arguments in benchmark_lines():
+        define_flags = importlib.import_module(script.replace("/", ".")).define_flags
+        define_flags().parse_args(shlex.split(arguments, comments=True))
 
 
 @pytest.mark.parametrize(("command", "arguments"), list(command_lines()))

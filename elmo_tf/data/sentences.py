@@ -32,6 +32,7 @@ class WordNumbers(dict[str, int]):
         super().__init__(vocabulary.ids)
         self.vocabulary, self.by_characters = vocabulary, by_characters
         self.others: list[str] = []
+        self.times_forgotten = 0
 
     def __missing__(self, word: str) -> int:
         if not self.by_characters:
@@ -57,6 +58,7 @@ class WordNumbers(dict[str, int]):
         for word in self.others:
             del self[word]
         self.others = []
+        self.times_forgotten += 1
 
 
 class ShuffledSentences:

@@ -1,0 +1,1 @@
+"""What elmo_tf costs, measured: scripts that anyone can run, each with `--help`, a table and, last, one JSON line."""

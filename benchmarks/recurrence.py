@@ -1,0 +1,168 @@
+#!/usr/bin/env python
+"""Milliseconds of the LSTM alone, forward and backward, by ways to compute it; they take turns in one run.
+
+    python benchmarks/recurrence.py
+    python benchmarks/recurrence.py --size=20,32,512,4096
+
+    plain           one step after the other, gradients by TensorFlow (elmo_tf.layers.recurrence.plain)
+    fused, ungated  its own backward pass, gates as TensorFlow operations
+    fused           the same with gates as compiled kernels: what trains
+    XLA             all of it compiled by XLA
+
+One layer in both directions, each with weights of its own. GFLOP/s counts the products alone, 2 operations each.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # measure the checkout that this is in
+
+from benchmarks import harness
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_WARM_UP = 2
+
+
+def define_flags() -> argparse.ArgumentParser:
+    """The script's flags."""
+    parser = harness.flags(__doc__)
+    parser.add_argument(
+        "--size",
+        default="20,64,128,512",
+        type=_sizes,
+        help="steps, rows, projection and input, cells (%(default)s)",
+    )
+    parser.add_argument("--repeats", type=harness.whole(1), default=40, help="turns of each (%(default)s)")
+    return parser
+
+
+def _sizes(text: str) -> list[int]:
+    parts = text.split(",")
+    if len(parts) != 4:
+        raise argparse.ArgumentTypeError(f"expected four whole numbers, such as 20,64,128,512, got {text!r}")
+    return [harness.whole(1)(part) for part in parts]
+
+
+def main(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measures; returns the last line's values."""
+    from elmo_tf.devices import make_strategy
+    from elmo_tf.layers import recurrence
+
+    device = make_strategy().extended.worker_devices[0].split("/device:")[-1]  # sets the threads as training does
+    steps, rows, dim, cells = arguments.size
+    layer = _Layer(steps, rows, dim, cells)
+    ways = {
+        "plain": layer.gradients(recurrence.plain),
+        "fused, ungated": layer.gradients(recurrence.fused),
+        "fused": layer.gradients(recurrence.fused),
+        "XLA": layer.gradients(recurrence.fused, jit_compile=True),
+    }
+    first: dict[str, float] = {}
+    for name, compute in ways.items():
+        with _gates_as_they_are(name in ("fused, ungated", "XLA")):
+            first[name] = _seconds(compute)
+    for compute in ways.values():
+        for _ in range(_WARM_UP):
+            _seconds(compute)
+    product = harness.MatrixProduct(device)
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(arguments.repeats):
+        product.measure()
+        for name, compute in ways.items():
+            seconds[name].append(_seconds(compute))
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    work = 2e-9 * 3 * 2 * steps * rows * (2 * dim * 4 * cells + (cells * dim if dim < cells else 0))
+    harness.table(
+        ["recurrence", "median ms", "best ms", "GFLOP/s", "plain / this", "first call s"],
+        [
+            [
+                name,
+                *harness.milliseconds(times),
+                f"{work / medians[name]:.1f}",
+                f"{medians['plain'] / medians[name]:.2f}",
+                f"{first[name]:.1f}",
+            ]
+            for name, times in seconds.items()
+        ],
+    )
+    print(product.describe())
+    keys = {"plain": "plain", "fused, ungated": "ungated", "fused": "fused", "XLA": "xla"}
+    return harness.rounded(
+        {
+            **{f"{keys[name]}_seconds": median for name, median in medians.items()},
+            **{f"{keys[name]}_ratio": medians["plain"] / median for name, median in medians.items()},
+            "fused_gflops": work / medians["fused"],
+            "matmul_gflops": product.gflops,
+            "fraction_of_matmul": work / medians["fused"] / product.gflops,
+            "size": arguments.size,
+            "device": device,
+        }
+    )
+
+
+class _Layer:
+    """Inputs and weights of one layer in two directions."""
+
+    def __init__(self, steps: int, rows: int, dim: int, cells: int) -> None:
+        import tensorflow as tf
+
+        def normal(shape: list[int], scale: float, number: int) -> "tf.Tensor":
+            return scale * tf.random.stateless_normal(shape, [1, number])
+
+        self.inputs = [normal([steps, rows, dim], 1.0, number) for number in (0, 1)]
+        self.weights = [
+            [
+                normal([2 * dim, 4 * cells], 0.05, 2 + number),
+                tf.zeros([4 * cells]),
+                *([normal([cells, dim], 0.05, 4 + number)] if dim < cells else []),
+            ]
+            for number in (0, 1)
+        ]
+        self.state = tf.zeros([rows, cells]), tf.zeros([rows, dim])
+
+    def gradients(self, implementation: Callable[..., Any], jit_compile: bool = False) -> Callable[[], Any]:
+        """A compiled function that gives all gradients of both directions."""
+        import tensorflow as tf
+
+        from elmo_tf.layers.recurrence import Weights
+
+        def one(inputs: "tf.Tensor", weights: "list[tf.Tensor]") -> Any:
+            kernel, bias, *projection = weights
+            with tf.GradientTape() as tape:
+                tape.watch([inputs, weights])
+                layer = Weights(kernel, bias, projection[0] if projection else None, 3.0, 3.0)
+                outputs, _ = implementation(inputs, layer, self.state, None)
+                objective = tf.reduce_sum(outputs * outputs)
+            return tape.gradient(objective, [inputs, weights])
+
+        function = tf.function(one, jit_compile=jit_compile, autograph=False)
+        pairs = list(zip(self.inputs, self.weights, strict=True))
+        # in one graph, for there the directions run beside one another
+        return tf.function(lambda: [function(*pair) for pair in pairs], autograph=False)
+
+
+def _gates_as_they_are(really: bool) -> Any:
+    """Where gates are traced without kernels of their own, if so asked."""
+    from elmo_tf.layers import recurrence
+
+    return mock.patch.object(recurrence, "compiled", (lambda function, *_: function) if really else recurrence.compiled)
+
+
+def _seconds(compute: Callable[[], Any]) -> float:
+    import tensorflow as tf
+
+    started = time.perf_counter()
+    _ = [float(tf.reshape(gradient, [-1])[0]) for gradient in tf.nest.flatten(compute())]
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    harness.run(main, define_flags())

@@ -1,0 +1,151 @@
+#!/usr/bin/env python
+"""What it costs to deal the rows of a step to several replicas: 1, 2 and 4 on logical CPUs, the same rows in all.
+
+    python benchmarks/scaling.py
+    python benchmarks/scaling.py --replicas=1,2 --batch_size=32
+
+Logical CPUs share the cores of the machine, so more replicas are no faster here; what they take longer is the overhead
+of dealing, of summing and de-duplicating gradients, and of smaller products. overhead_2 is the median, over rounds, of
+`seconds of two / seconds of one - 1`. The CPU must be cut before TensorFlow starts, so each number of replicas is a
+process of its own; the processes take turns, step by step.
+"""
+
+import argparse
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+from typing import Any
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # measure the checkout that this is in
+
+from benchmarks import harness, settings, text
+from elmo_tf.errors import InputError
+
+_WARM_UP = 3
+
+
+def define_flags() -> argparse.ArgumentParser:
+    """The script's flags."""
+    parser = harness.flags(__doc__)
+    settings.define_flags(parser)
+    text.define_flags(parser)
+    parser.add_argument("--replicas", type=_counts, default="1,2,4", help="numbers of replicas (%(default)s)")
+    parser.add_argument("--steps", type=harness.whole(1), default=20, help="steps that are measured (%(default)s)")
+    parser.add_argument("--worker", type=harness.whole(1), help=argparse.SUPPRESS)
+    return parser
+
+
+def _counts(values: str) -> list[int]:
+    counts = sorted({harness.whole(1)(value) for value in values.split(",")})
+    if counts[0] != 1:
+        raise argparse.ArgumentTypeError(f"expected 1 among the numbers, to compare with, got {values!r}")
+    return counts
+
+
+def main(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measures; returns the last line's values."""
+    options = settings.read_options(arguments)
+    rows = options.training.batch_size
+    for count in arguments.replicas:
+        if rows % count:
+            raise InputError(f"--batch_size={rows}: expected a multiple of {count} replicas, to deal the rows evenly")
+    seconds: dict[int, list[float]] = {count: [] for count in arguments.replicas}
+    with contextlib.ExitStack() as stack:
+        workers = {count: stack.enter_context(_Worker(count)) for count in arguments.replicas}
+        for step in range(_WARM_UP + arguments.steps):
+            for count, worker in workers.items():
+                spent = worker.step()
+                if step >= _WARM_UP:
+                    seconds[count].append(spent)
+    overheads = {
+        count: statistics.median(b / a for a, b in zip(seconds[1], times, strict=True)) - 1
+        for count, times in seconds.items()
+    }
+    words = rows * options.training.unroll_steps
+    harness.table(
+        ["replicas", "rows each", "median ms", "best ms", "words/s", "overhead"],
+        [
+            [
+                str(count),
+                str(rows // count),
+                *harness.milliseconds(times),
+                f"{words / statistics.median(times):,.0f}",
+                f"{overheads[count]:.1%}",
+            ]
+            for count, times in seconds.items()
+        ],
+    )
+    return harness.rounded(
+        {
+            **{f"overhead_{count}": overhead for count, overhead in overheads.items() if count > 1},
+            **{f"words_per_second_{count}": words / statistics.median(times) for count, times in seconds.items()},
+            "rows": rows,
+            "steps": arguments.steps,
+            "cores": harness.cores(),
+            "config": os.path.basename(arguments.config),
+        }
+    )
+
+
+class _Worker:
+    """This script in a process of its own, which takes a step whenever it is asked to."""
+
+    def __init__(self, replicas: int) -> None:
+        self._replicas = replicas
+
+    def __enter__(self) -> "_Worker":
+        self._process = subprocess.Popen(
+            [sys.executable, os.path.abspath(__file__), *sys.argv[1:], f"--worker={self._replicas}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+        )
+        pipes = self._process.stdin, self._process.stdout
+        if pipes[0] is None or pipes[1] is None:
+            raise RuntimeError("expected pipes to and from the process")
+        self._in, self._out = pipes
+        return self
+
+    def step(self) -> float:
+        """Seconds."""
+        with contextlib.suppress(BrokenPipeError):
+            print(file=self._in, flush=True)
+        line = self._out.readline()
+        if not line:
+            raise InputError(f"{self._replicas} replicas could not be measured: see above")
+        return float(line)
+
+    def __exit__(self, *_: Any) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._in.close()  # which ends it
+        self._process.wait()
+        self._out.close()
+
+
+def work(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The worker: a step for every line that comes in, and its seconds out."""
+    from benchmarks.trainer import Trainer, make_stream
+    from elmo_tf.data.lm_stream import Prefetched
+    from elmo_tf.devices import make_strategy
+    from elmo_tf.preparation import prepare
+
+    count = arguments.worker
+    strategy = make_strategy(logical_cpus=count)
+    options = settings.read_options(arguments)
+    options = options.replace(batch_size=options.training.batch_size // count)
+    with harness.working_folder() as folder:
+        found = text.find(arguments, folder)
+        prepared = prepare(options, found.train_files, (), found.vocab_file, count)
+        stream = Prefetched(make_stream(prepared, count))
+        trainer = Trainer(prepared.options, strategy)
+        for _ in sys.stdin:
+            tensors, _ = next(stream)
+            print(trainer(tensors), flush=True)
+    return {}
+
+
+if __name__ == "__main__":
+    harness.run(lambda arguments: (work if arguments.worker else main)(arguments), define_flags())

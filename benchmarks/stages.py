@@ -1,0 +1,124 @@
+"""The step with its savings taken away, and given back one after the other; all stages compute the same numbers.
+
+What a stage leaves out is switched off from outside, while its graph is traced: the package has no flags for it.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.trainer import Trainer
+from elmo_tf.data.characters import PADDING
+from elmo_tf.data.windows import Window
+from elmo_tf.layers import convolutions, recurrence, softmax, token_encoder
+
+_WORDS_BUCKET, _CHARACTERS_BUCKET = 256, 8
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How a stage differs from the training.
+
+    Args:
+        name: what it is.
+        every_token: whether each token is encoded for itself.
+        full_width: whether words are convolved up to `max_characters_per_token`, in one group, and TensorFlow's own
+            gradient of the maximum is taken.
+        implementation: of the LSTM.
+        compiled: whether gates and sampled softmax are compiled as kernels.
+        jit_compile: whether XLA compiles the whole of loss and gradients.
+    """
+
+    name: str
+    every_token: bool = False
+    full_width: bool = False
+    implementation: str = "fused"
+    compiled: bool = True
+    jit_compile: bool = False
+
+    @contextlib.contextmanager
+    def traced(self) -> Iterator[None]:
+        """Where the graph of this stage is to be traced."""
+        with contextlib.ExitStack() as stack:
+            if not self.compiled:
+                for module in (recurrence, softmax):
+                    stack.enter_context(mock.patch.object(module, "compiled", _as_it_is))
+            if self.full_width:
+                stack.enter_context(mock.patch.object(token_encoder, "in_groups_of_like_length", _in_one_group))
+                stack.enter_context(mock.patch.object(convolutions, "_maximum", lambda x: tf.reduce_max(x, 1)))
+            yield
+
+    def changed(self, window: Window, max_characters: int) -> Window:
+        """A window as this stage takes it."""
+        words, inputs = window.words, window.inputs
+        if self.full_width and words.ndim > 1:
+            words = _padded(words, 0, max_characters - words.shape[1])
+        if self.every_token:
+            words = words[inputs.ravel()]
+            inputs = np.arange(inputs.size, dtype=inputs.dtype).reshape(inputs.shape)
+        return window._replace(words=words, inputs=inputs)
+
+
+STAGES = (
+    Stage("every token encoded, plain LSTM", True, True, "plain", False),
+    Stage("distinct words once", False, True, "plain", False),
+    Stage("+ own backward pass", False, True, "fused", False),
+    Stage("+ convolved by length", compiled=False),
+    Stage("+ compiled gates, softmax: as trained"),
+    Stage("jit_compile", jit_compile=True),
+)
+TRAINED = next(stage for stage in STAGES if stage == Stage(stage.name))
+
+
+def _as_it_is(function: Callable[..., Any], *_: tf.Tensor) -> Callable[..., Any]:
+    return function
+
+
+def _in_one_group(ids: tf.Tensor, _padding: int, _beyond: int, compute: Callable[..., Any]) -> tf.Tensor:
+    return compute(ids)
+
+
+def _bucketed(window: Window, max_characters: int) -> Window:
+    """Padded to few different shapes, for each of which XLA compiles anew."""
+    words = window.words
+    if words.ndim == 1:
+        return window._replace(words=np.pad(words, (0, -len(words) % _WORDS_BUCKET), mode="edge"))
+    characters = min(max_characters, words.shape[1] + -words.shape[1] % _CHARACTERS_BUCKET)
+    return window._replace(words=_padded(words, -len(words) % _WORDS_BUCKET, characters - words.shape[1]))
+
+
+def _padded(words: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Columns of padding, and the last word again."""
+    return np.pad(np.pad(words, [(0, 0), (0, columns)], constant_values=PADDING), [(0, rows), (0, 0)], mode="edge")
+
+
+class Staged:
+    """A stage with a model of its own."""
+
+    def __init__(self, stage: Stage, trainer: Trainer) -> None:
+        self.stage, self.trainer = stage, trainer
+        char_cnn = trainer.model.options.char_cnn
+        self._max_characters = 0 if char_cnn is None else char_cnn.max_characters_per_token
+
+    def __call__(self, tensors: Sequence[tf.Tensor]) -> float:
+        """Takes a step; seconds, without those for making the stage's input out of the training's."""
+        if self.stage.every_token or self.stage.full_width or self.trainer.jit_compile:
+            tensors = self._changed(tensors)
+        with self.stage.traced():
+            return self.trainer(tensors)
+
+    def _changed(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        negatives, tries, *arrays = tensors
+        size, made = len(Window._fields), [negatives, tries]
+        for start in range(0, len(arrays), size):
+            window = Window(*(array.numpy() for array in arrays[start : start + size]))
+            window = self.stage.changed(window, self._max_characters)
+            if self.trainer.jit_compile:
+                window = _bucketed(window, self._max_characters)
+            made += map(tf.constant, window)
+        return made

@@ -1,0 +1,180 @@
+"""The benchmarks as a user runs them, with a tiny model; and what they count, against counts by hand."""
+
+import doctest
+import importlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tiny
+
+from benchmarks import counting
+from elmo_tf.data.characters import encode_words
+from elmo_tf.options import CharCnnOptions, LstmOptions, Options, TrainingOptions
+
+FOLDER = pathlib.Path(__file__).parents[1] / "benchmarks"
+SCRIPTS = ["training", "recurrence", "input", "vocabulary", "scaling"]
+
+
+def run(script, *arguments, shared="/nowhere"):
+    """A script's table as lines, and its last line's values."""
+    environment = {**os.environ, "ELMO_TF_SHARED": shared}
+    result = subprocess.run(
+        [sys.executable, str(FOLDER / f"{script}.py"), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment,
+    )
+    assert result.returncode == 0, result.stderr
+    *shown, last = result.stdout.splitlines()
+    return shown, json.loads(last)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Flags of a tiny model and text."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    settings = tiny.settings(folder, count=200)
+    settings.options.write(str(folder / "options.json"))
+    return [
+        f"--config={folder / 'options.json'}",
+        f"--train_files={folder / 'train.txt'}",
+        f"--vocab_file={settings.vocab_file}",
+    ]
+
+
+def test_training_shows_stages_that_compute_the_same(small, tmp_path):
+    tiny.options(bidirectional=False).write(str(tmp_path / "options.json"))  # which compiles in half the time
+    flags = [f"--config={tmp_path / 'options.json'}", "--vocabulary_size=40", "--batch_size=2"]
+    shown, values = run("training", *small, *flags, "--steps=2", "--stages")
+    for name in ("words_per_second", "matmul_gflops", "fraction_of_matmul", "needed_mflop_per_word"):
+        assert values[name] > 0
+    assert values["peak_memory_bytes"] > values["memory_after_import_bytes"] > values["estimated_memory_bytes"] > 0
+    assert values["first_step_seconds"] > 0
+    assert (values["words_per_step"], values["vocabulary_size"], values["steps"]) == (2 * 5, 40, 2)
+    assert (values["device"], values["precision"], values["jit_compile"]) == ("CPU:0", "float32", False)
+    header, *rows = shown[: 1 + len(values["stages"])]
+    assert header.split()[-1] == "loss"
+    losses = [float(row.split()[-1]) for row in rows]
+    assert len(losses) == len(values["stages"]) == 6
+    np.testing.assert_allclose(losses, losses[0], atol=2e-4)
+    assert values["stages"][0]["ratio"] == 1.0
+
+
+def test_training_in_half_precision_under_xla_with_accumulation(small):
+    flags = ["--precision=bfloat16", "--jit_compile", "--accumulation_steps=2"]
+    _, values = run("training", *small, "--steps=1", "--vocabulary_size=30", *flags)
+    assert (values["precision"], values["jit_compile"]) == ("bfloat16", True)
+    assert values["words_per_step"] == 2 * 4 * 5
+    assert [stage["ratio"] for stage in values["stages"]] == [1.0]
+
+
+@pytest.mark.parametrize("size", ["3,2,4,6", "3,2,6,6"])
+def test_recurrence(size):
+    shown, values = run("recurrence", f"--size={size}", "--repeats=2")
+    assert values["plain_ratio"] == 1.0
+    assert all(values[f"{name}_seconds"] > 0 and values[f"{name}_ratio"] > 0 for name in ("ungated", "fused", "xla"))
+    assert values["size"] == [int(part) for part in size.split(",")]
+    assert shown[1].startswith("plain")
+
+
+def test_input_of_a_made_up_text():
+    shown, values = run("input", "--steps=20", "--profile")
+    assert "made-up" in values["text"]
+    assert values["tokens_per_second"] == pytest.approx(2 * values["tokens_per_second_and_direction"], rel=1e-4)
+    assert values["tokens_per_step"] == 2 * 64 * 20
+    assert values["vocabulary_size"] == 10_000
+    assert any("packing.py" in line for line in shown)
+
+
+def test_vocabulary(small):
+    shown, values = run("vocabulary", *small, "--sizes=300,20", "--steps=2")
+    assert values["sizes"] == [20, 300]
+    assert len(values["step_seconds"]) == 2
+    assert values["step_ratio"] > 0
+    assert [line.split()[0] for line in shown[:3]] == ["words", "20", "300"]
+
+
+def test_scaling(small):
+    shown, values = run("scaling", *small, "--vocabulary_size=30", "--replicas=1,2", "--steps=2")
+    assert values["overhead_2"] > -1
+    assert values["words_per_second_1"] > 0
+    assert [line.split()[:2] for line in shown[1:3]] == [["1", "4"], ["2", "2"]]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_says_what_it_measures_and_wrong_flags_are_one_sentence(script):
+    command = [sys.executable, str(FOLDER / f"{script}.py")]
+    helped = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
+    assert f"python benchmarks/{script}.py" in helped
+    wrong = subprocess.run([*command, "--nonsense"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "--nonsense" in wrong.stderr.splitlines()[-1]
+
+
+def test_a_text_that_is_not_there_is_one_sentence(tmp_path):
+    command = [sys.executable, str(FOLDER / "input.py"), f"--train_files={tmp_path / 'none.txt'}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.strip() == (
+        f"input.py: --train_files={tmp_path / 'none.txt'}: no such file; expected text files, such as 'corpus/*.txt' "
+        "in quotes"
+    )
+
+
+@pytest.mark.parametrize("name", ["counting", "text"])
+def test_examples_in_docstrings(name):
+    result = doctest.testmod(importlib.import_module(f"benchmarks.{name}"))
+    assert result.attempted
+    assert not result.failed
+
+
+def the_options(filters=((1, 4), (3, 5)), projection_dim=7, dim=11, sample=True, n_highway=2):
+    return Options(
+        LstmOptions(dim, projection_dim, n_layers=2),
+        CharCnnOptions(filters, embedding_dim=2, n_highway=n_highway, max_characters_per_token=8) if filters else None,
+        n_tokens_vocab=50,
+        training=TrainingOptions(batch_size=3, unroll_steps=10, sample_softmax=sample, n_negative_samples_batch=6),
+    )
+
+
+def test_multiplications_are_those_counted_by_hand():
+    words = encode_words(["a", "seven77", "<S>"], 8)  # of 3, 8 (cut) and 3 characters, begin and end counted
+    needed = counting.of_window(the_options(), words, rows=3)
+    tokens = 2 * 3 * 10
+    # a layer: [7 inputs, 7 recurrent] x 44 gates, then 11 x 7
+    assert needed.lstm == 3 * tokens * 2 * (14 * 44 + 77)
+    assert needed.softmax == 3 * tokens * (6 + 1) * 7
+    # width 1: 4, 8, 4 windows of 1 x 2 x 4; width 3: 4, 6, 4 windows of 3 x 2 x 5; and twice the winner of each word
+    assert needed.convolutions == 8 * (16 + 2 * 3) + 30 * (14 + 2 * 3)
+    assert needed.dense == 3 * 3 * (2 * (2 * 81) + 9 * 7)
+    assert needed.total == needed.lstm + needed.softmax + needed.convolutions + needed.dense
+
+
+def test_without_projections_and_with_the_full_softmax():
+    words = encode_words(["a"], 8)
+    needed = counting.of_window(the_options(((2, 7),), 7, 7, sample=False, n_highway=0), words, rows=1)
+    tokens = 2 * 10
+    assert needed.lstm == 3 * tokens * 2 * 14 * 28
+    assert needed.softmax == 3 * tokens * 50 * 7
+    assert needed.convolutions == 2 * 2 * 7 * (4 + 2)
+    assert needed.dense == 0
+
+
+def test_word_input_has_no_encoder():
+    needed = counting.of_window(the_options(filters=()), np.array([1, 2, 3]), rows=3)
+    assert needed.convolutions == needed.dense == 0
+    assert needed.lstm > 0
+
+
+def test_a_word_a_time_at_the_size_of_wikitext2_costs_what_the_published_implementation_does():
+    """bilm-tf encodes each token to 50 characters: 17 MFLOP a word for LSTM and softmax, by its graph."""
+    options = Options.from_file(str(FOLDER.parent / "configs" / "wikitext2.json"))
+    needed = counting.of_window(options, np.zeros((1, 50), np.int32), rows=64)
+    assert 2e-6 * (needed.lstm + needed.softmax) / (64 * 20) == pytest.approx(17.3, abs=0.05)
