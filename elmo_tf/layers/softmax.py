@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from elmo_tf.layers.compilation import compiled
 from elmo_tf.layers.initial_values import initial
+from elmo_tf.layers.variables import of_this_replica
 
 CHUNK = 8192
 """Words whose logits exist at one time in the full softmax."""
@@ -105,7 +106,7 @@ class SoftmaxHead(keras.layers.Layer):
             negatives: word ids of any shape.
             kernel: as in the call.
         """
-        weights, bias = self._variable(kernel), self.bias.value
+        weights, bias = of_this_replica(self._variable(kernel)), of_this_replica(self.bias.value)
         return SampledRows(
             tf.gather(weights, targets),
             tf.gather(bias, targets),
