@@ -93,10 +93,6 @@ class BiLM(keras.layers.Layer):
         """See the class."""
         return self.contextualize(self.encoder(inputs), mask, initial_state)
 
-    def encode_distinct(self, words: tf.Tensor) -> tf.Tensor:
-        """Vectors `(U, D)` of distinct words, `(U, C)` or `(U,)`: `encoder`, faster, but not under XLA."""
-        return self.encoder(words) if self.options.char_cnn is None else self.encoder(words, by_length=True)
-
     def contextualize(
         self, tokens: tf.Tensor, mask: tf.Tensor | None = None, initial_state: BiLMState | None = None
     ) -> tuple[tf.Tensor, BiLMState]:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
-from tensorflow.python.ops import control_flow_util
 
 from elmo_tf.data.characters import BEGIN_WORD, N_CHARACTERS, encode_words, encode_words_tf, shift_for_prediction_tf
+from elmo_tf.layers.compilation import in_xla
 
 FORMS = "expected strings (batch, time), or character ids (batch, time, {})"
 
@@ -166,11 +166,6 @@ def character_ids(tokens: tf.Tensor, max_characters: int = 50) -> tf.Tensor:
     """
     tokens = tf.convert_to_tensor(tokens)
     return shift_for_prediction_tf(encode_words_tf(tokens, max_characters), tokens != "")
-
-
-def in_xla() -> bool:
-    """Whether what is traced here is compiled by XLA, as with `jit_compile=True`."""
-    return not tf.executing_eagerly() and control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from elmo_tf.data.characters import PADDING, encode_words_tf
 from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE, UNKNOWN
-from elmo_tf.elmo_inputs import in_xla
 from elmo_tf.layers import CharacterEncoder, WordEncoder
+from elmo_tf.layers.compilation import in_xla
 from elmo_tf.layers.word_table import WordTable, word_index
 from elmo_tf.options import Options
 
@@ -37,13 +37,9 @@ def encode_characters(encoder: CharacterEncoder, ids: tf.Tensor) -> tf.Tensor:
         letters = tf.reduce_sum(tf.cast(ids != PADDING, tf.int32), 1)
         longest = tf.maximum(tf.reduce_max(letters), 0)  # the maximum of no words is far below 0
         ids = ids[:, : longest + max(width for width, _ in encoder.filters)]
-
-    def encode(some: tf.Tensor) -> tf.Tensor:
-        return encoder(some, by_length=not in_xla())
-
     if not is_frozen(encoder):  # where all is kept for the backward pass, parts would save nothing
-        return encode(ids)
-    return tf.stop_gradient(in_parts(encode, ids, encoder.projection_dim, tf.as_dtype(encoder.compute_dtype)))
+        return encoder(ids)
+    return tf.stop_gradient(in_parts(encoder, ids, encoder.projection_dim, tf.as_dtype(encoder.compute_dtype)))
 
 
 def in_parts(function: Callable[[tf.Tensor], tf.Tensor], ids: tf.Tensor, size: int, dtype: tf.DType) -> tf.Tensor:

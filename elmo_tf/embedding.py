@@ -83,7 +83,7 @@ class SentenceEmbedder:
         return np.array([self._vocabulary[word] for word in words], np.int32)
 
     def _layers(self, words: tf.Tensor, index: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        tokens = tf.gather(self._bilm.encode_distinct(words), index)
+        tokens = tf.gather(self._bilm.encoder(words), index)
         return self._bilm.contextualize(tokens, mask=tf.sequence_mask(lengths))[0]
 
 

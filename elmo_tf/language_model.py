@@ -120,7 +120,6 @@ class LanguageModel(keras.Model):
         negatives: tf.Tensor | None = None,
         tries: tf.Tensor | None = None,
         dropout_masks: DropoutMasks | None = None,
-        under_xla: bool = False,
     ) -> tuple[tf.Tensor, BiLMState]:
         """What the call does with what was looked up.
 
@@ -134,11 +133,10 @@ class LanguageModel(keras.Model):
             negatives: as in the call.
             tries: as in the call.
             dropout_masks: as in the call.
-            under_xla: whether XLA is to compile this, so that no shape may depend on the words.
         """
         vectors = looked_up.words  # each distinct word is encoded once
         if vectors is None:
-            vectors = self.bilm.encoder(words, by_length=not under_xla)
+            vectors = self.bilm.encoder(words)
         # in float32 also under a mixed policy: the gradient of a frequent word's vector is a sum over many places
         vectors = tf.cast(vectors, self.variable_dtype)
         losses, states = [], []

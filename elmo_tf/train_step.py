@@ -191,9 +191,7 @@ class TrainStep:
             looked_up: Any, window: Window, state: BiLMState, negatives: Any, tries: Any, masks: Any
         ) -> tuple[tf.Tensor, BiLMState]:
             words = window.words, window.inputs, window.targets
-            return self._model.entropies(
-                looked_up, *words, state, None, negatives, tries, masks, under_xla=self._jit_compile
-            )
+            return self._model.entropies(looked_up, *words, state, None, negatives, tries, masks)
 
         return tf.function(entropies, jit_compile=True, autograph=False) if self._jit_compile else entropies
 

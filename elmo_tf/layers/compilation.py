@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.ops import control_flow_util  # there is no public name for what `in_xla` asks
 
 
 def compiled(function: Callable[..., Any], *like: tf.Tensor) -> Callable[..., Any]:
@@ -27,6 +28,12 @@ def compiled(function: Callable[..., Any], *like: tf.Tensor) -> Callable[..., An
     if tf.executing_eagerly() or not all(tensor.shape.is_fully_defined() for tensor in like):
         return function
     return _kept(function)
+
+
+def in_xla() -> bool:
+    """Whether what is traced here is compiled by XLA, as with `jit_compile=True`, which knows no shapes that depend on
+    values."""
+    return not tf.executing_eagerly() and control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
 @functools.cache

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from elmo_tf.layers.compilation import in_xla
 from elmo_tf.layers.convolutions import highest_window, in_groups_of_like_length
 from elmo_tf.layers.highway import Highway
 from elmo_tf.layers.initial_values import initial
@@ -37,8 +38,6 @@ class CharacterEncoder(keras.layers.Layer):
         inputs: character ids `(..., C)`, integers in 0..260: a word's row with its begin and end, padded by 260. C is
             at least the widest filter. Padding beyond the longest word plus the widest filter changes nothing and can
             be left out: all further windows are equal.
-        by_length: whether to convolve the words in groups of like length: the same values in about half the time, but
-            not under XLA.
 
     Output shape: `(..., projection_dim)`.
 
@@ -104,14 +103,14 @@ class CharacterEncoder(keras.layers.Layer):
             return keras.initializers.RandomUniform(-0.05, 0.05)
         return keras.initializers.RandomNormal(stddev=(1.0 / (width * self.embedding_dim)) ** 0.5)
 
-    def call(self, inputs: tf.Tensor, by_length: bool = False) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """See the class."""
         shape = tf.shape(inputs)
         ids = tf.reshape(inputs, [-1, shape[-1]])
-        if by_length:
-            words = in_groups_of_like_length(ids, PADDING, max(width for width, _ in self.filters), self._features)
-        else:
+        if in_xla():
             words = self._features(ids)
+        else:
+            words = in_groups_of_like_length(ids, PADDING, max(width for width, _ in self.filters), self._features)
         for highway in self.highways:
             words = highway(words)
         if self.w_proj is not None:
