@@ -12,6 +12,9 @@ from elmo_tf.errors import InputError
 def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.distribute.MirroredStrategy:
     """A `MirroredStrategy` with one replica a device.
 
+    Without a GPU it also sets, for the whole process, how many operations run at once, and that freed memory is kept
+    (`elmo_tf.allocation`), unless the environment says otherwise.
+
     Args:
         devices: such as `["GPU:0", "GPU:1"]`; empty for all GPUs, or the CPU where there is none.
         logical_cpus: with no devices named, how many logical CPUs to cut the CPU into, each a replica: for trying out

@@ -12,7 +12,7 @@ from elmo_tf.data import text
 from elmo_tf.elmo_inputs import Places, Sentences, TokenMask, check_tokens, dense, is_token, places_of, sentences_of
 from elmo_tf.elmo_outputs import check_output, combined, mixed, placed
 from elmo_tf.elmo_words import WordVectors, is_frozen
-from elmo_tf.layers.pooling import SentencePooling
+from elmo_tf.layers.pooling import POOLINGS, SentencePooling
 from elmo_tf.layers.scalar_mix import MixNumbers, ScalarMix
 from elmo_tf.model_folder import load_bilm
 from elmo_tf.options import Options
@@ -81,6 +81,10 @@ class ElmoLayer(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if pooling is not None and pooling not in POOLINGS:
+            raise ValueError(f"pooling: expected None or one of {POOLINGS}, got {pooling!r}")
+        if isinstance(vocab_to_cache, str):
+            raise ValueError(f"vocab_to_cache: expected a list of words, got the text {vocab_to_cache!r}")
         self.bilm = BiLM(options, name="bilm", dtype=self.dtype_policy)
         self.bilm.trainable = trainable
         first = None if scalar_mix_init is None else [float(value) for value in scalar_mix_init]

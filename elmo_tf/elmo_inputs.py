@@ -69,7 +69,12 @@ def dense(tokens: Any) -> tf.Tensor:
 def is_token(tokens: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
     """bool `(B, T)`: False for "", for character ids that are all 0, and where the mask is False."""
     present = tokens != "" if tokens.dtype == tf.string else tf.reduce_any(tokens != 0, -1)
-    return present if mask is None else present & tf.cast(dense(mask), tf.bool)
+    if mask is None:
+        return present
+    given = tf.cast(dense(mask), tf.bool)
+    if not present.shape.is_compatible_with(given.shape):
+        raise ValueError(f"mask: expected shape {tuple(present.shape)}, that of the tokens, got {tuple(given.shape)}")
+    return present & given
 
 
 def sentences_of(tokens: tf.Tensor, present: tf.Tensor) -> Sentences:

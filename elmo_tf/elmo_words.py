@@ -47,7 +47,7 @@ def in_parts(function: Callable[[tf.Tensor], tf.Tensor], ids: tf.Tensor, size: i
     rows = tf.shape(ids)[0]
     parts = tf.maximum(1, -(-rows // WORDS_TOGETHER))
     together = tf.maximum(1, -(-rows // parts))
-    padded = tf.pad(ids, [[0, parts * together - rows], [0, 0]])
+    padded = tf.pad(ids, [[0, parts * together - rows], [0, 0]], constant_values=PADDING)
     stacked = tf.reshape(padded, tf.stack([parts, together, tf.shape(ids)[1]]))
     vectors = tf.map_fn(
         function, stacked, fn_output_signature=tf.TensorSpec([None, size], dtype), parallel_iterations=1

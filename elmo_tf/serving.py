@@ -13,6 +13,7 @@ from elmo_tf import files
 from elmo_tf.elmo import ElmoLayer
 from elmo_tf.elmo_outputs import mixed, placed
 from elmo_tf.errors import InputError
+from elmo_tf.layers.compilation import nothing_compiled
 from elmo_tf.layers.pooling import SentencePooling
 
 
@@ -30,7 +31,7 @@ def export_model(model: keras.Model, folder: str | os.PathLike[str]) -> None:
         InputError: there is something at `folder`, or it cannot be written.
         ValueError: the model's inputs are not known.
     """
-    inputs = getattr(model, "input", None)
+    inputs = _inputs_of(model)
     if inputs is None:
         raise ValueError("model: expected one that knows its inputs, Functional or Sequential, got none such")
     named = inputs if isinstance(inputs, Mapping) else {"inputs": inputs}
@@ -45,6 +46,14 @@ def export_model(model: keras.Model, folder: str | os.PathLike[str]) -> None:
         return {f"output_{number}": output for number, output in enumerate(tf.nest.flatten(outputs))}
 
     _save(model, folder, {"serving_default": (serve, signature)})
+
+
+def _inputs_of(model: keras.Model) -> Any:
+    """The model's input, or dictionary of inputs; None where it does not know them."""
+    if isinstance(model, keras.Sequential):  # its `input` raises in Keras 3
+        known = model.inputs
+        return known[0] if known else None
+    return getattr(model, "input", None)
 
 
 def export_signatures(layer: ElmoLayer, folder: str | os.PathLike[str]) -> None:
@@ -109,7 +118,8 @@ def _save(layer: keras.layers.Layer, folder: str | os.PathLike[str], signatures:
     for name, (function, specs) in signatures.items():
         traced = tf.function(function, autograph=False)
         setattr(module, name, traced)
-        served[name] = traced.get_concrete_function(**specs)
+        with nothing_compiled():
+            served[name] = traced.get_concrete_function(**specs)
     parent = os.path.dirname(path)
     files.make_folder(parent)
     try:

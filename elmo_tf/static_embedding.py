@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from elmo_tf.data.word_vectors import read_word_vectors
 from elmo_tf.elmo_inputs import TokenMask, check_tokens, dense, is_token
+from elmo_tf.layers.variables import of_this_replica
 from elmo_tf.layers.word_table import check_words, word_index
 
 UNKNOWN_VECTORS = ("zero", "mean")
@@ -109,7 +110,7 @@ class StaticEmbedding(keras.layers.Layer):
         if self.lowercase:
             tokens = tf.strings.lower(tokens, encoding="utf-8")
         # of the variable itself, not of its value: that is what keeps the gradient sparse
-        found = tf.cast(tf.gather(self.vectors.value, self._index.lookup(tokens)), self.compute_dtype)
+        found = tf.cast(tf.gather(of_this_replica(self.vectors.value), self._index.lookup(tokens)), self.compute_dtype)
         return tf.where(present, found, tf.zeros_like(found))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:

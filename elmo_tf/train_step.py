@@ -22,8 +22,7 @@ class StepResult(NamedTuple):
     Args:
         losses: mean cross-entropy in nats by replica and direction `(replicas, directions)`, before the factor
             `unroll_steps`; of the sampled softmax, if the model samples.
-        norm: norm of the summed gradient before the clip; not finite where float16 overflowed: then nothing was
-            updated.
+        norm: norm of the summed gradient before the clip; where it is not finite nothing was updated.
         states: LSTM states after the window.
         loss_scale: for the next step.
     """
@@ -196,10 +195,7 @@ class TrainStep:
         return tf.function(entropies, jit_compile=True, autograph=False) if self._jit_compile else entropies
 
     def _apply(self, gradients: Sequence[Gradient], norm: tf.Tensor) -> None:
-        """Updates the weights; under float16 not where the gradients overflowed."""
-        if not self._scales:
-            self._optimizer.apply(gradients)
-            return
+        """Updates the weights, unless the gradients overflowed."""
         tf.cond(tf.math.is_finite(norm), lambda: self._optimizer.apply(gradients), lambda: None)
 
 
@@ -211,8 +207,8 @@ def _unscaled(gradient: Gradient, factor: tf.Tensor) -> Gradient:
 
 def _begun_afresh(state: BiLMState, begins: tf.Tensor) -> BiLMState:
     """Zero states for the rows `begins` `(directions, B)`, the others as they are."""
-    kept = [tf.cast(tf.logical_not(rows), tf.float32)[:, None] for rows in tf.unstack(begins)]
+    fresh, zero = [rows[:, None] for rows in tf.unstack(begins)], tf.zeros_like
     return tuple(
-        tuple((cell * tf.cast(keep, cell.dtype), output * tf.cast(keep, output.dtype)) for cell, output in layers)
-        for layers, keep in zip(state, kept, strict=True)
+        tuple((tf.where(rows, zero(cell), cell), tf.where(rows, zero(output), output)) for cell, output in layers)
+        for layers, rows in zip(state, fresh, strict=True)
     )

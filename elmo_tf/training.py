@@ -1,6 +1,7 @@
 """The training run: one loop around the step, on any number of replicas, that Keras callbacks ride on."""
 
 import contextlib
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -47,6 +48,8 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
     Raises:
         InputError: something about the input is wrong; nothing has been trained.
     """
+    # TensorFlow would let GPUs compute float32 products with ten bits; half precision has no more anyway
+    tf.config.experimental.enable_tensor_float_32_execution(settings.precision != "float32")
     strategy = make_strategy(settings.devices, settings.logical_cpus)
     parts = strategy.num_replicas_in_sync * settings.accumulation_steps
     prepared = prepare(settings.options, settings.train_files, settings.valid_files, settings.vocab_file, parts)
@@ -249,10 +252,22 @@ class _Run:
         self._step, self._states, self._loss_scale = self._step + 1, result.states, result.loss_scale
         self._position = position
         logs = {self._loss_name: float(tf.reduce_mean(result.losses)), "gradient_norm": float(result.norm)}
+        self._check_gradient(logs["gradient_norm"])
         with contextlib.suppress(_ValidationAbandonedError):
             riding.on_train_batch_end(self._step - 1, logs)
         if self._step % self._settings.checkpoint_steps == 0 and self._step not in self._bounds:
             self._save()
+
+    def _check_gradient(self, norm: float) -> None:
+        """Ends the run where gradients overflow; under float16 only where a smaller scale cannot help any more."""
+        if math.isfinite(norm) or float(self._loss_scale.factor) > 1.0:
+            return
+        if self._settings.precision == "float16":
+            raise InputError(f"the gradient of step {self._step} overflows float16: take --precision=bfloat16")
+        raise InputError(
+            f"the gradient of step {self._step} is {norm}: training diverged; take a smaller --learning_rate or "
+            "--all_clip_norm_val and go on from the last checkpoint, or from an older one, or start anew"
+        )
 
     def _save(self) -> None:
         if self._position is None:  # stopped before the first step

@@ -236,3 +236,21 @@ def test_it_keeps_what_keras_asks_of_a_layer(config, tmp_path):
     config = {"options": Options.from_dict(CHARACTERS).to_dict(), **config}
     n_weights = 25 + 2 * config.get("num_mixes", 1 if "output" not in config else 0)
     check_layer(ElmoLayer, config, ids_of(TOKENS[:2]), n_weights=n_weights, tmp_path=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"pooling": "sum"}, "pooling: expected None or one of .*, got 'sum'"),
+        ({"vocab_to_cache": "abc"}, "vocab_to_cache: expected a list of words, got the text 'abc'"),
+    ],
+    ids=str,
+)
+def test_a_wrong_argument_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        elmo_cases.layer(**arguments)
+
+
+def test_a_mask_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"mask: expected shape \(1, 2\), that of the tokens, got \(1, 3\)"):
+        elmo_cases.layer()(tf.constant([["a", "b"]]), mask=tf.ones([1, 3], tf.bool))

@@ -117,3 +117,18 @@ def test_a_model_without_known_inputs_is_refused(tmp_path):
 
     with pytest.raises(ValueError, match="expected one that knows its inputs"):
         export_model(Subclassed(), tmp_path / "model")
+
+
+@pytest.mark.parametrize("batch_size", [None, 2])
+@pytest.mark.parametrize("trainable", [False, True])
+def test_a_sequential_model_serves_strings_and_needs_no_xla(batch_size, trainable, tmp_path):
+    made = elmo_cases.layer(trainable=trainable)
+    model = keras.Sequential([keras.Input((4,), batch_size=batch_size, dtype="string"), made])
+    tokens = tf.constant([["The", "cat", "sat", ""], ["Hello", "", "", ""]])
+    export_model(model, tmp_path / "served")
+    read = tf.saved_model.load(str(tmp_path / "served"))
+    (came,) = read.signatures["serving_default"](inputs=tokens).values()
+    np.testing.assert_allclose(came, model(tokens), rtol=0, atol=1e-6)
+    functions = read.signatures["serving_default"].graph.as_graph_def().library.function
+    assert functions or not trainable
+    assert not any(function.attr["_XlaMustCompile"].b for function in functions)

@@ -1,6 +1,7 @@
 """The step's parts that no golden shows: fresh states, carried states, the sparse path."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import tiny
 
@@ -26,7 +27,7 @@ def first_steps(folder, fresh_states, count=3, policy="float32", **changes):
     with strategy.scope():
         model = LanguageModel(options, dtype=policy)
         model.build()
-        optimizer = SparseAdagrad(named_variables(model), 0.1)
+        optimizer = SparseAdagrad(named_variables(model), options.training.learning_rate)
     stream = TrainingStream(Corpus.scan([str(path)]), vocabulary, options, StreamSettings(rows=4, negatives=8))
     steps = [step for _, (step, _) in zip(range(count), stream, strict=False)]
     return TrainStep(model, optimizer, strategy, fresh_states=fresh_states), steps, model
@@ -63,8 +64,10 @@ def test_states_are_carried_from_step_to_step(tmp_path):
         _, state = model(window.words, window.inputs, window.targets, state=state)
     for ours, plain in zip(tf.nest.flatten(result.states[0]), tf.nest.flatten(state), strict=True):
         assert float(tf.reduce_max(tf.abs(plain))) > 0.0
-        # the weights move a little with every step, at the optimizer's rate of 0.1
-        np.testing.assert_allclose(ours, plain, atol=0.2)
+        np.testing.assert_allclose(ours, plain, atol=1e-6)
+    from_zero = run(take_step, steps[-1:], take_step.zero_states(4)).states[0]
+    apart = [tf.reduce_max(tf.abs(a - b)) for a, b in zip(*map(tf.nest.flatten, (from_zero, state)), strict=True)]
+    assert max(apart) > 1e-3
 
 
 def test_a_step_touches_the_softmax_rows_of_targets_and_negatives_alone(tmp_path):
@@ -98,3 +101,20 @@ def test_gradients_that_overflow_in_float16_change_no_weight_and_halve_the_scale
     assert np.isfinite(result.norm)
     assert (float(result.loss_scale.factor), int(result.loss_scale.steady)) == (2.0**15, 8)
     assert any((old != v.numpy()).any() for old, v in zip(before, named_variables(model).values(), strict=True))
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_a_gradient_that_is_not_finite_changes_no_weight(tmp_path, policy):
+    take_step, (step,), model = first_steps(tmp_path, True, count=1, policy=policy)
+    model.bilm.stacks[0].layers[0].kernel.assign(np.nan * model.bilm.stacks[0].layers[0].kernel.numpy())
+    before = model.softmax.kernel.numpy()
+    result = take_step(0, [tf.constant(array) for array in flat(step)], take_step.zero_states(4))
+    assert not np.isfinite(result.norm)
+    np.testing.assert_array_equal(model.softmax.kernel, before)
+
+
+def test_a_row_that_begins_a_sentence_is_rid_of_a_state_that_is_not_finite(tmp_path):
+    take_step, (step,), _ = first_steps(tmp_path, True, count=1)
+    step = step._replace(windows=(step.windows[0]._replace(begins=np.ones((2, 4), bool)),))
+    broken = tf.nest.map_structure(lambda state: state + np.nan, take_step.zero_states(4))
+    assert np.isfinite(run(take_step, [step], broken).norm)

@@ -232,8 +232,8 @@ def test_two_replicas_of_b_rows_do_what_one_of_2b_does(tmp_path, sampled):
     one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     two = tiny.settings(tmp_path, model="two", batch_size=4, **changes)
     flags = ("--max_steps=6",)
-    subprocess.run(command(one, *flags), check=True, capture_output=True, timeout=300)
-    subprocess.run(command(two, *flags, "--logical_cpus=2"), check=True, capture_output=True, timeout=300)
+    subprocess.run(command(one, *flags), check=True, capture_output=True, timeout=900)
+    subprocess.run(command(two, *flags, "--logical_cpus=2"), check=True, capture_output=True, timeout=900)
     assert_equal(arrays(one.model_dir), arrays(two.model_dir), tolerance=2e-6)
 
 
@@ -256,7 +256,7 @@ def test_two_replicas_that_accumulate_over_two_parts_under_xla_do_what_one_of_4b
     parts = tiny.settings(tmp_path, model="parts", batch_size=2, **changes)
     quiet(one)
     flags = ("--max_steps=6", "--logical_cpus=2", "--accumulation_steps=2", "--jit_compile")
-    subprocess.run(command(parts, *flags), check=True, capture_output=True, timeout=300)
+    subprocess.run(command(parts, *flags), check=True, capture_output=True, timeout=900)
     assert_equal(arrays(one.model_dir), arrays(parts.model_dir), tolerance=5e-6)
 
 
@@ -307,6 +307,12 @@ def test_a_half_precision_run_that_was_stopped_goes_on_as_the_unbroken_one(tmp_p
     quiet(broken)
     assert quiet(dataclasses.replace(broken, max_steps=7)).steps == 7
     assert_equal(arrays(unbroken.model_dir), arrays(broken.model_dir))
+
+
+def test_a_gradient_that_is_not_finite_ends_the_run_in_one_sentence(tmp_path):
+    settings = tiny.settings(tmp_path, learning_rate=1e38, valid_files=())
+    with pytest.raises(InputError, match=r"step 2.*diverged; take a smaller --learning_rate"):
+        quiet(settings)
 
 
 def test_dropout_changes_the_training_and_the_seed_decides_how(tmp_path):

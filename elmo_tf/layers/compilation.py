@@ -1,11 +1,15 @@
 """Small functions compiled by XLA, where that compiles once."""
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util  # there is no public name for what `in_xla` asks
+
+_OFF: contextvars.ContextVar[bool] = contextvars.ContextVar("elmo_tf_nothing_compiled", default=False)
 
 
 def compiled(function: Callable[..., Any], *like: tf.Tensor) -> Callable[..., Any]:
@@ -25,9 +29,19 @@ def compiled(function: Callable[..., Any], *like: tf.Tensor) -> Callable[..., An
     >>> compiled(double, tf.ones(3)) is double  # not in a graph
     True
     """
-    if tf.executing_eagerly() or not all(tensor.shape.is_fully_defined() for tensor in like):
+    if _OFF.get() or tf.executing_eagerly() or not all(tensor.shape.is_fully_defined() for tensor in like):
         return function
     return _kept(function)
+
+
+@contextlib.contextmanager
+def nothing_compiled() -> Iterator[None]:
+    """What is traced in this block is left uncompiled, for a server that may have no XLA."""
+    token = _OFF.set(True)
+    try:
+        yield
+    finally:
+        _OFF.reset(token)
 
 
 def in_xla() -> bool:

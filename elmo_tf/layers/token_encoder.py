@@ -105,12 +105,15 @@ class CharacterEncoder(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """See the class."""
+        widest = max(width for width, _ in self.filters)
+        if inputs.shape[-1] is not None and inputs.shape[-1] < widest:
+            raise ValueError(
+                f"inputs: expected at least {widest} characters, the widest filter, got {inputs.shape[-1]}"
+            )
         shape = tf.shape(inputs)
         ids = tf.reshape(inputs, [-1, shape[-1]])
-        if in_xla():
-            words = self._features(ids)
-        else:
-            words = in_groups_of_like_length(ids, PADDING, max(width for width, _ in self.filters), self._features)
+        # XLA knows no shapes that depend on the words
+        words = self._features(ids) if in_xla() else in_groups_of_like_length(ids, PADDING, widest, self._features)
         for highway in self.highways:
             words = highway(words)
         if self.w_proj is not None:

@@ -195,3 +195,9 @@ def test_the_gradient_of_the_word_table_touches_the_rows_looked_up_alone(dtype):
     gradient = tape.gradient(loss, layer.embedding.value)
     assert isinstance(gradient, tf.IndexedSlices)
     assert sorted(gradient.indices.numpy()) == [3, 7, 7, 9]
+
+
+def test_fewer_characters_than_the_widest_filter_are_refused():
+    encoder = CharacterEncoder(filters=[(1, 4), (5, 8)], projection_dim=6)
+    with pytest.raises(ValueError, match="inputs: expected at least 5 characters, the widest filter, got 4"):
+        encoder(np.full((2, 4), 260))
