@@ -8,6 +8,7 @@ learns, the mix, and the tagger. With --noprecompute the `ElmoLayer` is in the m
 the same tagger, many times slower; so one would build it to train the biLM too.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -59,19 +60,23 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.string("sizes", "all,500", "how many sentences are learned from, drawn by the seed; comma-separated")
     flag_set.integer("seeds", 3, "taggers trained of each kind and size", lower=1)
     flag_set.boolean("precompute", True, "compute ELMo's layers once; negated, run the biLM at every step")
+    flag_set.boolean(
+        "tune_word2vec", True, "train word2vec's vectors with the tagger, which is better; negated, freeze"
+    )
     flag_set.integer("units", 64, "LSTM cells of the tagger in each direction", lower=1)
     flag_set.integer("vector_size", 100, "size of learned vectors and of word2vec's", lower=1)
     flag_set.number("dropout", 0.2, "dropout rate before and behind the BiLSTM", lower=0)
     flag_set.number("word_dropout", 0.25, "a: a word that comes n times is made unknown at rate a / (a + n)", lower=0)
     flag_set.integer("batch_size", 64, "sentences of a batch", lower=1)
     flag_set.number("learning_rate", 0.01, "Adam's, falling to zero", lower=0)
-    flag_set.integer("epochs", 2, "passes over the sentences", lower=1)
+    flag_set.integer("epochs", 3, "passes over the sentences", lower=1)
     flag_set.integer("min_steps", 400, "on few sentences, as many passes as make so many steps", lower=1)
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
     """Reads, computes vectors, trains every tagger, and reports."""
     systems = _checked_systems(values)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # oneDNN calls the mask of an LSTM an error, and goes on
     start_tensorflow()
     from common import check_picture
 
@@ -132,8 +137,9 @@ def prepare(values: FlagValues, systems: Sequence[str]) -> dict[str, Callable[[S
     if any("word2vec" in system for system in systems):
         path = f"{values.output_dir}/word2vec.bin"
         train_word2vec(values.corpus, path, size)
-        frozen = StaticEmbedding.from_word2vec(path, unknown="mean", lowercase=True)
-        makers["word2vec"] = lambda some, seed: tagger.from_table(frozen)
+        makers["word2vec"] = lambda some, seed: tagger.from_table(
+            StaticEmbedding.from_word2vec(path, unknown="mean", lowercase=True, trainable=values.tune_word2vec)
+        )
     if values.precompute:
         makers["elmo"] = lambda some, seed: tagger.cached_elmo(some[0].layers.shape[0], some[0].layers.shape[2])
     else:

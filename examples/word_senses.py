@@ -141,7 +141,15 @@ def draw(
             axes.scatter(*points[query], s=160, marker="*", color=f"C{group}", edgecolor="black", zorder=3)
         for number in sorted(labelled):
             text = uses[number].text(3 if number in queries else 1).replace("$", r"\$")
-            axes.annotate(text, points[number], fontsize=8 if number in queries else 6, alpha=0.9)
+            axes.annotate(
+                text,
+                points[number],
+                (7, -3),
+                textcoords="offset points",
+                fontsize=8 if number in queries else 6,
+                alpha=0.9,
+            )
+        axes.margins(x=0.15)  # room for the words beside the last points
         axes.set(title=f"{word!r} in {len(uses)} sentences", xlabel="first component", ylabel="second component")
 
 
