@@ -128,7 +128,8 @@ def _save(layer: keras.layers.Layer, folder: str | os.PathLike[str], signatures:
         raise InputError(f"{os.fspath(folder)} cannot be written: {error.strerror}") from error
     try:
         whole = os.path.join(temporary, "whole")
-        tf.saved_model.save(module, whole, signatures=served)
+        with nothing_compiled():  # custom gradients are traced only now
+            tf.saved_model.save(module, whole, signatures=served)
         os.rename(whole, path)
     except (OSError, tf.errors.OpError) as error:
         raise InputError(f"{os.fspath(folder)} cannot be written: {error}") from error

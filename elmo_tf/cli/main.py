@@ -43,16 +43,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail("elmo-tf", f"unknown command {name!r}: expected one of {', '.join(COMMANDS)}", 2)
     logging.set_verbosity(logging.WARNING)
     module = importlib.import_module(f"elmo_tf.cli.{name}")
-    return _run(module, name, arguments[1:])
+    return run_command(module, f"elmo-tf {name}", arguments[1:])
 
 
-def _run(module: ModuleType, name: str, arguments: list[str]) -> int:
+def run_command(module: ModuleType, program: str, arguments: Sequence[str]) -> int:
+    """Runs what a module describes: reads its flags, calls it, and says in a sentence what the user got wrong.
+
+    Args:
+        module: has `DESCRIPTION`, `define_flags(flag_set)` and `run(values, arguments)`.
+        program: how a user calls it.
+        arguments: the command line after the program's name.
+
+    Returns:
+        The exit code.
+    """
     flag_set = FlagSet()
     module.define_flags(flag_set)
     if any(argument in ("--help", "-h", "-help") for argument in arguments):
-        print(_help_page(module, name, flag_set))
+        print(_help_page(module, program, flag_set))
         return 0
-    program = f"elmo-tf {name}"
     try:
         rest = flag_set.values([program, *arguments])[1:]
         positional = getattr(module, "POSITIONAL", None)
@@ -95,10 +104,10 @@ def _overview() -> str:
     return "\n".join(lines)
 
 
-def _help_page(module: ModuleType, name: str, flag_set: FlagSet) -> str:
+def _help_page(module: ModuleType, program: str, flag_set: FlagSet) -> str:
     width = min(shutil.get_terminal_size((100, 40)).columns, 110)
     required = "".join(f" --{flag}=..." for flag in flag_set.required)
-    lines = [f"usage: elmo-tf {name}{required} [--flag=value ...]", ""]
+    lines = [f"usage: {program}{required} [--flag=value ...]", ""]
     description = textwrap.dedent(module.DESCRIPTION).strip()
     lines += [description, "", "Flags (one a line in a file works too, with --flagfile=FILE):", ""]
     for flag_name in flag_set.names:

@@ -1,0 +1,49 @@
+"""Runs an example as a user does, with a tiny model."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import tiny
+
+from elmo_tf.bilm import BiLM
+from elmo_tf.exchange.hdf5 import write_arrays
+from elmo_tf.exchange.names import named_variables
+
+EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
+
+
+def run(name, *arguments):
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
+    )
+
+
+def tiny_model(folder):
+    """A folder with `weights.hdf5` and `options.json` of a model with random weights."""
+    options = tiny.options()
+    bilm = BiLM(options)
+    bilm.build()
+    arrays = {name: np.asarray(variable) for name, variable in named_variables(bilm).items()}
+    write_arrays(str(folder / "weights.hdf5"), arrays)
+    options.write(str(folder / "options.json"))
+    return folder
+
+
+def is_png(path):
+    return path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def one_sentence(result, code=1):
+    """The message of a command that ended with a user's mistake; checks that it is no traceback."""
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    return result.stderr
