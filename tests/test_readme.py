@@ -95,3 +95,7 @@ def test_names_of_the_package_are_loaded_when_used():
         assert name in dir(elmo_tf)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         elmo_tf.nonsense  # noqa: B018
+
+
+def test_nothing_is_left_to_be_filled_in():
+    assert not re.findall(r"\bX+[.,%]?X|^[A-Z]+$", README, re.MULTILINE)
