@@ -12,7 +12,7 @@ from common import padded
 
 import elmo_tf
 
-CASES = ("no letter", "lower", "UPPER", "Title", "miXed")
+CASES = ("padding", "no letter", "lower", "UPPER", "Title", "miXed")
 CASE_SIZE = 8
 UNKNOWN = "\0unknown"
 """Stands for a dropped word: no text holds it, so that every table gives it the vector of unknown words."""
@@ -53,8 +53,8 @@ def case_of(word: str) -> int:
     ['no letter', 'lower', 'UPPER', 'UPPER', 'Title', 'miXed']
     """
     if word.lower() == word.upper():
-        return 0
-    return next((number for number, test in enumerate((str.islower, str.isupper, str.istitle), 1) if test(word)), 4)
+        return 1
+    return next((number for number, test in enumerate((str.islower, str.isupper, str.istitle), 2) if test(word)), 5)
 
 
 def cached_elmo(n_layers: int, size: int) -> Vectors:
@@ -86,7 +86,9 @@ def learned_table(examples: Sequence[Example], size: int, seed: int) -> elmo_tf.
 def build(parts: Sequence[Vectors], n_tags: int, settings: Settings) -> keras.Model:
     """The tagger: the vectors side by side, with one for the word's case, a BiLSTM, and a logit a tag."""
     cases = keras.Input((None,), dtype="int32", name="cases")
-    vectors = [part.output for part in parts] + [keras.layers.Embedding(len(CASES), CASE_SIZE)(cases)]
+    # with a mask, for where one input has none Keras's Concatenate takes padding for words
+    case_vectors = keras.layers.Embedding(len(CASES), CASE_SIZE, mask_zero=True)(cases)
+    vectors = [part.output for part in parts] + [case_vectors]
     hidden = keras.layers.Dropout(settings.dropout)(keras.layers.Concatenate()(vectors))
     hidden = keras.layers.Bidirectional(keras.layers.LSTM(settings.units, return_sequences=True))(hidden)
     logits = keras.layers.Dense(n_tags)(keras.layers.Dropout(settings.dropout)(hidden))
