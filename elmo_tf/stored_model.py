@@ -157,12 +157,6 @@ def resolved(path: str) -> str:
     return fetch(path) if is_published(path) else path
 
 
-def model_in(folder: str) -> tuple[str, str] | None:
-    """The form and the path of the weights that lie in a folder; None where there are none."""
-    place = _of_folder(folder, folder, None)
-    return None if place is None else (place.form, place.weights)
-
-
 def has_checkpoint(model_dir: str) -> bool:
     """Whether the folder is one that `elmo-tf train` made and saved a checkpoint in; raises as `latest_in`."""
     return any(latest_in(model_dir, name) for name in (BEST, LATEST))
