@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from elmo_tf import files
@@ -132,7 +133,8 @@ def convert(
             content = _content(stored, settings, stack)
             check = SelfCheck(content.options, content.weights, content.vocabulary)
             folder = os.path.dirname(_zip_name(output_dir)) if settings.zipped else output_dir
-            with files.replacing_in(folder) as temporary:
+            target = _zip_name(output_dir) if settings.zipped else output_dir
+            with files.replacing_in(folder) as temporary, _named_as(target, temporary):
                 with concurrent.futures.ThreadPoolExecutor(1) as aside:
                     writing = aside.submit(_write, temporary, check.arrays(), content, settings)
                     check.embed()
@@ -193,9 +195,7 @@ def _check_folder(output_dir: str, settings: ConvertSettings, own: bool) -> None
     """Refuses a folder with any file that would count as a part of the new model, or be overwritten."""
     for flag, value in (("vocab_file", settings.vocab_file), ("softmax_file", settings.softmax_file)):
         if own and value is not None:
-            raise InputError(
-                f"--{flag}: {output_dir} keeps the options and the vocabulary of its run: give a new folder"
-            )
+            raise InputError(f"--{flag}: {output_dir} keeps its run's options and vocabulary: give a new folder")
     kept = (BEST, LATEST, OPTIONS_FILE, VOCAB_FILE) if own else ()
     for pattern in _OF_A_MODEL:
         for path in sorted(glob.glob(os.path.join(glob.escape(output_dir), pattern))):
@@ -210,6 +210,16 @@ def _leave_out_what_is_there(temporary: str, folder: str) -> None:
     for name in (OPTIONS_FILE, VOCAB_FILE):
         if os.path.exists(os.path.join(folder, name)) and os.path.exists(os.path.join(temporary, name)):
             os.remove(os.path.join(temporary, name))
+
+
+@contextlib.contextmanager
+def _named_as(target: str, temporary: str) -> Iterator[None]:
+    """Errors say what is to be written, not the temporary folder that nobody will find."""
+    try:
+        yield
+    except InputError as error:
+        told = str(error).replace(os.path.join(temporary, os.path.basename(target)), target).replace(temporary, target)
+        raise InputError(told) from error
 
 
 def _check_target(options: Options, settings: ConvertSettings) -> None:

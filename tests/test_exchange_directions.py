@@ -1,6 +1,7 @@
 """Every form to every other: arrays to the last bit, training that goes on, and nothing left behind by a mistake."""
 
 import json
+import re
 import resource
 import zipfile
 
@@ -344,13 +345,30 @@ def test_a_full_disk_is_one_sentence_and_nothing_stays(tmp_path, form):
     if form == "safetensors":
         pytest.importorskip("safetensors")
     trained_folder(tmp_path / "a", best=False)
+    words = [*WORDS, *(f"word{number}" for number in range(500))]
+    (tmp_path / "new.txt").write_text("\n".join(words))
+    settings = {"vocab_file": str(tmp_path / "new.txt")} if form in ("checkpoint", "tf1") else {}
     before, usual = content_of(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, usual[1]))  # as a disk with that much space
+    for space in (0, 100, 1000, 5000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (space, usual[1]))  # as a disk with that much space
+        try:
+            message = refused(tmp_path / "a", tmp_path / "b", form=form, **settings)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        assert re.fullmatch(rf"{tmp_path}/b/[\w.-]+ cannot be written: File too large", message), message
+        assert content_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("space", [0, 100, 1000, 5000])
+def test_a_full_disk_of_a_zip_file_names_the_zip_file(tmp_path, space):
+    trained_folder(tmp_path / "a", best=False)
+    before, usual = content_of(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (space, usual[1]))
     try:
-        message = refused(tmp_path / "a", tmp_path / "b", form=form)
+        message = refused(tmp_path / "a", tmp_path / "b", zipped=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, usual)
-    assert "cannot be written" in message
+    assert re.fullmatch(rf"{tmp_path}/b.zip(/[\w.-]+)? cannot be written: File too large", message), message
     assert content_of(tmp_path) == before
 
 

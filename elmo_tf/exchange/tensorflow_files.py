@@ -10,7 +10,7 @@ import tensorflow as tf
 from elmo_tf.errors import InputError
 from elmo_tf.exchange import tf1_names
 from elmo_tf.exchange.arrays import Arrays
-from elmo_tf.files import write_text
+from elmo_tf.files import reason, write_text
 from elmo_tf.options import Options
 
 _SAVED = re.compile(r"(weights|adagrad)/(.+)/\.ATTRIBUTES/VARIABLE_VALUE")
@@ -125,7 +125,7 @@ def write_tf1(folder: str, weights: Arrays, slots: Arrays, options: Options, ste
             prefix=prefix, tensor_names=keys, shape_and_slices=[""] * len(keys), tensors=[tensors[key] for key in keys]
         )
     except tf.errors.OpError as error:
-        raise InputError(f"{prefix} cannot be written: {_first_line(error)}") from error
+        raise InputError(f"{prefix} cannot be written: {reason(error)}") from error
     write_text(
         os.path.join(folder, "checkpoint"),
         f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n',
