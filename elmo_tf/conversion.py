@@ -249,6 +249,11 @@ def _content(stored: StoredModel, settings: ConvertSettings, stack: contextlib.E
             f"{stored.path}/{VOCAB_FILE}: no such file; a model with word input cannot be used without its vocabulary: "
             "give --vocab_file"
         )
+    if vocabulary is None and settings.zipped and settings.target == SIMPLE_ELMO:
+        raise InputError(
+            f"--target={SIMPLE_ELMO} --zip: {NAMES[SIMPLE_ELMO]} wants {VOCAB_FILE} in a ZIP file, and none lies "
+            f"beside {stored.path}: give --vocab_file"
+        )
     if vocabulary is not None and words is not None and len(vocabulary) != words:
         raise InputError(f"{vocab_file}: expected {words} words by {OPTIONS_FILE}, got {len(vocabulary)}")
     if settings.softmax and not stored.has_softmax:

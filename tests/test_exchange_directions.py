@@ -176,6 +176,20 @@ def test_a_zip_file_is_laid_out_as_nlpls(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b.zip", "new"]
 
 
+def test_a_zip_file_for_simple_elmo_without_a_vocabulary_is_refused(tmp_path):
+    trained_folder(tmp_path / "a", latest=False)
+    (tmp_path / "a" / "vocab.txt").rename(tmp_path / "vocab.txt")
+    before = content_of(tmp_path)
+    message = refused(tmp_path / "a", tmp_path / "b", target="simple_elmo", zipped=True)
+    assert message.startswith("--target=simple_elmo --zip: ")
+    assert message.endswith("give --vocab_file")
+    assert content_of(tmp_path) == before
+    words = str(tmp_path / "vocab.txt")
+    settings = ConvertSettings(target="simple_elmo", zipped=True, vocab_file=words)
+    convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=settings)
+    assert "vocab.txt" in zipfile.ZipFile(tmp_path / "b.zip").namelist()
+
+
 def test_a_zip_file_with_a_folder_inside_is_read_too(tmp_path):
     trained_folder(tmp_path / "a")
     convert(str(tmp_path / "a"), str(tmp_path / "b"))
@@ -420,6 +434,20 @@ def test_a_bad_zip_file_is_refused_and_nothing_is_unpacked(tmp_path, names, part
     message = refused(path, tmp_path / "out")
     assert part in message
     assert content_of(tmp_path.parent) == before
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_every_damage_of_a_zip_file_is_one_sentence(tmp_path, method):
+    options, weights = json.dumps(CHARACTERS).encode(), np.random.default_rng(0).bytes(150)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("model.hdf5", weights)
+        archive.writestr("options.json", options)
+    content = (tmp_path / "a.zip").read_bytes()
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 255
+        (tmp_path / "a.zip").write_bytes(damaged)
+        refused(tmp_path / "a.zip", tmp_path / "out")
 
 
 def test_a_zip_file_that_is_cut_short_or_none_is_refused(tmp_path):
