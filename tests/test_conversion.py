@@ -182,7 +182,7 @@ def test_numbers_that_are_not_finite_are_refused_and_nothing_is_written(tmp_path
 
 
 def test_a_folder_that_holds_no_model_makes_no_output_folder(tmp_path):
-    with pytest.raises(InputError, match="there is no such folder"):
+    with pytest.raises(InputError, match="there is no such file or folder"):
         convert(str(tmp_path / "none"), str(tmp_path / "hdf5"))
     assert not (tmp_path / "hdf5").exists()
 

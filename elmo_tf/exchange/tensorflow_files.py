@@ -5,6 +5,7 @@ import os
 import re
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
@@ -75,7 +76,7 @@ def own_parts(reader: CheckpointReader) -> tuple[Arrays, Arrays, int | None]:
         match = _SAVED.fullmatch(key)
         if match:
             keys[match[1]][match[2].replace(".S", "/")] = key
-    step = int(reader.tensor(_STEP)) if _STEP in reader.shapes else None
+    step = _step(reader, _STEP) if _STEP in reader.shapes else None
     for key in (_GRAPH, _COUNTER):  # which lie last: a file that is cut short lacks them
         if key in reader.shapes:
             reader.value(key)
@@ -101,8 +102,17 @@ def tf1_parts(reader: CheckpointReader) -> tuple[Arrays, Arrays, int | None]:
         if name in found:
             raise InputError(f"{reader.prefix}: arrays {found[name]} and {key} are of the same weight")
         found[name] = key
-    step = int(reader.tensor(tf1_names.STEP)) if tf1_names.STEP in reader.shapes else None
+    step = _step(reader, tf1_names.STEP) if tf1_names.STEP in reader.shapes else None
     return reader.arrays(weights, True), reader.arrays(slots, True), step
+
+
+def _step(reader: CheckpointReader, name: str) -> int:
+    """The number of training steps, which bilm-tf keeps as a float."""
+    value = np.asarray(reader.tensor(name))
+    if value.ndim or not np.isfinite(value) or value < 0:
+        found = f"shape {value.shape}" if value.ndim else str(value)
+        raise InputError(f"{reader.prefix}: array {name}: expected one number of steps, 0 or more, got {found}")
+    return int(value)
 
 
 def write_tf1(folder: str, weights: Arrays, slots: Arrays, options: Options, step: int) -> str:
