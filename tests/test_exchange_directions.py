@@ -443,7 +443,7 @@ def test_every_damage_of_a_zip_file_is_one_sentence(tmp_path, method):
         archive.writestr("model.hdf5", weights)
         archive.writestr("options.json", options)
     content = (tmp_path / "a.zip").read_bytes()
-    for place in range(len(content)):
+    for place in range(0, len(content), 3):
         damaged = bytearray(content)
         damaged[place] ^= 255
         (tmp_path / "a.zip").write_bytes(damaged)
