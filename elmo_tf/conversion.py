@@ -139,8 +139,10 @@ def convert(
                     writing = aside.submit(_write, temporary, check.arrays(), content, settings)
                     check.embed()
                     writing.result()
-                written = _pack(temporary, _zip_name(output_dir)) if settings.zipped else temporary
-                difference = _checked(written, check, content)
+                    written = _pack(temporary, _zip_name(output_dir)) if settings.zipped else temporary
+                    syncing = aside.submit(files.sync, temporary)
+                    difference = _checked(written, check, content)
+                    syncing.result()
                 if own:
                     _leave_out_what_is_there(temporary, folder)
                 names = _sorted_files(temporary)
@@ -348,7 +350,7 @@ def _checked(written: str, check: SelfCheck, content: _Content) -> float:
         for name in again.slots:
             if (again.slots[name] != content.slots[name]).any():
                 raise InputError(f"{written}: Adagrad's array {name} read back differs: a bad disk?")
-        return check.difference(again.options, again.weights, written)
+        return check.difference(again.weights, written)
 
 
 def _sorted_files(folder: str) -> list[str]:

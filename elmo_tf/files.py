@@ -100,6 +100,18 @@ def _move(source: str, target: str) -> None:
         raise InputError(f"{target} cannot be written: {error.strerror}") from error
 
 
+def sync(folder: str) -> None:
+    """Waits until all files below a folder are on the disk: a name that outlives a power cut is worth nothing without
+    what it names."""
+    for inside, _, names in os.walk(folder):
+        for path in (os.path.join(inside, name) for name in names):
+            try:
+                with open(path, "rb+") as file:
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise InputError(f"{path} cannot be written: {error.strerror}") from error
+
+
 def _give_usual_permissions(path: str) -> None:
     """`mkstemp` makes files for the owner alone; gives `path` what `open` would have given it."""
     mask = os.umask(0)
