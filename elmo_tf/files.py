@@ -50,12 +50,12 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
             os.remove(temporary)
         if isinstance(error, InputError) and temporary in str(error):
             raise InputError(str(error).replace(temporary, path)) from error
-        if _is_of(temporary, error):
+        if _is_of(error, temporary):
             raise InputError(f"{path} cannot be written: {reason(error)}") from error
         raise
 
 
-def _is_of(path: str, error: BaseException) -> TypeGuard[OSError]:
+def _is_of(error: BaseException, path: str) -> TypeGuard[OSError]:
     """Whether the system refused to write this file; not where it is about another one, or the output's reader left."""
     return isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and error.filename in (None, path)
 
