@@ -280,6 +280,11 @@ class BestAndPatience(keras.callbacks.Callback):
         self._save_best, self._patience, self._notes, self._report = save_best, patience, notes, report
         self._step = 0
 
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Looks at a validation before the first step, whose weights, come from elsewhere, may stay the best."""
+        if math.isfinite((logs or {}).get("val_perplexity", math.inf)):
+            self._look(logs or {})
+
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Looks at a validation that the step brought."""
         self._step = batch + 1

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
+from elmo_tf.files import reason
 from elmo_tf.optimizer import SparseAdagrad
 from elmo_tf.train_step import States
 
@@ -182,7 +183,7 @@ def write_imported(model_dir: str, weights: Mapping[str, Any], accumulators: Map
         manager = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=1)
         return str(manager.save(checkpoint_number=step))
     except (tf.errors.OpError, OSError) as error:
-        raise InputError(f"{folder} cannot be written: {_first_line(error)}") from error
+        raise InputError(f"{folder} cannot be written: {reason(error)}") from error
 
 
 def _joined(states: States) -> list[tf.Tensor]:

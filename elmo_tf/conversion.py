@@ -2,13 +2,15 @@
 
 import concurrent.futures
 import contextlib
+import glob
 import json
 import os
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from elmo_tf import files
-from elmo_tf.checkpoint import write_imported
+from elmo_tf.checkpoint import BEST, LATEST, write_imported
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.exchange import hdf5, safetensors_files
@@ -30,10 +32,15 @@ from elmo_tf.stored_model import (
     TF1,
     WEIGHTS_FILE,
     StoredModel,
-    model_in,
     open_model,
     read_softmax,
 )
+
+_OF_A_MODEL = (
+    *(BEST, LATEST, "checkpoint", "*.index", "*.safetensors"),
+    *("*" + WEIGHTS_FILE, NLPL_WEIGHTS_FILE, SOFTMAX_FILE, "*" + OPTIONS_FILE, VOCAB_FILE, VOCAB_FILE + ".gz"),
+)
+"""Files and folders that are, or would count as, parts of a model."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,10 @@ def convert(
     The weights are copied as they are. What was written is read back, every array compared, and a few sentences are
     embedded from the source and from what was written.
 
+    A folder that holds a model already is refused, for what stayed there of the old one, its softmax or vocabulary,
+    would count as the new one's. To HDF5 the folder of the training run that is converted may be given: it keeps its
+    options and vocabulary.
+
     Args:
         model_dir: what `elmo_tf.stored_model.open_model` takes.
         output_dir: the new folder; made if it is missing. Of a ZIP file the name, with or without `.zip`.
@@ -115,18 +126,26 @@ def convert(
     _check_output(output_dir, settings)
     with open_model(model_dir, which) as stored:
         _check_target(stored.options, settings)
+        own = not settings.zipped and _is_own(stored, output_dir, settings)
+        if not settings.zipped:
+            _check_folder(output_dir, settings, own)
         with contextlib.ExitStack() as stack:
             content = _content(stored, settings, stack)
             check = SelfCheck(content.options, content.weights, content.vocabulary)
             folder = os.path.dirname(_zip_name(output_dir)) if settings.zipped else output_dir
-            with files.replacing_in(folder) as temporary:
+            target = _zip_name(output_dir) if settings.zipped else output_dir
+            with files.replacing_in(folder) as temporary, _named_as(target, temporary):
                 with concurrent.futures.ThreadPoolExecutor(1) as aside:
                     writing = aside.submit(_write, temporary, check.arrays(), content, settings)
                     check.embed()
                     writing.result()
-                written = _pack(temporary, _zip_name(output_dir)) if settings.zipped else temporary
+                    written = _pack(temporary, _zip_name(output_dir)) if settings.zipped else temporary
+                    syncing = aside.submit(files.sync, temporary)
+                    difference = _checked(written, check, content)
+                    syncing.result()
+                if own:
+                    _leave_out_what_is_there(temporary, folder)
                 names = _sorted_files(temporary)
-                difference = _checked(written, check, content)
     return Converted(
         source=stored.source,
         paths=tuple(os.path.join(folder, name) for name in names),
@@ -159,18 +178,50 @@ def _check_output(output_dir: str, settings: ConvertSettings) -> None:
             raise InputError(f"--zip: expected --format={HDF5}, got --format={settings.form}")
         if os.path.isdir(_zip_name(output_dir)):
             raise InputError(f"--output_dir={output_dir}: {_zip_name(output_dir)} is a folder; expected a ZIP file")
+        if os.path.lexists(_zip_name(output_dir)):
+            raise InputError(f"--output_dir={output_dir}: {_zip_name(output_dir)} is there already: give a new name")
         return
     if os.path.exists(output_dir) and not os.path.isdir(output_dir):
         raise InputError(f"--output_dir={output_dir} is a file; expected a folder")
     if settings.softmax and settings.form not in (HDF5, SAFETENSORS):
         raise InputError(f"--softmax: --format={settings.form} always has its softmax")
-    there = model_in(output_dir)
-    if there is None:
-        return
-    form, weights = there
-    replaced = form == HDF5 and os.path.basename(weights) == _weights_name(settings)
-    if settings.form != HDF5 or not (replaced or form == CHECKPOINT):  # whose options.json would become another's
-        raise InputError(f"--output_dir={output_dir} holds a model already, {weights}: expected a new folder")
+
+
+def _is_own(stored: StoredModel, output_dir: str, settings: ConvertSettings) -> bool:
+    """Whether HDF5 goes into the folder of the training run that it is made from."""
+    is_same = os.path.isdir(output_dir) and os.path.isdir(stored.path) and os.path.samefile(stored.path, output_dir)
+    return is_same and stored.form == CHECKPOINT and settings.form == HDF5
+
+
+def _check_folder(output_dir: str, settings: ConvertSettings, own: bool) -> None:
+    """Refuses a folder with any file that would count as a part of the new model, or be overwritten."""
+    for flag, value in (("vocab_file", settings.vocab_file), ("softmax_file", settings.softmax_file)):
+        if own and value is not None:
+            raise InputError(f"--{flag}: {output_dir} keeps its run's options and vocabulary: give a new folder")
+    kept = (BEST, LATEST, OPTIONS_FILE, VOCAB_FILE) if own else ()
+    for pattern in _OF_A_MODEL:
+        for path in sorted(glob.glob(os.path.join(glob.escape(output_dir), pattern))):
+            given = settings.vocab_file is not None and os.path.exists(path) and os.path.exists(settings.vocab_file)
+            if os.path.basename(path) in kept or (given and os.path.samefile(path, settings.vocab_file or path)):
+                continue
+            raise InputError(f"--output_dir={output_dir} holds {os.path.basename(path)} already: give a new folder")
+
+
+def _leave_out_what_is_there(temporary: str, folder: str) -> None:
+    """Options and vocabulary of the run's own folder stay as they are."""
+    for name in (OPTIONS_FILE, VOCAB_FILE):
+        if os.path.exists(os.path.join(folder, name)) and os.path.exists(os.path.join(temporary, name)):
+            os.remove(os.path.join(temporary, name))
+
+
+@contextlib.contextmanager
+def _named_as(target: str, temporary: str) -> Iterator[None]:
+    """Errors say what is to be written, not the temporary folder that nobody will find."""
+    try:
+        yield
+    except InputError as error:
+        told = str(error).replace(os.path.join(temporary, os.path.basename(target)), target).replace(temporary, target)
+        raise InputError(told) from error
 
 
 def _check_target(options: Options, settings: ConvertSettings) -> None:
@@ -199,6 +250,11 @@ def _content(stored: StoredModel, settings: ConvertSettings, stack: contextlib.E
         raise InputError(
             f"{stored.path}/{VOCAB_FILE}: no such file; a model with word input cannot be used without its vocabulary: "
             "give --vocab_file"
+        )
+    if vocabulary is None and settings.zipped and settings.target == SIMPLE_ELMO:
+        raise InputError(
+            f"--target={SIMPLE_ELMO} --zip: {NAMES[SIMPLE_ELMO]} wants {VOCAB_FILE} in a ZIP file, and none lies "
+            f"beside {stored.path}: give --vocab_file"
         )
     if vocabulary is not None and words is not None and len(vocabulary) != words:
         raise InputError(f"{vocab_file}: expected {words} words by {OPTIONS_FILE}, got {len(vocabulary)}")
@@ -294,7 +350,7 @@ def _checked(written: str, check: SelfCheck, content: _Content) -> float:
         for name in again.slots:
             if (again.slots[name] != content.slots[name]).any():
                 raise InputError(f"{written}: Adagrad's array {name} read back differs: a bad disk?")
-        return check.difference(again.options, again.weights, written)
+        return check.difference(again.weights, written)
 
 
 def _sorted_files(folder: str) -> list[str]:

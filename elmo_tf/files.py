@@ -3,12 +3,16 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from elmo_tf.errors import InputError
+
+_OPERATION = re.compile(r"\{\{.*?\}\}|\[Op:\w+\].*|Error while serializing: I/O error: | \(os error \d+\)")
+"""What TensorFlow and safetensors say beside the reason."""
 
 
 @contextlib.contextmanager
@@ -16,7 +20,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yields a temporary path in the folder of `path`; on success it is renamed to `path`, on any error removed.
 
     The folder of `path` is made if it is missing. The temporary name keeps the ending of `path`, so that libraries
-    which look at it (`.hdf5`, `.gz`) see the right one.
+    which look at it (`.hdf5`, `.gz`) see the right one. A full disk is an `InputError` that names `path`.
 
     Example:
 
@@ -41,10 +45,19 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
         yield temporary
         _give_usual_permissions(temporary)
         os.replace(temporary, path)
-    except BaseException:  # also on Ctrl-C: nothing half-written stays behind
+    except BaseException as error:  # also on Ctrl-C: nothing half-written stays behind
         with contextlib.suppress(FileNotFoundError):
             os.remove(temporary)
+        if isinstance(error, InputError) and temporary in str(error):
+            raise InputError(str(error).replace(temporary, path)) from error
+        if _is_of(error, temporary):
+            raise InputError(f"{path} cannot be written: {reason(error)}") from error
         raise
+
+
+def _is_of(error: BaseException, path: str) -> TypeGuard[OSError]:
+    """Whether the system refused to write this file; not where it is about another one, or the output's reader left."""
+    return isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and error.filename in (None, path)
 
 
 @contextlib.contextmanager
@@ -87,6 +100,18 @@ def _move(source: str, target: str) -> None:
         raise InputError(f"{target} cannot be written: {error.strerror}") from error
 
 
+def sync(folder: str) -> None:
+    """Waits until all files below a folder are on the disk: a name that outlives a power cut is worth nothing without
+    what it names."""
+    for inside, _, names in os.walk(folder):
+        for path in (os.path.join(inside, name) for name in names):
+            try:
+                with open(path, "rb+") as file:
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise InputError(f"{path} cannot be written: {error.strerror}") from error
+
+
 def _give_usual_permissions(path: str) -> None:
     """`mkstemp` makes files for the owner alone; gives `path` what `open` would have given it."""
     mask = os.umask(0)
@@ -112,8 +137,29 @@ def copy(source: str, target: str) -> None:
     """Copies a file, whole or not at all; nothing is done where both are the same file."""
     if os.path.exists(target) and os.path.samefile(source, target):
         return
-    with replacing(target) as temporary:
-        shutil.copyfile(source, temporary)
+    try:
+        file = open(source, "rb")  # noqa: SIM115 - apart from the writing, whose errors are of the target
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror}") from error
+    with file, replacing(target) as temporary, open(temporary, "wb") as copied:
+        shutil.copyfileobj(file, copied, 1 << 20)
+
+
+def reason(error: Exception) -> str:
+    """What the system said of a file that could not be written, without the paths and names of operations that
+    TensorFlow puts around it.
+
+    Example:
+
+    >>> reason(OSError(28, "No space left on device"))
+    'No space left on device'
+    >>> reason(RuntimeError("{{node save/SaveV2}} /a/.b/c.tempstate1; No space left on device [Op:SaveV2]"))
+    'No space left on device'
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return _OPERATION.sub("", line).rsplit("; ", 1)[-1].strip()[:300]
 
 
 def read_json(path: str) -> Any:

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import math
 import os
+import zipfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,8 @@ from elmo_tf.exchange.arrays import Arrays
 from elmo_tf.exchange.names import SOFTMAX_PREFIX, expected_shapes
 from elmo_tf.exchange.targets import ALLENNLP, BILM_TF, NAMES, READS, SIMPLE_ELMO, TARGETS, limits
 from elmo_tf.options import Options
-from elmo_tf.preparation import OPTIONS_FILE
-from elmo_tf.stored_model import CHECKPOINT, HDF5, SAFETENSORS, TF1, StoredModel, open_model
+from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
+from elmo_tf.stored_model import CHECKPOINT, HDF5, NLPL_WEIGHTS_FILE, SAFETENSORS, TF1, StoredModel, open_model
 
 KNOWN = {
     "747ba97abce8a5f446558369e10bb0f7931437a46867476fdd156f5d7f576229": (
@@ -42,6 +43,10 @@ _ASKED = {
     SIMPLE_ELMO: ("use_skip_connections", "n_layers"),
 }
 """What each program reads of the LSTM's options without asking whether it is there."""
+
+
+_IN_ZIP = (NLPL_WEIGHTS_FILE, OPTIONS_FILE, VOCAB_FILE)
+"""What simple_elmo opens in a ZIP file, whether the model needs it or not."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +104,7 @@ def _facts(stored: StoredModel, raw: dict[str, Any], vocabulary: Vocabulary | No
     options = stored.options
     bilm = sum(math.prod(shape) for shape in expected_shapes(options).values())
     softmax = sum(math.prod(shape) for name, shape in stored.weights.shapes.items() if name.startswith(SOFTMAX_PREFIX))
-    zipped = stored.source == stored.path and not stored.path.endswith((".hdf5", ".safetensors"))
-    facts = {"form": _FORMS[stored.form] + (", in a ZIP file" if zipped else ""), "file": stored.source}
+    facts = {"form": _FORMS[stored.form] + (", in a ZIP file" if stored.is_zipped else ""), "file": stored.source}
     if os.path.isfile(stored.source):
         digest = _sha256(stored.source)
         facts["size"] = f"{os.path.getsize(stored.source):,} bytes"
@@ -172,7 +176,7 @@ def _verdict(stored: StoredModel, raw: dict[str, Any], target: str) -> str:
 
 def _to_mend(stored: StoredModel, raw: dict[str, Any], target: str) -> list[str]:
     """What a conversion would put right."""
-    found, wanted = [], 262 if stored.form == HDF5 else 261
+    found, wanted = _lies_wrong(stored, target), 262 if stored.form == HDF5 else 261
     if stored.form == HDF5 and _renamed(stored.weights):
         found.append("arrays have other names")
     if raw.get("char_cnn") and raw["char_cnn"].get("n_characters") != wanted:
@@ -180,6 +184,24 @@ def _to_mend(stored: StoredModel, raw: dict[str, Any], target: str) -> list[str]
     asked = _ASKED[target] if stored.form == HDF5 else ()
     found += [f"{OPTIONS_FILE} must say lstm.{name}" for name in asked if name not in raw["lstm"]]
     return found
+
+
+def _lies_wrong(stored: StoredModel, target: str) -> list[str]:
+    """What is wrong with the place and the names of the files: simple_elmo alone opens ZIP files, of which it wants
+    three names at the top, and in a folder takes `model.hdf5`, or whichever `.hdf5` the system lists first."""
+    if stored.form != HDF5:
+        return []
+    if stored.is_zipped:
+        if target != SIMPLE_ELMO:
+            return ["it lies in a ZIP file"]
+        with zipfile.ZipFile(stored.path) as archive:
+            missing = [name for name in _IN_ZIP if name not in archive.namelist()]
+        return [f"its ZIP file must have {' and '.join(missing)} at the top"] if missing else []
+    folder = os.path.dirname(stored.weights.source) or "."
+    if target != SIMPLE_ELMO or stored.path == stored.source or os.path.exists(os.path.join(folder, NLPL_WEIGHTS_FILE)):
+        return []
+    others = [name for name in sorted(os.listdir(folder)) if name.endswith(".hdf5") and name != stored.weights_name]
+    return [f"it may take {others[0]} for the model, for there is no {NLPL_WEIGHTS_FILE}"] if others else []
 
 
 def _renamed(weights: Arrays) -> list[str]:

@@ -33,7 +33,7 @@ def load_bilm(model_dir: str, which: str | None = None, vocab_file: str | None =
 
     Args:
         model_dir: a folder of `elmo-tf train`, or one with `weights.hdf5` and `options.json`, a TensorFlow 1 checkpoint
-            of bilm-tf, a safetensors file, or a ZIP file of such; see `elmo_tf.stored_model`.
+            of bilm-tf, a safetensors file, or a ZIP file with HDF5 or safetensors; see `elmo_tf.stored_model`.
         which: of the checkpoints "best" or "latest"; None for the best if there is one.
         vocab_file: the vocabulary, where it does not lie beside the model.
 

@@ -153,11 +153,27 @@ def _base(mirror: str | None) -> str:
     source, base = "mirror", mirror
     if not base:
         source, base = MIRROR_VARIABLE, os.environ.get(MIRROR_VARIABLE)
-    if not base:
-        return BASE
-    if not _ADDRESS.fullmatch(base):
-        raise InputError(f"{source}={base}: expected an address that begins with http://, https:// or file://")
-    return base.rstrip("/") + "/"
+    return check_address(source, base).rstrip("/") + "/" if base else BASE
+
+
+def check_address(source: str, address: str) -> str:
+    """The address of a mirror, if it is one.
+
+    Args:
+        source: who named it, a flag or a variable, for the error.
+        address: what was given.
+
+    Raises:
+        InputError: it is no address.
+
+    Example:
+
+    >>> check_address("--mirror", "https://mirror.example/elmo")
+    'https://mirror.example/elmo'
+    """
+    if not _ADDRESS.fullmatch(address):
+        raise InputError(f"{source}={address}: expected an address that begins with http://, https:// or file://")
+    return address
 
 
 def _advice(name: str, folder: str, error: DownloadError) -> str:

@@ -1,7 +1,5 @@
 """Whether a model that was written is the one it was made from: every array, and a few sentences, embedded by both."""
 
-import gc
-
 import numpy as np
 
 from elmo_tf.bilm import BiLM
@@ -24,7 +22,7 @@ SENTENCES = (
 
 
 class SelfCheck:
-    """Holds the source's model, and later the one that was written, never both.
+    """Holds one model: the source's, which the numbers that were read back replace, array by array.
 
     Args:
         options: the model's.
@@ -33,51 +31,45 @@ class SelfCheck:
     """
 
     def __init__(self, options: Options, arrays: Arrays, vocabulary: Vocabulary | None) -> None:
-        self._vocabulary, self._source = vocabulary, arrays
-        self._bilm: BiLM | None = BiLM(options, name="bilm")
+        self._source, self._bilm = arrays, BiLM(options, name="bilm")
         filled(self._bilm, arrays)
+        self._variables = named_variables(self._bilm)
+        self._embed = SentenceEmbedder(self._bilm, vocabulary, compiled=False)
         self._vectors: list[np.ndarray] = []
 
     def arrays(self) -> Arrays:
         """The arrays of the source again: those of the biLM as the model holds them, without a second reading."""
-        variables = named_variables(self._bilm) if self._bilm is not None else {}
-        held = {name: tuple(variable.shape) for name, variable in variables.items()}
-        model = Arrays(self._source.source, held, lambda name: variables[name].read_value())
-        return self._source.with_others(model.only({name: None for name in self._source if name in held}))
+        held = {name: tuple(self._variables[name].shape) for name in self._source if name in self._variables}
+        model = Arrays(self._source.source, held, lambda name: self._variables[name].read_value())
+        return self._source.with_others(model)
 
     def embed(self) -> None:
         """Embeds the sentences by the source."""
-        if self._bilm is not None:
-            self._vectors = SentenceEmbedder(self._bilm, self._vocabulary, compiled=False)(SENTENCES)
+        self._vectors = self._embed(SENTENCES)
 
-    def difference(self, options: Options, written: Arrays, path: str) -> float:
-        """Compares every array, lets the source's model go, and embeds the sentences by the one that was written.
+    def difference(self, written: Arrays, path: str) -> float:
+        """Reads every array once, compares it, gives it to the model, and embeds the sentences by what was written.
 
         Args:
-            options: as they were read back.
-            written: the arrays as they were read back.
+            written: the arrays of the new files.
             path: what to call them in an error.
 
         Returns:
             The largest absolute difference between the vectors of both.
 
         Raises:
-            InputError: an array differs, or the vectors do by more than `TOLERANCE`.
+            InputError: an array is missing or differs, or the vectors do by more than `TOLERANCE`.
         """
-        self._compare(written, path)
-        self._bilm = None
-        gc.collect()  # layers refer to each other in circles
-        self._bilm = BiLM(options, name="bilm")
-        filled(self._bilm, written)
-        before = self._vectors
-        self.embed()
-        largest = max(float(np.abs(a - b).max()) for a, b in zip(before, self._vectors, strict=True))
+        for name in self._source:
+            if name not in written:
+                raise InputError(f"{path}: array {name} is missing from what was written: a bad disk?")
+            array = written[name]
+            held = self._variables.get(name)
+            if not np.array_equal(self._source[name] if held is None else held.read_value(), array):
+                raise InputError(f"{path}: array {name} read back differs from what was written: a bad disk?")
+            if held is not None:
+                held.assign(array)
+        largest = max(float(np.abs(a - b).max()) for a, b in zip(self._vectors, self._embed(SENTENCES), strict=True))
         if not largest <= TOLERANCE:
             raise InputError(f"{path}: its vectors differ from the source's by {largest:.3g}, more than {TOLERANCE:g}")
         return largest
-
-    def _compare(self, written: Arrays, path: str) -> None:
-        wanted = self.arrays()
-        for name in wanted:
-            if not np.array_equal(wanted[name], written[name]):
-                raise InputError(f"{path}: array {name} read back differs from what was written: a bad disk?")

@@ -7,8 +7,8 @@
 | safetensors | a folder with one `.safetensors` file and options.json |
 | hdf5 | a folder with `weights.hdf5` or `model.hdf5` and options.json, as AllenNLP, bilm-tf and simple_elmo read it |
 
-A folder may lie in a ZIP file, as those of the NLPL repository do, and the file of weights may be given itself. Where a
-folder has several forms, the one that stands first counts.
+A folder of HDF5 or safetensors may lie in a ZIP file, as those of the NLPL repository do, and the file of weights may
+be given itself. Where a folder has several forms, the one that stands first counts.
 """
 
 import contextlib
@@ -44,7 +44,7 @@ FORMS = (HDF5, CHECKPOINT, TF1, SAFETENSORS)
 
 _EXPECTED = (
     f"expected a folder made by elmo-tf train, or one with {WEIGHTS_FILE} and {OPTIONS_FILE}, a TensorFlow 1 "
-    "checkpoint of bilm-tf, a safetensors file, or a ZIP file of such"
+    "checkpoint of bilm-tf, a safetensors file, or a ZIP file with HDF5 or safetensors"
 )
 
 
@@ -78,6 +78,11 @@ class StoredModel:
     def weights_name(self) -> str:
         """The name of the file of weights, without its folder."""
         return os.path.basename(self.weights.source)
+
+    @property
+    def is_zipped(self) -> bool:
+        """Whether it lies in a ZIP file."""
+        return self.source == self.path and not self.path.endswith((".hdf5", ".safetensors"))
 
     @property
     def has_softmax(self) -> bool:
@@ -157,12 +162,6 @@ def resolved(path: str) -> str:
     return fetch(path) if is_published(path) else path
 
 
-def model_in(folder: str) -> tuple[str, str] | None:
-    """The form and the path of the weights that lie in a folder; None where there are none."""
-    place = _of_folder(folder, folder, None)
-    return None if place is None else (place.form, place.weights)
-
-
 def has_checkpoint(model_dir: str) -> bool:
     """Whether the folder is one that `elmo-tf train` made and saved a checkpoint in; raises as `latest_in`."""
     return any(latest_in(model_dir, name) for name in (BEST, LATEST))
@@ -202,15 +201,20 @@ def _corner(values: Any) -> np.ndarray:
 
 def _starts_as_zip(path: str) -> bool:
     """Whether a file is meant as a ZIP; a damaged one is told later."""
-    with open(path, "rb") as file:
-        return path.endswith(".zip") or file.read(2) == b"PK"
+    try:
+        with open(path, "rb") as file:
+            return path.endswith(".zip") or file.read(2) == b"PK"
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _find(folder: str, path: str, which: str | None) -> _Place:
     """The model in a folder, or of a file; `path` is what to call it."""
     place = _of_file(folder) or _of_folder(folder, path, which)
     if place is None:
-        missing = "it holds no model" if os.path.isdir(folder) else "there is no such folder"
+        missing = "there is no such file or folder"
+        if os.path.exists(folder):
+            missing = "it holds no model" if os.path.isdir(folder) else "it is no file of a model"
         raise InputError(f"--model_dir={path}: {missing}; {_EXPECTED}")
     if which is not None and place.form != CHECKPOINT:
         raise InputError(f"--checkpoint={which}: {path} holds no checkpoints, only {os.path.basename(place.weights)}")
@@ -220,6 +224,8 @@ def _find(folder: str, path: str, which: str | None) -> _Place:
 def _of_file(path: str) -> _Place | None:
     for ending, form in ((".hdf5", HDF5), (".safetensors", SAFETENSORS)):
         if path.endswith(ending) and os.path.isfile(path):
+            if os.path.basename(path) == SOFTMAX_FILE:
+                raise InputError(f"--model_dir={path}: it is only a softmax; expected the weights, or their folder")
             return _Place(form, path, os.path.dirname(path) or ".")
     return None
 

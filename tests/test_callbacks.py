@@ -116,6 +116,25 @@ def test_the_best_is_saved_and_patience_counts_validations_without_a_better_one(
     assert "6.00" in lines[0]
 
 
+def test_a_validation_before_the_first_step_counts():
+    saved, notes = [], {}
+    riding, model = ride(callbacks.BestAndPatience(saved.append, 2, notes, str))
+    riding.on_train_begin({"val_perplexity": 5.0})
+    riding.on_train_batch_end(0, {"val_perplexity": 6.0})
+    assert (saved, notes) == ([0], {"best_perplexity": 5.0, "since_best": 1})
+    assert not model.stop_training
+    riding.on_train_batch_end(1, {"val_perplexity": 7.0})
+    assert model.stop_training
+
+
+def test_a_first_perplexity_that_is_infinite_takes_no_patience():
+    saved, notes = [], {}
+    riding, model = ride(callbacks.BestAndPatience(saved.append, 1, notes, str))
+    riding.on_train_begin({"val_perplexity": float("inf")})
+    riding.on_train_begin({})
+    assert (saved, notes, model.stop_training) == ([], {}, False)
+
+
 def test_without_patience_nothing_stops_the_run():
     riding, model = ride(callbacks.BestAndPatience(lambda step: None, 0, {}, str))
     for batch in range(9):

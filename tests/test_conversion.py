@@ -8,11 +8,13 @@ import pytest
 from model_cases import CASES, CHARACTERS, WORD_INPUT, changed, weights_of
 from model_folders import LATEST_STEP, content_of, hdf5_folder, trained_folder
 
-from elmo_tf.conversion import allennlp_limits, convert
+from elmo_tf.conversion import ConvertSettings, allennlp_limits, convert
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.hdf5 import read_arrays
 from elmo_tf.model_folder import load_bilm
 from elmo_tf.options import Options
+
+WEIGHTS = ("weights.hdf5", "model.hdf5", "softmax.hdf5", "vocab.txt.gz", "my_weights.hdf5", "model.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,6 @@ def test_a_model_without_a_best_gives_its_latest(tmp_path):
 
 
 def test_an_existing_folder_keeps_its_other_files(trained, tmp_path):
-    (tmp_path / "weights.hdf5").write_text("old")
     (tmp_path / "notes.txt").write_text("kept")
     convert(str(trained[0]), str(tmp_path))
     check_arrays(tmp_path, trained[1]["best"])
@@ -83,11 +84,64 @@ def test_an_existing_folder_keeps_its_other_files(trained, tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_the_models_own_folder_can_take_the_files(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        *((name, False) for name in ("vocab.txt", "options.json", *WEIGHTS)),
+        *((name, True) for name in WEIGHTS),
+    ],
+)
+def test_a_file_that_would_count_as_a_part_of_the_new_model_is_refused_and_kept(tmp_path, name, own):
+    trained_folder(tmp_path / "model", latest=False)
+    folder = tmp_path / "model" if own else tmp_path / "new"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text("old")
+    before = content_of(tmp_path)
+    with pytest.raises(InputError, match=f"--output_dir={folder} holds {name} already: give a new folder"):
+        convert(str(tmp_path / "model"), str(folder))
+    assert content_of(tmp_path) == before
+
+
+def test_the_models_own_folder_can_take_the_files_and_keeps_its_own(tmp_path):
     weights = trained_folder(tmp_path, latest=False)
-    convert(str(tmp_path), str(tmp_path))
+    (tmp_path / "options.json").write_text((tmp_path / "options.json").read_text() + "\n\n")
+    before = content_of(tmp_path)
+    done = convert(str(tmp_path), os.path.join(str(tmp_path), "best", ".."))
     check_arrays(tmp_path, weights["best"])
+    assert [os.path.basename(path) for path in done.paths] == ["weights.hdf5"]
+    assert {name: text for name, text in content_of(tmp_path).items() if name != "weights.hdf5"} == before
     assert load_bilm(str(tmp_path)).source.startswith(str(tmp_path / "best"))
+
+
+@pytest.mark.parametrize("flag", ["vocab_file", "softmax_file"])
+def test_the_models_own_folder_takes_no_other_words_or_softmax(tmp_path, flag):
+    trained_folder(tmp_path, latest=False)
+    before = content_of(tmp_path)
+    with pytest.raises(InputError, match=f"--{flag}: .* keeps its run"):
+        convert(str(tmp_path), str(tmp_path), settings=ConvertSettings(**{flag: str(tmp_path / "vocab.txt")}))
+    assert content_of(tmp_path) == before
+
+
+def test_the_folder_of_another_training_run_is_refused_and_kept(trained, tmp_path):
+    trained_folder(tmp_path, WORD_INPUT)
+    before = content_of(tmp_path)
+    with pytest.raises(InputError, match="holds best already: give a new folder"):
+        convert(str(trained[0]), str(tmp_path))
+    assert content_of(tmp_path) == before
+
+
+def test_a_zip_file_that_is_there_is_refused_and_kept(trained, tmp_path):
+    (tmp_path / "a.zip").write_text("old")
+    with pytest.raises(InputError, match=r"a\.zip is there already: give a new name"):
+        convert(str(trained[0]), str(tmp_path / "a"), settings=ConvertSettings(zipped=True))
+    assert content_of(tmp_path) == {"a.zip": b"old"}
+
+
+def test_the_vocabulary_that_is_given_may_lie_in_the_new_folder(trained, tmp_path):
+    words = (trained[0] / "vocab.txt").read_bytes()
+    (tmp_path / "vocab.txt").write_bytes(words)
+    convert(str(trained[0]), str(tmp_path), settings=ConvertSettings(vocab_file=str(tmp_path / "vocab.txt")))
+    assert (tmp_path / "vocab.txt").read_bytes() == words
 
 
 def test_a_model_without_a_vocabulary_file_is_converted_without(tmp_path):
@@ -128,7 +182,7 @@ def test_numbers_that_are_not_finite_are_refused_and_nothing_is_written(tmp_path
 
 
 def test_a_folder_that_holds_no_model_makes_no_output_folder(tmp_path):
-    with pytest.raises(InputError, match="there is no such folder"):
+    with pytest.raises(InputError, match="there is no such file or folder"):
         convert(str(tmp_path / "none"), str(tmp_path / "hdf5"))
     assert not (tmp_path / "hdf5").exists()
 

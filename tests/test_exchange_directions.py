@@ -1,6 +1,7 @@
 """Every form to every other: arrays to the last bit, training that goes on, and nothing left behind by a mistake."""
 
 import json
+import re
 import resource
 import zipfile
 
@@ -175,6 +176,20 @@ def test_a_zip_file_is_laid_out_as_nlpls(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b.zip", "new"]
 
 
+def test_a_zip_file_for_simple_elmo_without_a_vocabulary_is_refused(tmp_path):
+    trained_folder(tmp_path / "a", latest=False)
+    (tmp_path / "a" / "vocab.txt").rename(tmp_path / "vocab.txt")
+    before = content_of(tmp_path)
+    message = refused(tmp_path / "a", tmp_path / "b", target="simple_elmo", zipped=True)
+    assert message.startswith("--target=simple_elmo --zip: ")
+    assert message.endswith("give --vocab_file")
+    assert content_of(tmp_path) == before
+    words = str(tmp_path / "vocab.txt")
+    settings = ConvertSettings(target="simple_elmo", zipped=True, vocab_file=words)
+    convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=settings)
+    assert "vocab.txt" in zipfile.ZipFile(tmp_path / "b.zip").namelist()
+
+
 def test_a_zip_file_with_a_folder_inside_is_read_too(tmp_path):
     trained_folder(tmp_path / "a")
     convert(str(tmp_path / "a"), str(tmp_path / "b"))
@@ -327,7 +342,7 @@ def test_a_folder_that_holds_another_model_is_refused(tmp_path, form):
     trained_folder(tmp_path / "a", best=False)
     convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=ConvertSettings(target="simple_elmo"))
     before = content_of(tmp_path)
-    assert "holds a model already" in refused(tmp_path / "a", tmp_path / "b", form=form)
+    assert "already: give a new folder" in refused(tmp_path / "a", tmp_path / "b", form=form)
     assert content_of(tmp_path) == before
 
 
@@ -335,7 +350,7 @@ def test_hdf5_does_not_go_into_bilm_tfs_folder_whose_options_it_would_change(tmp
     trained_folder(tmp_path / "a", best=False)
     convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=ConvertSettings("tf1"))
     before = content_of(tmp_path)
-    assert "holds a model already" in refused(tmp_path / "b", tmp_path / "b")
+    assert "already: give a new folder" in refused(tmp_path / "b", tmp_path / "b")
     assert content_of(tmp_path) == before
 
 
@@ -344,13 +359,30 @@ def test_a_full_disk_is_one_sentence_and_nothing_stays(tmp_path, form):
     if form == "safetensors":
         pytest.importorskip("safetensors")
     trained_folder(tmp_path / "a", best=False)
+    words = [*WORDS, *(f"word{number}" for number in range(500))]
+    (tmp_path / "new.txt").write_text("\n".join(words))
+    settings = {"vocab_file": str(tmp_path / "new.txt")} if form in ("checkpoint", "tf1") else {}
     before, usual = content_of(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, usual[1]))  # as a disk with that much space
+    for space in (0, 100, 1000, 5000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (space, usual[1]))  # as a disk with that much space
+        try:
+            message = refused(tmp_path / "a", tmp_path / "b", form=form, **settings)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        assert re.fullmatch(rf"{tmp_path}/b/[\w.-]+ cannot be written: File too large", message), message
+        assert content_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("space", [0, 100, 1000, 5000])
+def test_a_full_disk_of_a_zip_file_names_the_zip_file(tmp_path, space):
+    trained_folder(tmp_path / "a", best=False)
+    before, usual = content_of(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (space, usual[1]))
     try:
-        message = refused(tmp_path / "a", tmp_path / "b", form=form)
+        message = refused(tmp_path / "a", tmp_path / "b", zipped=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, usual)
-    assert "cannot be written" in message
+    assert re.fullmatch(rf"{tmp_path}/b.zip(/[\w.-]+)? cannot be written: File too large", message), message
     assert content_of(tmp_path) == before
 
 
@@ -402,6 +434,20 @@ def test_a_bad_zip_file_is_refused_and_nothing_is_unpacked(tmp_path, names, part
     message = refused(path, tmp_path / "out")
     assert part in message
     assert content_of(tmp_path.parent) == before
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_every_damage_of_a_zip_file_is_one_sentence(tmp_path, method):
+    options, weights = json.dumps(CHARACTERS).encode(), np.random.default_rng(0).bytes(150)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("model.hdf5", weights)
+        archive.writestr("options.json", options)
+    content = (tmp_path / "a.zip").read_bytes()
+    for place in range(0, len(content), 3):
+        damaged = bytearray(content)
+        damaged[place] ^= 255
+        (tmp_path / "a.zip").write_bytes(damaged)
+        refused(tmp_path / "a.zip", tmp_path / "out")
 
 
 def test_a_zip_file_that_is_cut_short_or_none_is_refused(tmp_path):

@@ -1,4 +1,5 @@
 import os
+import resource
 import stat
 
 import pytest
@@ -30,6 +31,37 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
         fail_half_way()
     assert (tmp_path / "x.txt").read_text() == "old"
     assert os.listdir(tmp_path) == ["x.txt"]
+
+
+@pytest.mark.parametrize("write", [lambda path: files.write_text(path, "x" * 999), lambda path: files.copy("a", path)])
+def test_a_full_disk_is_one_sentence_that_names_the_file(tmp_path, monkeypatch, write):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").write_text("x" * 999)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, usual[1]))
+    try:
+        with pytest.raises(InputError, match=r"^b cannot be written: File too large$"):
+            write("b")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_what_is_wrong_with_the_temporary_file_is_said_of_the_target(tmp_path):
+    with pytest.raises(InputError, match=f"^{tmp_path}/x is odd$"), files.replacing(tmp_path / "x") as temporary:
+        raise InputError(f"{temporary} is odd")
+
+
+def test_a_copy_of_a_file_that_is_not_there_names_that_file(tmp_path):
+    with pytest.raises(InputError, match="none cannot be read: No such file"):
+        files.copy(str(tmp_path / "none"), str(tmp_path / "b"))
+    assert os.listdir(tmp_path) == []
+
+
+def test_errors_of_other_files_are_not_those_of_the_one_to_write(tmp_path):
+    with pytest.raises(FileNotFoundError), files.replacing(tmp_path / "x"):
+        open(tmp_path / "none")  # noqa: SIM115
+    assert os.listdir(tmp_path) == []
 
 
 def test_the_temporary_name_keeps_folder_and_ending(tmp_path):

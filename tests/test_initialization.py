@@ -1,6 +1,7 @@
 """Fine-tuning: a new run starts from a trained model's weights, of any form, for the same words or others."""
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
@@ -54,6 +55,24 @@ def test_the_same_words_start_from_the_perplexity_that_the_model_has(trained, tm
         assert lines[0].endswith(f", with rows of {words} of {words} words{extra}")
         if form != "model":  # of which the best counts, not the latest
             assert found[0] == pytest.approx(before, rel=1e-4)
+
+
+def test_a_run_that_only_gets_worse_keeps_its_start_as_the_best(trained, tmp_path):
+    folder, settings = trained
+    _, found = started(
+        settings, folder / "checkpoint", tmp_path / "new", validate_first=True, max_steps=4, options=fast(settings)
+    )
+    assert found[-1] > found[0]
+    with open_model(str(tmp_path / "new"), "best") as best, open_model(str(folder / "checkpoint")) as start:
+        assert best.step == 0
+        for name, array in start.weights.items():
+            np.testing.assert_array_equal(best.weights[name], array)
+
+
+def fast(settings):
+    """Options with which a trained model forgets what it knew."""
+    training = dataclasses.replace(settings.options.training, learning_rate=8.0)
+    return dataclasses.replace(settings.options, training=training)
 
 
 def test_a_model_without_a_softmax_keeps_all_else_and_learns_faster_than_from_nothing(trained, tmp_path):
@@ -115,7 +134,7 @@ def test_a_run_that_goes_on_is_not_initialized_again(trained, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "part"),
     [
-        ({"initialize_from": "none"}, "--model_dir=none: there is no such folder"),
+        ({"initialize_from": "none"}, "--model_dir=none: there is no such file or folder"),
         ({"lstm": {"dim": 16}}, "lstm is {"),
         ({"bidirectional": False}, "bidirectional is True, this run asks for False"),
     ],

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 
 import h5py
 import numpy as np
@@ -139,6 +140,52 @@ def test_what_must_be_mended_for_a_program_is_said(folders):
         "not as it is: n_characters must be 262; after elmo-tf convert --format=hdf5 --target=bilm-tf"
     )
     assert "options.json must say lstm.proj_clip" in found.consumers["AllenNLP"]
+
+
+def test_who_reads_a_zip_file_is_said(folders):
+    settings = ConvertSettings(zipped=True, target="simple_elmo")
+    convert(str(folders / "model"), str(folders / "a"), settings=settings)
+    found = inspect(str(folders / "a.zip"))
+    assert found.facts["form"].endswith("in a ZIP file")
+    assert found.consumers["simple_elmo"] == "yes"
+    for program in ("AllenNLP", "bilm-tf"):
+        assert found.consumers[program].startswith("not as it is: it lies in a ZIP file; after elmo-tf convert")
+
+
+@pytest.mark.parametrize(
+    ("inside", "missing"),
+    [
+        ({"weights.hdf5": "weights.hdf5", "options.json": "options.json", "vocab.txt": "vocab.txt"}, "model.hdf5"),
+        ({"weights.hdf5": "model.hdf5", "options.json": "options.json"}, "vocab.txt"),
+        (
+            {name: f"x/{name.replace('weights', 'model')}" for name in ("weights.hdf5", "options.json", "vocab.txt")},
+            "model.hdf5 and options.json and vocab.txt",
+        ),
+    ],
+)
+def test_what_a_zip_file_lacks_for_simple_elmo_is_said(folders, inside, missing):
+    with zipfile.ZipFile(folders / "a.zip", "w") as archive:
+        for name, target in inside.items():
+            archive.write(folders / "hdf5" / name, target)
+    said = inspect(str(folders / "a.zip")).consumers["simple_elmo"]
+    assert said.startswith(f"not as it is: its ZIP file must have {missing} at the top; after elmo-tf convert")
+
+
+def test_a_softmax_that_simple_elmo_may_take_for_the_model_is_said(folders):
+    convert(str(folders / "model"), str(folders / "both"), settings=ConvertSettings(softmax=True))
+    found = inspect(str(folders / "both"))
+    assert found.consumers["simple_elmo"].startswith("not as it is: it may take softmax.hdf5 for the model")
+    assert found.consumers["AllenNLP"] == found.consumers["bilm-tf"] == "yes"
+    assert inspect(str(folders / "both" / "weights.hdf5")).consumers["simple_elmo"] == "yes"
+    settings = ConvertSettings(softmax=True, target="simple_elmo")
+    convert(str(folders / "model"), str(folders / "mended"), settings=settings)
+    assert inspect(str(folders / "mended")).consumers["simple_elmo"] == "yes"
+
+
+def test_a_softmax_alone_is_said_to_be_one(folders):
+    convert(str(folders / "model"), str(folders / "both"), settings=ConvertSettings(softmax=True))
+    with pytest.raises(InputError, match=r"softmax\.hdf5: it is only a softmax; expected the weights, or their folder"):
+        inspect(str(folders / "both" / "softmax.hdf5"))
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -130,7 +130,7 @@ LOADERS = pytest.mark.parametrize("load", [load_bilm, load_language_model])
 @LOADERS
 def test_a_folder_that_is_not_there_or_holds_no_model_is_refused(tmp_path, trained, load):
     missing, empty = str(tmp_path / "none"), tmp_path / "empty"
-    assert refused(load, missing).startswith(f"--model_dir={missing}: there is no such folder; expected a folder made")
+    assert refused(load, missing).startswith(f"--model_dir={missing}: there is no such file or folder; expected")
     empty.mkdir()
     assert refused(load, str(empty)).startswith(f"--model_dir={empty}: it holds no model")
     shutil.copyfile(trained[0] / "options.json", empty / "options.json")

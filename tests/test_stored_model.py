@@ -133,6 +133,25 @@ def test_the_number_of_directions_is_told_by_the_arrays_where_the_options_leave_
         assert opened(tmp_path / name)[0].options.bidirectional is bidirectional
 
 
+@pytest.mark.parametrize(
+    "step", [np.float32("nan"), np.float32("inf"), np.float32(-1), np.ones(2, np.float32)], ids=str
+)
+def test_a_step_that_is_none_is_refused_by_name(tmp_path, step):
+    weights = weights_of(filled(LanguageModel(CHARACTERS)))
+    options = Options.from_dict(CHARACTERS)
+    tf1.save(tmp_path, {**{tf1_name(name, options): a for name, a in weights.items()}, "global_step": step})
+    options.write(str(tmp_path / "options.json"))
+    assert "array global_step: expected one number of steps, 0 or more, got " in refused(opened, tmp_path)
+
+
+def test_a_file_that_may_not_be_read_is_refused_by_name(tmp_path, monkeypatch):
+    (tmp_path / "model.zip").write_bytes(b"PK")
+    monkeypatch.setattr(
+        "builtins.open", lambda *_, **__: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
+    )
+    assert refused(opened, tmp_path / "model.zip") == f"{tmp_path}/model.zip cannot be read: Permission denied"
+
+
 def test_a_tf1_checkpoint_without_slots_has_none(tmp_path):
     tf1_folder(tmp_path, slots=False)
     assert opened(tmp_path)[2] == {}

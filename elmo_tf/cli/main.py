@@ -4,13 +4,16 @@ Exit codes: 0 done, 1 a mistake in files or options, 2 a mistake in the command 
 SIGTERM.
 """
 
+import contextlib
 import importlib
 import os
 import shutil
+import signal
 import sys
 import textwrap
-from collections.abc import Sequence
-from types import ModuleType
+import threading
+from collections.abc import Iterator, Sequence
+from types import FrameType, ModuleType
 
 from absl import flags as absl_flags
 from absl import logging
@@ -71,13 +74,16 @@ def run_command(module: ModuleType, program: str, arguments: Sequence[str]) -> i
             raise absl_flags.Error(f"unexpected argument {rest[0]!r}: every setting is a flag, --name=value")
         flag_set.check_required()
         if "mirror" in flag_set.names and flag_set.values.mirror:
-            os.environ["ELMO_TF_MIRROR"] = flag_set.values.mirror
+            from elmo_tf.published import MIRROR_VARIABLE, check_address
+
+            os.environ[MIRROR_VARIABLE] = check_address("--mirror", flag_set.values.mirror)
     except absl_flags.Error as error:
         return _fail(program, f"{_sentence(error)} (see {program} --help)", 2)
     except InputError as error:
         return _fail(program, f"{error} (see {program} --help)", 2)
     try:
-        return module.run(flag_set.values, arguments) or 0
+        with contextlib.nullcontext() if name == "train" else _ending_on_sigterm():  # training saves a checkpoint
+            return module.run(flag_set.values, arguments) or 0
     except InputError as error:
         return _fail(program, str(error), 1)
     except KeyboardInterrupt:
@@ -85,6 +91,25 @@ def run_command(module: ModuleType, program: str, arguments: Sequence[str]) -> i
     except BrokenPipeError:  # the reader of our output went away, as in `elmo-tf ... | head`
         sys.stderr.close()
         return 1
+
+
+@contextlib.contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as an exception would, so that nothing half-written stays; in the main thread, which alone
+    may handle signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one would stop the cleaning up; SIGKILL still ends it
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _sentence(error: Exception) -> str:

@@ -1,8 +1,10 @@
 """A model in a ZIP file, as the NLPL repository hands them out: looked through before a byte of it is written."""
 
 import contextlib
+import lzma
 import os
 import shutil
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -12,6 +14,12 @@ from elmo_tf.errors import InputError
 
 _ENDINGS = (".hdf5", ".safetensors", ".json", ".txt", ".txt.gz")
 SOFTMAX_FILE = "softmax.hdf5"
+
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError),
+    *(struct.error, UnicodeDecodeError),
+)
+"""What Python has for each kind of damage, and of compression that it does not know."""
 
 
 @contextlib.contextmanager
@@ -27,7 +35,7 @@ def unpacked(path: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="elmo_tf.") as folder:
         try:
             _unpack(path, folder)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except _DAMAGED as error:
             raise InputError(f"{path} cannot be read as ZIP, it is another kind of file or damaged: {error}") from error
         except OSError as error:
             raise InputError(f"{path} cannot be unpacked: {error.strerror or error}") from error

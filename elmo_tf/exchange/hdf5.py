@@ -37,10 +37,12 @@ def write_arrays(path: str, arrays: Mapping[str, np.ndarray]) -> None:
             for name in wanted:
                 if not np.array_equal(written[name], wanted[name]):
                     raise InputError(f"{path}: array {name} read back differs from what was written: a bad disk?")
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())  # a name that outlives a power cut is worth nothing without the numbers
 
 
 def write_file(path: str, arrays: Arrays, name: str | None = None) -> None:
-    """Writes the file under its name, without reading it back; raises as `write_arrays`.
+    """Writes the file under its name, without reading it back or waiting for the disk; raises as `write_arrays`.
 
     Space is set aside first, and h5py writes through Python's file: on a full disk its own writing ends in errors that
     nobody can catch, or in a crash.
@@ -51,13 +53,10 @@ def write_file(path: str, arrays: Arrays, name: str | None = None) -> None:
         name: what to call the file in an error.
     """
     try:
-        with open(path, "w+b") as raw:
-            with h5py.File(raw, "w") as file:
-                _set_aside(raw.fileno(), 4 * arrays.size)
-                for key in arrays:
-                    file.create_dataset(key, data=arrays[key])
-            raw.flush()
-            os.fsync(raw.fileno())  # a name that outlives a power cut is worth nothing without the numbers
+        with open(path, "w+b") as raw, h5py.File(raw, "w") as file:
+            _set_aside(raw.fileno(), 4 * arrays.size)
+            for key in arrays:
+                file.create_dataset(key, data=arrays[key])
     except (OSError, SystemError) as error:  # the second is how h5py tells of a failed write from Python 3.13 on
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(f"{name or path} cannot be written: {reason}") from error

@@ -11,6 +11,7 @@ import numpy as np
 
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.arrays import Arrays
+from elmo_tf.files import reason
 
 
 def _library() -> Any:
@@ -32,7 +33,7 @@ def write_file(path: str, arrays: Arrays, metadata: Mapping[str, str]) -> None:
     try:
         library.numpy.save_file(dict(arrays.items()), path, {"format": "pt", **metadata})
     except (OSError, library.SafetensorError) as error:
-        raise InputError(f"{path} cannot be written: {error}") from error
+        raise InputError(f"{path} cannot be written: {reason(error)}") from error
 
 
 @contextlib.contextmanager

@@ -5,12 +5,13 @@ import os
 import re
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
 from elmo_tf.exchange import tf1_names
 from elmo_tf.exchange.arrays import Arrays
-from elmo_tf.files import write_text
+from elmo_tf.files import reason, write_text
 from elmo_tf.options import Options
 
 _SAVED = re.compile(r"(weights|adagrad)/(.+)/\.ATTRIBUTES/VARIABLE_VALUE")
@@ -75,7 +76,7 @@ def own_parts(reader: CheckpointReader) -> tuple[Arrays, Arrays, int | None]:
         match = _SAVED.fullmatch(key)
         if match:
             keys[match[1]][match[2].replace(".S", "/")] = key
-    step = int(reader.tensor(_STEP)) if _STEP in reader.shapes else None
+    step = _step(reader, _STEP) if _STEP in reader.shapes else None
     for key in (_GRAPH, _COUNTER):  # which lie last: a file that is cut short lacks them
         if key in reader.shapes:
             reader.value(key)
@@ -101,8 +102,17 @@ def tf1_parts(reader: CheckpointReader) -> tuple[Arrays, Arrays, int | None]:
         if name in found:
             raise InputError(f"{reader.prefix}: arrays {found[name]} and {key} are of the same weight")
         found[name] = key
-    step = int(reader.tensor(tf1_names.STEP)) if tf1_names.STEP in reader.shapes else None
+    step = _step(reader, tf1_names.STEP) if tf1_names.STEP in reader.shapes else None
     return reader.arrays(weights, True), reader.arrays(slots, True), step
+
+
+def _step(reader: CheckpointReader, name: str) -> int:
+    """The number of training steps, which bilm-tf keeps as a float."""
+    value = np.asarray(reader.tensor(name))
+    if value.ndim or not np.isfinite(value) or value < 0:
+        found = f"shape {value.shape}" if value.ndim else str(value)
+        raise InputError(f"{reader.prefix}: array {name}: expected one number of steps, 0 or more, got {found}")
+    return int(value)
 
 
 def write_tf1(folder: str, weights: Arrays, slots: Arrays, options: Options, step: int) -> str:
@@ -125,7 +135,7 @@ def write_tf1(folder: str, weights: Arrays, slots: Arrays, options: Options, ste
             prefix=prefix, tensor_names=keys, shape_and_slices=[""] * len(keys), tensors=[tensors[key] for key in keys]
         )
     except tf.errors.OpError as error:
-        raise InputError(f"{prefix} cannot be written: {_first_line(error)}") from error
+        raise InputError(f"{prefix} cannot be written: {reason(error)}") from error
     write_text(
         os.path.join(folder, "checkpoint"),
         f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n',

@@ -77,12 +77,15 @@ class Elmo(nn.Module):
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Elmo":
-        """Reads `options.json` with `weights.hdf5`, or else `model.safetensors`, and `vocab.txt` if it is there."""
+        """Reads `options.json` with `weights.hdf5`, or else `model.hdf5` or `model.safetensors`, and `vocab.txt` if it
+        is there; of a whole language model all but the softmax."""
         folder = Path(folder)
         options = json.loads((folder / "options.json").read_text(encoding="utf-8"))
-        hdf5, vocab = folder / "weights.hdf5", folder / "vocab.txt"
+        vocab, names = folder / "vocab.txt", ("weights.hdf5", "model.hdf5", "model.safetensors")
+        path = next((folder / name for name in names if (folder / name).exists()), folder / names[0])
+        arrays = {name: array for name, array in read_arrays(path).items() if not name.startswith("softmax/")}
         words = vocab.read_text(encoding="utf-8").strip("\n").split("\n") if vocab.exists() else None
-        return cls(options, read_arrays(hdf5 if hdf5.exists() else folder / "model.safetensors"), words)
+        return cls(options, arrays, words)
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
         """Tokenised sentences to what `forward` takes, `<S>` and `</S>` added: ids and mask."""

@@ -1,4 +1,9 @@
 import importlib
+import os
+import pathlib
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -21,6 +26,44 @@ def corpus(tmp_path, monkeypatch):
 def test_version_is_printed(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"{__version__}\n"
+
+
+def test_a_mirror_that_is_no_address_is_said_of_the_flag(capsys, monkeypatch):
+    monkeypatch.delenv("ELMO_TF_MIRROR", raising=False)
+    assert main(["inspect", "--model_dir=small", "--mirror=ftp://x"]) == 2
+    assert capsys.readouterr().err.startswith("elmo-tf inspect: --mirror=ftp://x: expected an address")
+    assert "ELMO_TF_MIRROR" not in os.environ
+
+
+SLOW = """
+import sys, time
+from elmo_tf import files
+from elmo_tf.cli import main, vocab
+
+def run(values, arguments):
+    with files.replacing_in("folder"), files.replacing("vocab.txt"):
+        print("begun", flush=True)
+        time.sleep(60)
+
+vocab.run = run
+sys.exit(main.main(["vocab", "--train_files=x", "--vocab_file=y"]))
+"""
+
+
+def test_sigterm_leaves_nothing_half_written(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "begun\n"
+    assert list(tmp_path.iterdir())
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_command_lists_those_there_are(capsys):

@@ -10,9 +10,9 @@ import interop_models
 import numpy as np
 import pytest
 from model_cases import CASES, CHARACTERS, WORD_INPUT, changed
-from model_folders import hdf5_folder
+from model_folders import hdf5_folder, trained_folder
 
-from elmo_tf.conversion import convert
+from elmo_tf.conversion import ConvertSettings, convert
 from elmo_tf.embedding import SentenceEmbedder
 from elmo_tf.model_folder import load_bilm
 
@@ -99,6 +99,22 @@ def test_its_own_example_runs_and_trains_the_mix_alone(tmp_path, installed):
     shown += "\nprint(*layers.shape, *vectors.shape, mix.weights.grad.shape[0])"
     shown += "\nprint(sum(p.requires_grad for p in elmo.parameters()))"
     assert run_python(shown, tmp_path) == ["2", "3", "4", "8", "2", "4", "8", "3", "0"]
+
+
+@pytest.mark.parametrize(
+    "settings", [ConvertSettings("safetensors", softmax=True), ConvertSettings(target="simple_elmo")]
+)
+def test_the_softmax_is_left_out_and_model_hdf5_is_found(tmp_path, installed, settings):
+    if settings.form == "safetensors":
+        pytest.importorskip("safetensors")
+    trained_folder(tmp_path / "model", CHARACTERS)
+    convert(str(tmp_path / "model"), str(tmp_path / "new"), settings=settings)
+    source = """
+from elmo import Elmo
+elmo = Elmo.from_folder("new")
+print(*elmo(*elmo.encode([["a", "cat"]])).shape, sum("softmax" in name for name in elmo.weights))
+"""
+    assert run_python(source, tmp_path) == ["1", "3", "2", "8", "0"]
 
 
 def test_it_can_be_fine_tuned(tmp_path, installed):
