@@ -53,7 +53,7 @@ def run_command(module: ModuleType, program: str, arguments: Sequence[str]) -> i
     """Runs what a module describes: reads its flags, calls it, and says in a sentence what the user got wrong.
 
     Args:
-        module: has `DESCRIPTION`, `define_flags(flag_set)` and `run(values, arguments)`.
+        module: has `DESCRIPTION`, `define_flags(flag_set)` and `run(values, arguments)`; `HANDLES_SIGTERM` if it does.
         program: how a user calls it.
         arguments: the command line after the program's name.
 
@@ -82,7 +82,8 @@ def run_command(module: ModuleType, program: str, arguments: Sequence[str]) -> i
     except InputError as error:
         return _fail(program, f"{error} (see {program} --help)", 2)
     try:
-        with contextlib.nullcontext() if name == "train" else _ending_on_sigterm():  # training saves a checkpoint
+        own = getattr(module, "HANDLES_SIGTERM", False)
+        with contextlib.nullcontext() if own else _ending_on_sigterm():
             return module.run(flag_set.values, arguments) or 0
     except InputError as error:
         return _fail(program, str(error), 1)

@@ -24,6 +24,9 @@ DESCRIPTION = """
     report the exact perplexity of --valid_files, forward, backward and both.
 """
 
+HANDLES_SIGTERM = True
+"""It ends after the step under way, with a checkpoint."""
+
 _TRAINING_OPTIONS = (
     "batch_size",
     "unroll_steps",
