@@ -204,7 +204,10 @@ def _check_folder(output_dir: str, settings: ConvertSettings, own: bool) -> None
             given = settings.vocab_file is not None and os.path.exists(path) and os.path.exists(settings.vocab_file)
             if os.path.basename(path) in kept or (given and os.path.samefile(path, settings.vocab_file or path)):
                 continue
-            raise InputError(f"--output_dir={output_dir} holds {os.path.basename(path)} already: give a new folder")
+            there = os.path.basename(path)
+            raise InputError(
+                f"--output_dir={output_dir} holds a model already, or part of one, {there}: give a new folder"
+            )
 
 
 def _leave_out_what_is_there(temporary: str, folder: str) -> None:

@@ -97,7 +97,9 @@ def test_a_file_that_would_count_as_a_part_of_the_new_model_is_refused_and_kept(
     folder.mkdir(exist_ok=True)
     (folder / name).write_text("old")
     before = content_of(tmp_path)
-    with pytest.raises(InputError, match=f"--output_dir={folder} holds {name} already: give a new folder"):
+    with pytest.raises(
+        InputError, match=f"--output_dir={folder} holds a model already, or part of one, {name}: give a new folder"
+    ):
         convert(str(tmp_path / "model"), str(folder))
     assert content_of(tmp_path) == before
 
@@ -125,7 +127,7 @@ def test_the_models_own_folder_takes_no_other_words_or_softmax(tmp_path, flag):
 def test_the_folder_of_another_training_run_is_refused_and_kept(trained, tmp_path):
     trained_folder(tmp_path, WORD_INPUT)
     before = content_of(tmp_path)
-    with pytest.raises(InputError, match="holds best already: give a new folder"):
+    with pytest.raises(InputError, match="holds a model already, or part of one, best: give a new folder"):
         convert(str(trained[0]), str(tmp_path))
     assert content_of(tmp_path) == before
 
