@@ -154,7 +154,7 @@ WRONG_ARGUMENTS = [
     ({"output": "all", "l2": 0.1}, "l2: expected with output='mix' alone"),
     ({"output": "concat", "layer_norm": "token"}, "layer_norm: expected with output='mix' alone"),
     ({"scalar_mix_init": [1, 2]}, "scalar_mix_init: expected 3 numbers"),
-    ({"pooling": "sum"}, "expected one of"),
+    ({"pooling": "sum"}, "pooling: expected None or one of"),
     ({"vocabulary": ["a"]}, "vocabulary: expected None, for the model reads characters"),
     ({"vocab_to_cache": ["a"], "trainable": True}, "vocab_to_cache: expected None where the biLM is trained"),
     ({"vocab_to_cache": ["a", ""]}, "expected strings that are not empty"),
