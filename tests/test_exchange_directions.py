@@ -342,7 +342,9 @@ def test_a_folder_that_holds_another_model_is_refused(tmp_path, form):
     trained_folder(tmp_path / "a", best=False)
     convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=ConvertSettings(target="simple_elmo"))
     before = content_of(tmp_path)
-    assert "already: give a new folder" in refused(tmp_path / "a", tmp_path / "b", form=form)
+    message = refused(tmp_path / "a", tmp_path / "b", form=form)
+    expected = "holds a model already, or part of one, model.hdf5: give a new folder"
+    assert message == f"--output_dir={tmp_path / 'b'} {expected}"
     assert content_of(tmp_path) == before
 
 
@@ -350,7 +352,9 @@ def test_hdf5_does_not_go_into_bilm_tfs_folder_whose_options_it_would_change(tmp
     trained_folder(tmp_path / "a", best=False)
     convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=ConvertSettings("tf1"))
     before = content_of(tmp_path)
-    assert "already: give a new folder" in refused(tmp_path / "b", tmp_path / "b")
+    message = refused(tmp_path / "b", tmp_path / "b")
+    expected = "holds a model already, or part of one, checkpoint: give a new folder"
+    assert message == f"--output_dir={tmp_path / 'b'} {expected}"
     assert content_of(tmp_path) == before
 
 

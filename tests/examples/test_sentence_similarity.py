@@ -1,5 +1,7 @@
 """`examples/sentence_similarity.py` on a few sentences."""
 
+import re
+
 import example_runs
 import pytest
 import sentence_similarity
@@ -23,9 +25,7 @@ def test_pairs_are_printed_and_drawn(folder):
     result = run(folder, "--neighbours=2", f"--picture={folder / 'alike.png'}")
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("4 sentences of ")  # each once, without the blank line
-    cosines = [
-        float(line.split()[0]) for line in result.stdout.splitlines() if line.startswith("   ") and "." in line[:9]
-    ]
+    cosines = [float(text) for text in re.findall(r"^ {2,}(-?\d\.\d{3}) ", result.stdout, re.MULTILINE)]
     assert len(cosines) == 2
     assert cosines[0] >= cosines[1]
     assert is_png(folder / "alike.png")
