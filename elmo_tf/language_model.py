@@ -140,6 +140,9 @@ class LanguageModel(keras.Model):
         # in float32 also under a mixed policy: the gradient of a frequent word's vector is a sum over many places
         vectors = tf.cast(vectors, self.variable_dtype)
         losses, states = [], []
+        # unstacked and not indexed: the gradient of an index is a whole tensor of zeros a direction
+        n = len(self.bilm.stacks)
+        rows = [None] * n if looked_up.softmax is None else _by_direction(looked_up.softmax, n)
         for direction, stack in enumerate(self.bilm.stacks):
             masks = None if dropout_masks is None else dropout_masks[direction]
             outputs, final = stack(
@@ -148,7 +151,6 @@ class LanguageModel(keras.Model):
                 mask=None if mask is None else mask[direction],
                 dropout_masks=None if masks is None else masks[:-1],
             )
-            rows = looked_up.softmax
             losses.append(
                 self.softmax(
                     outputs[-1] if masks is None else outputs[-1] * masks[-1],
@@ -156,7 +158,7 @@ class LanguageModel(keras.Model):
                     negatives=None if negatives is None else negatives[direction],
                     tries=None if tries is None else tries[direction],
                     kernel=self._shared_kernel(),
-                    rows=None if rows is None else SampledRows(*(part[direction] for part in rows)),
+                    rows=rows[direction],
                 )
             )
             states.append(final)
@@ -198,3 +200,7 @@ class LanguageModel(keras.Model):
             "options": self.options.to_dict(),
             "implementation": self.implementation,
         }
+
+
+def _by_direction(rows: SampledRows, directions: int) -> list[SampledRows]:
+    return [SampledRows(*parts) for parts in zip(*(tf.unstack(part, directions) for part in rows), strict=True)]

@@ -5,12 +5,16 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-GROUPS = 4
-"""Groups that words are convolved in. More waste fewer windows on padding, and more time on small operations."""
+TWENTIETHS = (0, 6, 11, 16, 19, 20)
+"""Where the words, sorted by length, are cut into groups. Few words are long, so the last groups are small: of English
+an eighth of all windows is padding. More groups waste less on padding, and more time on small operations."""
 
 
 def highest_window(characters: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """The maximum, over all windows of a word, of each filter: a valid convolution, and the maximum of its outputs.
+
+    The convolution is one matrix product: oneDNN makes a new program for every shape that it has to convolve, and every
+    batch has other words.
 
     Args:
         characters: embedded characters `(U, C, embedding_dim)`.
@@ -19,7 +23,31 @@ def highest_window(characters: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     Returns:
         `(U, n)`. The gradient goes to the highest window; where several are equal each gets its share.
     """
-    return _maximum(tf.nn.conv1d(characters, kernel, stride=1, padding="VALID"))
+    width, size, filters = kernel.shape
+    windows = _windows(characters, width)
+    outputs = tf.matmul(tf.reshape(windows, [-1, width * size]), tf.reshape(kernel, [width * size, filters]))
+    return _maximum(tf.reshape(outputs, tf.stack([*tf.unstack(tf.shape(windows)[:2]), filters])))
+
+
+def _windows(characters: tf.Tensor, width: int) -> tf.Tensor:
+    """`(U, C, E)` -> `(U, C - width + 1, width * E)`, each window's characters behind one another."""
+    size = characters.shape[2]
+
+    @tf.custom_gradient
+    def run(characters: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        count = tf.shape(characters)[1] - width + 1
+        windows = tf.concat([characters[:, start : start + count] for start in range(width)], 2)
+
+        def gradient(d_windows: tf.Tensor) -> tf.Tensor:
+            parts = [
+                tf.pad(part, [[0, 0], [start, width - 1 - start], [0, 0]])
+                for start, part in enumerate(tf.split(d_windows, [size] * width, 2))
+            ]
+            return tf.add_n(parts)
+
+        return windows, gradient
+
+    return run(characters) if width > 1 else characters
 
 
 @tf.custom_gradient
@@ -28,9 +56,8 @@ def _maximum(windows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Te
     highest = tf.reduce_max(windows, 1)
 
     def gradient(d_highest: tf.Tensor) -> tf.Tensor:
-        equal = tf.equal(windows, highest[:, None])
-        shares = tf.reduce_sum(tf.cast(equal, windows.dtype), 1)
-        return tf.where(equal, (d_highest / shares)[:, None], tf.zeros([], windows.dtype))
+        equal = tf.cast(tf.equal(windows, highest[:, None]), windows.dtype)
+        return equal * (d_highest / tf.reduce_sum(equal, 1))[:, None]
 
     return highest, gradient
 
@@ -54,11 +81,11 @@ def in_groups_of_like_length(
     """
     words, longest = tf.unstack(tf.shape(ids))
     # a word of padding for every group, for oneDNN cannot convolve nothing
-    ids = tf.pad(ids, [[0, GROUPS], [0, 0]], constant_values=padding)
+    ids = tf.pad(ids, [[0, len(TWENTIETHS) - 1], [0, 0]], constant_values=padding)
     lengths = tf.reduce_sum(tf.cast(tf.not_equal(ids, padding), tf.int32), 1)
     order = tf.argsort(lengths, stable=True)  # stable: the order of sums must not depend on the machine
     ids, lengths = tf.gather(ids, order), tf.gather(lengths, order)
-    bounds = [(words + GROUPS) * group // GROUPS for group in range(GROUPS + 1)]
+    bounds = [group + words * part // TWENTIETHS[-1] for group, part in enumerate(TWENTIETHS)]
     parts = [
         compute(ids[start:end, : tf.minimum(lengths[end - 1] + beyond, longest)])
         for start, end in itertools.pairwise(bounds)

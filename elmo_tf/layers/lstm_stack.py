@@ -1,5 +1,6 @@
 """The LSTM layers of one direction, with skip connections and dropout."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -128,11 +129,17 @@ def dropout_mask(shape: Any, rate: float, seed: tf.Tensor, number: int, dtype: A
     and slowly: draw outside of what it compiles.
 
     Args:
-        shape: of the values to be dropped.
-        rate: share of them to set to zero.
+        shape: of the values to be dropped, known.
+        rate: share of them to set to zero, taken to the nearest multiple of `2 ** -16`.
         seed: two integers.
         number: tells masks of one seed apart.
         dtype: of the mask.
     """
     own_seed = tf.random.experimental.stateless_fold_in(seed, number)
-    return tf.nn.experimental.stateless_dropout(tf.ones(shape, dtype), rate, own_seed)
+    size = math.prod(shape)
+    # two values from every random integer, which takes half as long as a random float each
+    bits = tf.random.stateless_uniform([-(-size // 2)], own_seed, minval=None, maxval=None, dtype=tf.int32)
+    values = tf.reshape(tf.bitcast(bits, tf.int16), [-1])[:size]
+    dropped = min(round(rate * 2**16), 2**16 - 1)
+    stays = tf.cast(values >= tf.constant(dropped - 2**15, tf.int16), dtype)
+    return tf.reshape(stays / tf.constant(1.0 - dropped / 2**16, dtype), shape)

@@ -123,4 +123,10 @@ def test_a_dropout_mask_has_its_share_of_zeros_and_scales_the_rest(rate, dtype):
     mask = tf.cast(dropout_mask(SHAPE, rate, SEED, 0, dtype), tf.float64).numpy()
     zero = mask == 0
     assert abs(zero.mean() - rate) < 4 * (rate * (1 - rate) / zero.size) ** 0.5
-    np.testing.assert_allclose(mask[~zero], 1 / (1 - rate), rtol=1e-2 if dtype == "bfloat16" else 1e-14)
+    np.testing.assert_allclose(mask[~zero], 1 / (1 - rate), rtol=1e-2 if dtype == "bfloat16" else 2**-16 / (1 - rate))
+
+
+def test_a_dropout_mask_of_an_odd_number_of_values_is_whole():
+    mask = dropout_mask((3, 5, 7), 0.5, SEED, 0)
+    assert mask.shape == (3, 5, 7)
+    assert {0.0, 2.0} == set(mask.numpy().ravel())
