@@ -37,8 +37,17 @@ from elmo_tf.stored_model import (
 )
 
 _OF_A_MODEL = (
-    *(BEST, LATEST, "checkpoint", "*.index", "*.safetensors"),
-    *("*" + WEIGHTS_FILE, NLPL_WEIGHTS_FILE, SOFTMAX_FILE, "*" + OPTIONS_FILE, VOCAB_FILE, VOCAB_FILE + ".gz"),
+    BEST,
+    LATEST,
+    "checkpoint",
+    "*.index",
+    "*.safetensors",
+    "*" + WEIGHTS_FILE,
+    NLPL_WEIGHTS_FILE,
+    SOFTMAX_FILE,
+    "*" + OPTIONS_FILE,
+    VOCAB_FILE,
+    VOCAB_FILE + ".gz",
 )
 """Files and folders that are, or would count as, parts of a model."""
 
