@@ -44,6 +44,8 @@ BANDS = {
         "embedding",
         "self_check",
         "fitting",
+        "conversion_settings",
+        "conversion_content",
         "conversion",
         "inspection",
     },
