@@ -27,10 +27,11 @@ from elmo_tf.exchange.arrays import Arrays
 from elmo_tf.exchange.names import SOFTMAX_PREFIX
 from elmo_tf.exchange.targets import ALLENNLP, limits
 from elmo_tf.exchange.tensorflow_files import write_tf1
+from elmo_tf.model_place import HDF5, SAFETENSORS, SAFETENSORS_FILE, TF1
 from elmo_tf.options import Options
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
 from elmo_tf.self_check import SelfCheck
-from elmo_tf.stored_model import HDF5, SAFETENSORS, SAFETENSORS_FILE, TF1, open_model
+from elmo_tf.stored_model import open_model
 
 __all__ = ["ConvertSettings", "Converted", "allennlp_limits", "convert"]
 

@@ -11,9 +11,10 @@ from elmo_tf.exchange.arrays import Arrays
 from elmo_tf.exchange.names import SOFTMAX_PREFIX, check_shapes, expected_shapes
 from elmo_tf.exchange.targets import NAMES, SIMPLE_ELMO
 from elmo_tf.fitting import fitted, own_vocabulary
+from elmo_tf.model_place import CHECKPOINT, TF1
 from elmo_tf.options import Options
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
-from elmo_tf.stored_model import CHECKPOINT, TF1, StoredModel, read_softmax
+from elmo_tf.stored_model import StoredModel, read_softmax
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from elmo_tf.checkpoint import BEST, LATEST
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.archives import SOFTMAX_FILE
 from elmo_tf.exchange.targets import NAMES, READS, SIMPLE_ELMO, limits
+from elmo_tf.model_place import CHECKPOINT, HDF5, NLPL_WEIGHTS_FILE, SAFETENSORS, WEIGHTS_FILE
 from elmo_tf.options import Options
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
-from elmo_tf.stored_model import CHECKPOINT, HDF5, NLPL_WEIGHTS_FILE, SAFETENSORS, WEIGHTS_FILE, StoredModel
+from elmo_tf.stored_model import StoredModel
 
 _OF_A_MODEL = (
     BEST,

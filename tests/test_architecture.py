@@ -36,6 +36,7 @@ BANDS = {
         "published",
     },
     "drivers": {
+        "model_place",
         "stored_model",
         "model_folder",
         "initialization",
