@@ -30,9 +30,8 @@ _WARM_UP, _ROUND = 10, 20
 def define_flags() -> argparse.ArgumentParser:
     """The script's flags."""
     parser = harness.flags(__doc__)
-    settings.define_flags(parser)
+    settings.define_flags(parser, steps=300, fewest=_ROUND)
     text.define_flags(parser)
-    parser.add_argument("--steps", type=harness.whole(_ROUND), default=300, help="steps to measure (%(default)s)")
     parser.add_argument("--profile", action="store_true", help="show first where the time of the stream goes")
     return parser
 

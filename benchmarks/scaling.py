@@ -29,10 +29,9 @@ _WARM_UP = 3
 def define_flags() -> argparse.ArgumentParser:
     """The script's flags."""
     parser = harness.flags(__doc__)
-    settings.define_flags(parser)
+    settings.define_flags(parser, steps=20)
     text.define_flags(parser)
     parser.add_argument("--replicas", type=_counts, default="1,2,4", help="numbers of replicas (%(default)s)")
-    parser.add_argument("--steps", type=harness.whole(1), default=20, help="steps that are measured (%(default)s)")
     parser.add_argument("--worker", type=harness.whole(1), help=argparse.SUPPRESS)
     return parser
 

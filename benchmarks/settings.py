@@ -1,4 +1,4 @@
-"""The model that a benchmark measures: a config, and the flags that override it."""
+"""What a benchmark of training steps measures: a model, by its config and the flags that override it, and how long."""
 
 import argparse
 import os
@@ -9,8 +9,8 @@ from elmo_tf.options import Options
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
-def define_flags(parser: argparse.ArgumentParser) -> None:
-    """--config, --batch_size, --n_negative_samples_batch."""
+def define_flags(parser: argparse.ArgumentParser, steps: int, fewest: int = 1) -> None:
+    """--config, --batch_size, --n_negative_samples_batch; and --steps, `steps` if not given, at least `fewest`."""
     parser.add_argument(
         "--config",
         default=os.path.join(harness.ROOT, "configs", "wikitext2.json"),
@@ -19,6 +19,9 @@ def define_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch_size", type=harness.whole(1), help="rows; overrides the config")
     parser.add_argument(
         "--n_negative_samples_batch", type=harness.whole(1), help="negatives a direction; overrides the config"
+    )
+    parser.add_argument(
+        "--steps", type=harness.whole(fewest), default=steps, help="steps that are measured (%(default)s)"
     )
 
 

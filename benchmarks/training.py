@@ -36,9 +36,8 @@ _WARM_UP = 3
 def define_flags() -> argparse.ArgumentParser:
     """The script's flags."""
     parser = harness.flags(__doc__)
-    settings.define_flags(parser)
+    settings.define_flags(parser, steps=40)
     text.define_flags(parser)
-    parser.add_argument("--steps", type=harness.whole(1), default=40, help="steps that are measured (%(default)s)")
     settings.define_compute_flags(parser)
     parser.add_argument(
         "--accumulation_steps", type=harness.whole(1), default=1, help="batches that make one step (%(default)s)"

@@ -25,12 +25,11 @@ _WARM_UP = 5
 def define_flags() -> argparse.ArgumentParser:
     """The script's flags."""
     parser = harness.flags(__doc__)
-    settings.define_flags(parser)
+    settings.define_flags(parser, steps=40)
     text.define_files(parser)
     parser.add_argument(
         "--sizes", type=_sizes, default="10000,100000,800000", help="words of the vocabularies (%(default)s)"
     )
-    parser.add_argument("--steps", type=harness.whole(1), default=40, help="steps that are measured (%(default)s)")
     return parser
 
 

@@ -16,9 +16,10 @@ from elmo_tf.errors import InputError
 from elmo_tf.exchange.arrays import Arrays
 from elmo_tf.exchange.names import SOFTMAX_PREFIX, expected_shapes
 from elmo_tf.exchange.targets import ALLENNLP, BILM_TF, NAMES, READS, SIMPLE_ELMO, TARGETS, limits
+from elmo_tf.model_place import CHECKPOINT, HDF5, NLPL_WEIGHTS_FILE, SAFETENSORS, TF1
 from elmo_tf.options import Options
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
-from elmo_tf.stored_model import CHECKPOINT, HDF5, NLPL_WEIGHTS_FILE, SAFETENSORS, TF1, StoredModel, open_model
+from elmo_tf.stored_model import StoredModel, open_model
 
 KNOWN = {
     "747ba97abce8a5f446558369e10bb0f7931437a46867476fdd156f5d7f576229": (

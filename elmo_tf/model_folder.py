@@ -8,9 +8,7 @@ from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.language_model import LanguageModel
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
-from elmo_tf.stored_model import WEIGHTS_FILE, StoredModel, filled, has_checkpoint, open_model
-
-__all__ = ["WEIGHTS_FILE", "LoadedBiLM", "has_checkpoint", "load_bilm", "load_language_model"]
+from elmo_tf.stored_model import StoredModel, filled, open_model
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ def load_bilm(model_dir: str, which: str | None = None, vocab_file: str | None =
 
     Args:
         model_dir: a folder of `elmo-tf train`, or one with `weights.hdf5` and `options.json`, a TensorFlow 1 checkpoint
-            of bilm-tf, a safetensors file, or a ZIP file with HDF5 or safetensors; see `elmo_tf.stored_model`.
+            of bilm-tf, a safetensors file, or a ZIP file with HDF5 or safetensors; see `elmo_tf.model_place`.
         which: of the checkpoints "best" or "latest"; None for the best if there is one.
         vocab_file: the vocabulary, where it does not lie beside the model.
 

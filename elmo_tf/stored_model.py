@@ -1,19 +1,10 @@
-"""A model wherever it lies and in whatever form: one place that tells the forms apart, opens them and checks them.
+"""A stored model, whatever its form: opened, checked against its options, its arrays read when they are asked for.
 
-| form | what lies there |
-| --- | --- |
-| checkpoint | a folder of `elmo-tf train`: `latest/` or `best/`, options.json, vocab.txt |
-| tf1 | a folder of bilm-tf or simple_elmo_training: `checkpoint`, `model.ckpt-N.*`, options.json |
-| safetensors | a folder with one `.safetensors` file and options.json |
-| hdf5 | a folder with `weights.hdf5` or `model.hdf5` and options.json, as AllenNLP, bilm-tf and simple_elmo read it |
-
-A folder of HDF5 or safetensors may lie in a ZIP file, as those of the NLPL repository do, and the file of weights may
-be given itself. Where a folder has several forms, the one that stands first counts.
+Which forms there are, and how they are told apart, is said in `elmo_tf.model_place`.
 """
 
 import contextlib
 import dataclasses
-import glob
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,29 +14,20 @@ import numpy as np
 
 from elmo_tf import files
 from elmo_tf.bilm import BiLM
-from elmo_tf.checkpoint import BEST, LATEST, checkpoint_path, latest_in
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.exchange import hdf5, safetensors_files
 from elmo_tf.exchange.archives import SOFTMAX_FILE, unpacked
 from elmo_tf.exchange.arrays import Arrays
 from elmo_tf.exchange.names import SOFTMAX_PREFIX, check_shapes, expected_shapes, named_variables
-from elmo_tf.exchange.tensorflow_files import CheckpointReader, own_parts, tf1_parts, tf1_prefix
+from elmo_tf.exchange.tensorflow_files import CheckpointReader, own_parts, tf1_parts
 from elmo_tf.exchange.tf1_names import is_forward_only, tf1_name
 from elmo_tf.language_model import LanguageModel
 from elmo_tf.layers.initial_values import given
+from elmo_tf.model_place import CHECKPOINT, EXPECTED, HDF5, TF1, Place, find, is_zip
 from elmo_tf.options import Options
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
 from elmo_tf.published import fetch, is_published
-
-WEIGHTS_FILE, NLPL_WEIGHTS_FILE, SAFETENSORS_FILE = "weights.hdf5", "model.hdf5", "model.safetensors"
-CHECKPOINT, TF1, SAFETENSORS, HDF5 = "checkpoint", "tf1", "safetensors", "hdf5"
-FORMS = (HDF5, CHECKPOINT, TF1, SAFETENSORS)
-
-_EXPECTED = (
-    f"expected a folder made by elmo-tf train, or one with {WEIGHTS_FILE} and {OPTIONS_FILE}, a TensorFlow 1 "
-    "checkpoint of bilm-tf, a safetensors file, or a ZIP file with HDF5 or safetensors"
-)
 
 
 @dataclass(frozen=True)
@@ -102,15 +84,6 @@ class StoredModel:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a model lies: the form, the weights and the folder of what goes with them."""
-
-    form: str
-    weights: str
-    folder: str
-
-
-@dataclass(frozen=True)
 class _Parts:
     """What a reader finds; `names` are those that the file itself uses."""
 
@@ -133,24 +106,24 @@ def open_model(path: str, which: str | None = None) -> Iterator[StoredModel]:
     """
     path = resolved(path)
     with contextlib.ExitStack() as stack:
-        is_zip = os.path.isfile(path) and not path.endswith((".hdf5", ".safetensors")) and _starts_as_zip(path)
-        place = _find(stack.enter_context(unpacked(path)) if is_zip else path, path, which)
-        options_file = _options_file(place)
+        zipped = is_zip(path)
+        place = find(stack.enter_context(unpacked(path)) if zipped else path, path, which)
+        options_file = place.options_file
         if options_file is None:
-            raise InputError(f"--model_dir={path}: it holds no model: {OPTIONS_FILE} is missing; {_EXPECTED}")
+            raise InputError(f"--model_dir={path}: it holds no model: {OPTIONS_FILE} is missing; {EXPECTED}")
         options = Options.from_file(options_file)
         parts = stack.enter_context(_opened(place))
         options = _completed(options, options_file, parts)
         stored = StoredModel(
             path=path,
             form=place.form,
-            source=path if is_zip else place.weights,
+            source=path if zipped else place.weights,
             options=options,
             options_file=options_file,
             weights=parts.weights,
             slots=parts.slots,
             step=parts.step,
-            vocab_file=_beside(place.folder, VOCAB_FILE, VOCAB_FILE + ".gz"),
+            vocab_file=place.beside(VOCAB_FILE, VOCAB_FILE + ".gz"),
         )
         _check(stored)
         yield stored
@@ -160,11 +133,6 @@ def resolved(path: str) -> str:
     """The path of what was given as --model_dir: for the name of a published model that of its folder, fetched if need
     be."""
     return fetch(path) if is_published(path) else path
-
-
-def has_checkpoint(model_dir: str) -> bool:
-    """Whether the folder is one that `elmo-tf train` made and saved a checkpoint in; raises as `latest_in`."""
-    return any(latest_in(model_dir, name) for name in (BEST, LATEST))
 
 
 def filled(model: BiLM | LanguageModel, arrays: Arrays) -> None:
@@ -199,70 +167,8 @@ def _corner(values: Any) -> np.ndarray:
     return np.array(values[:8, :8])
 
 
-def _starts_as_zip(path: str) -> bool:
-    """Whether a file is meant as a ZIP; a damaged one is told later."""
-    try:
-        with open(path, "rb") as file:
-            return path.endswith(".zip") or file.read(2) == b"PK"
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _find(folder: str, path: str, which: str | None) -> _Place:
-    """The model in a folder, or of a file; `path` is what to call it."""
-    place = _of_file(folder) or _of_folder(folder, path, which)
-    if place is None:
-        missing = "there is no such file or folder"
-        if os.path.exists(folder):
-            missing = "it holds no model" if os.path.isdir(folder) else "it is no file of a model"
-        raise InputError(f"--model_dir={path}: {missing}; {_EXPECTED}")
-    if which is not None and place.form != CHECKPOINT:
-        raise InputError(f"--checkpoint={which}: {path} holds no checkpoints, only {os.path.basename(place.weights)}")
-    return place
-
-
-def _of_file(path: str) -> _Place | None:
-    for ending, form in ((".hdf5", HDF5), (".safetensors", SAFETENSORS)):
-        if path.endswith(ending) and os.path.isfile(path):
-            if os.path.basename(path) == SOFTMAX_FILE:
-                raise InputError(f"--model_dir={path}: it is only a softmax; expected the weights, or their folder")
-            return _Place(form, path, os.path.dirname(path) or ".")
-    return None
-
-
-def _of_folder(folder: str, path: str, which: str | None) -> _Place | None:
-    if has_checkpoint(folder):
-        return _Place(CHECKPOINT, checkpoint_path(folder, which), folder)
-    prefix = tf1_prefix(folder)
-    if prefix is not None:
-        return _Place(TF1, prefix, folder)
-    for form, names, pattern in (
-        (SAFETENSORS, (SAFETENSORS_FILE,), "*.safetensors"),
-        (HDF5, (WEIGHTS_FILE, NLPL_WEIGHTS_FILE), "*weights.hdf5"),
-    ):
-        found = [file for name in names if os.path.isfile(file := os.path.join(folder, name))]
-        found = found or sorted(glob.glob(os.path.join(glob.escape(folder), pattern)))
-        if len(found) > 1:
-            both = ", ".join(map(os.path.basename, found))
-            raise InputError(f"--model_dir={path}: it holds {len(found)} models, {both}: expected one, or its own path")
-        if found:
-            return _Place(form, found[0], folder)
-    return None
-
-
-def _options_file(place: _Place) -> str | None:
-    """`options.json`; or, as AllenNLP's files are named, `x_options.json` beside `x_weights.hdf5`."""
-    named = os.path.basename(place.weights).replace("weights.hdf5", OPTIONS_FILE)
-    return _beside(place.folder, *([named] if named.endswith(OPTIONS_FILE) else []), OPTIONS_FILE)
-
-
-def _beside(folder: str, *names: str) -> str | None:
-    paths = [os.path.join(folder, name) for name in names]
-    return next((path for path in paths if os.path.isfile(path)), None)
-
-
 @contextlib.contextmanager
-def _opened(place: _Place) -> Iterator[_Parts]:
+def _opened(place: Place) -> Iterator[_Parts]:
     if place.form in (CHECKPOINT, TF1):
         reader = CheckpointReader(place.weights)
         weights, slots, step = (own_parts if place.form == CHECKPOINT else tf1_parts)(reader)
@@ -271,7 +177,7 @@ def _opened(place: _Place) -> Iterator[_Parts]:
     with contextlib.ExitStack() as stack:
         open_file = hdf5.opened if place.form == HDF5 else safetensors_files.opened
         weights = stack.enter_context(open_file(place.weights))
-        softmax = _beside(place.folder, SOFTMAX_FILE)
+        softmax = place.beside(SOFTMAX_FILE)
         if softmax is not None and not any(name.startswith(SOFTMAX_PREFIX) for name in weights):
             weights = weights.with_others(read_softmax(stack.enter_context(hdf5.opened(softmax))))
         yield _Parts(weights, Arrays.of(place.weights, {}), None, list(weights))

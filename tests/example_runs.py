@@ -26,6 +26,17 @@ def run(name, *arguments):
     )
 
 
+def run_on_text(name, folder, *arguments, text="text.txt"):
+    """Runs an example that takes a model and a text, which both lie in a folder."""
+    return run(name, f"--elmo={folder}", f"--text={folder / text}", *arguments)
+
+
+def model_and_text(folder, lines):
+    """A folder with a tiny model and `text.txt`."""
+    (folder / "text.txt").write_text("\n".join(lines) + "\n")
+    return tiny_model(folder)
+
+
 def tiny_model(folder):
     """A folder with `weights.hdf5` and `options.json` of a model with random weights."""
     options = tiny.options()

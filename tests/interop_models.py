@@ -79,6 +79,21 @@ def consume(kind, jobs, folder):
     return [dict(np.load(item["output"])) for item in jobs]
 
 
+def compared(kind, shapes, folder, from_checkpoint, safetensors=()):
+    """By name of options: what PyTorch gives, our embedder, and the job, as `check_same` takes them.
+
+    `from_checkpoint` has the names of those that are exported from a checkpoint, `safetensors` of those whose weights
+    PyTorch reads from such a file.
+    """
+    embedders, jobs = [], []
+    for number, (name, options) in enumerate(shapes.items()):
+        place, n_layers = folder / str(number), options["lstm"].get("n_layers", 1) + 1
+        embedders.append(exported(place, options, from_checkpoint=name in from_checkpoint))
+        jobs.append(job(place, n_layers, safetensors=name in safetensors))
+    found = consume(kind, jobs, folder)
+    return dict(zip(shapes, zip(found, embedders, jobs, strict=True), strict=True))
+
+
 def check_same(found, embed, item):
     """Every layer of every sentence, and the mix with the job's weights, to 1e-5."""
     assert "refused" not in found, found["refused"]

@@ -10,7 +10,8 @@ from model_folders import BEST_STEP, LATEST_STEP, WORDS, change_options, cut_to,
 
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.hdf5 import read_arrays, write_arrays
-from elmo_tf.model_folder import has_checkpoint, load_bilm, load_language_model
+from elmo_tf.model_folder import load_bilm, load_language_model
+from elmo_tf.model_place import has_checkpoint
 
 
 @pytest.fixture(scope="module")

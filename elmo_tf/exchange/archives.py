@@ -16,8 +16,13 @@ _ENDINGS = (".hdf5", ".safetensors", ".json", ".txt", ".txt.gz")
 SOFTMAX_FILE = "softmax.hdf5"
 
 _DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError),
-    *(struct.error, UnicodeDecodeError),
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    struct.error,
+    UnicodeDecodeError,
 )
 """What Python has for each kind of damage, and of compression that it does not know."""
 

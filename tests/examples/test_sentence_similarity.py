@@ -1,23 +1,21 @@
 """`examples/sentence_similarity.py` on a few sentences."""
 
+import functools
 import re
 
 import example_runs
 import pytest
 import sentence_similarity
-from example_runs import is_png, one_sentence, tiny_model
+from example_runs import is_png, model_and_text, one_sentence, run_on_text
+
+run = functools.partial(run_on_text, "sentence_similarity")
 
 TEXT = ["tar taken moppel", "tar taken moppel .", "liv zux ker", "tar taken moppel", "", "zux"]
 
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "text.txt").write_text("\n".join(TEXT) + "\n")
-    return tiny_model(tmp_path)
-
-
-def run(folder, *arguments, text="text.txt"):
-    return example_runs.run("sentence_similarity", f"--elmo={folder}", f"--text={folder / text}", *arguments)
+    return model_and_text(tmp_path, TEXT)
 
 
 def test_pairs_are_printed_and_drawn(folder):

@@ -1,22 +1,20 @@
 """`examples/word_senses.py` on a few sentences."""
 
-import example_runs
+import functools
+
 import numpy as np
 import pytest
 import word_senses
-from example_runs import is_png, one_sentence, tiny_model
+from example_runs import is_png, model_and_text, one_sentence, run_on_text
+
+run = functools.partial(run_on_text, "word_senses")
 
 TEXT = ["the bank of the river", "a Bank lends money", "two words", "money in the bank", "the bank of the river ."]
 
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "text.txt").write_text("\n".join(TEXT) + "\n")
-    return tiny_model(tmp_path)
-
-
-def run(folder, *arguments, text="text.txt"):
-    return example_runs.run("word_senses", f"--elmo={folder}", f"--text={folder / text}", *arguments)
+    return model_and_text(tmp_path, TEXT)
 
 
 def test_neighbours_are_printed_and_drawn(folder):

@@ -45,9 +45,11 @@ def test_the_names_are_those_of_the_files():
         "char_embed",
         *(f"CNN/{part}_cnn_{i}" for i in range(3) for part in "Wb"),
         *(f"CNN_high_0/{part}" for part in ("W_carry", "b_carry", "W_transform", "b_transform")),
-        *("CNN_proj/W_proj", "CNN_proj/b_proj"),
+        "CNN_proj/W_proj",
+        "CNN_proj/b_proj",
         *(f"RNN_{direction}/{cell}/{part}" for direction in (0, 1) for part in ("W_0", "B", "W_P_0")),
-        *("softmax/W", "softmax/b"),
+        "softmax/W",
+        "softmax/b",
     ]
 
 

@@ -42,14 +42,7 @@ def installed():
 
 @pytest.fixture(scope="module")
 def came(tmp_path_factory, installed):
-    """By shape: what AllenNLP gives, our embedder, and the job."""
-    root, embedders, jobs = tmp_path_factory.mktemp("allennlp"), [], []
-    for number, (name, options) in enumerate(SHAPES.items()):
-        folder = root / str(number)
-        embedders.append(interop_models.exported(folder, options, from_checkpoint=name in FROM_CHECKPOINT))
-        jobs.append(interop_models.job(folder, options["lstm"]["n_layers"] + 1))
-    found = interop_models.consume("allennlp", jobs, root)
-    return dict(zip(SHAPES, zip(found, embedders, jobs, strict=True), strict=True))
+    return interop_models.compared("allennlp", SHAPES, tmp_path_factory.mktemp("allennlp"), FROM_CHECKPOINT)
 
 
 @pytest.mark.parametrize("name", SHAPES)

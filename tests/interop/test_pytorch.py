@@ -40,15 +40,7 @@ def installed():
 
 @pytest.fixture(scope="module")
 def came(tmp_path_factory, installed):
-    """By shape: what the example gives, our embedder, and the job."""
-    root, embedders, jobs = tmp_path_factory.mktemp("plain"), [], []
-    for number, (name, options) in enumerate(SHAPES.items()):
-        folder = root / str(number)
-        embedders.append(interop_models.exported(folder, options, from_checkpoint=name in FROM_CHECKPOINT))
-        n_layers = options["lstm"].get("n_layers", 1) + 1
-        jobs.append(interop_models.job(folder, n_layers, safetensors=name in SAFETENSORS))
-    found = interop_models.consume("plain", jobs, root)
-    return dict(zip(SHAPES, zip(found, embedders, jobs, strict=True), strict=True))
+    return interop_models.compared("plain", SHAPES, tmp_path_factory.mktemp("plain"), FROM_CHECKPOINT, SAFETENSORS)
 
 
 @pytest.mark.parametrize("name", SHAPES)

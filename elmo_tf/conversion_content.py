@@ -1,0 +1,106 @@
+"""What goes into the files of a conversion: options, arrays and words of a stored model, as its new form wants them."""
+
+import contextlib
+from dataclasses import dataclass
+
+from elmo_tf.conversion_settings import ConvertSettings
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.errors import InputError
+from elmo_tf.exchange import hdf5
+from elmo_tf.exchange.arrays import Arrays
+from elmo_tf.exchange.names import SOFTMAX_PREFIX, check_shapes, expected_shapes
+from elmo_tf.exchange.targets import NAMES, SIMPLE_ELMO
+from elmo_tf.fitting import fitted, own_vocabulary
+from elmo_tf.model_place import CHECKPOINT, TF1
+from elmo_tf.options import Options
+from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
+from elmo_tf.stored_model import StoredModel, read_softmax
+
+
+@dataclass(frozen=True)
+class Content:
+    """What goes into the new files.
+
+    Args:
+        options: the model's.
+        weights: the arrays by our names, those alone that are to be written.
+        slots: Adagrad's accumulators; written where the form has a place for them.
+        step: training steps taken; 0 where it is not known.
+        vocabulary: the words; None where there are none to write.
+        vocab_file: where they were read.
+        notes: what starts anew.
+    """
+
+    options: Options
+    weights: Arrays
+    slots: Arrays
+    step: int
+    vocabulary: Vocabulary | None
+    vocab_file: str | None
+    notes: tuple[str, ...]
+
+
+def content_of(stored: StoredModel, settings: ConvertSettings, stack: contextlib.ExitStack) -> Content:
+    """What to write.
+
+    Args:
+        stored: the model, open.
+        settings: what is asked for.
+        stack: closes what is opened here; the arrays can be read until then.
+
+    Raises:
+        InputError: the new form needs what neither the model nor a flag gives, or the parts do not fit together.
+    """
+    vocab_file = settings.vocab_file or stored.vocab_file
+    vocabulary = stored.vocabulary(settings.vocab_file)
+    if settings.softmax_file is not None:
+        softmax = read_softmax(stack.enter_context(hdf5.opened(settings.softmax_file)))
+        stored = _with_softmax(stored, softmax, vocabulary, vocab_file)
+    if settings.form in (CHECKPOINT, TF1):
+        return _whole(stored, vocabulary, vocab_file, settings)
+    words = stored.options.n_tokens_vocab
+    if vocabulary is None and stored.options.char_cnn is None:
+        raise InputError(
+            f"{stored.path}/{VOCAB_FILE}: no such file; a model with word input cannot be used without its vocabulary: "
+            "give --vocab_file"
+        )
+    if vocabulary is None and settings.zipped and settings.target == SIMPLE_ELMO:
+        raise InputError(
+            f"--target={SIMPLE_ELMO} --zip: {NAMES[SIMPLE_ELMO]} wants {VOCAB_FILE} in a ZIP file, and none lies "
+            f"beside {stored.path}: give --vocab_file"
+        )
+    if vocabulary is not None and words is not None and len(vocabulary) != words:
+        raise InputError(f"{vocab_file}: expected {words} words by {OPTIONS_FILE}, got {len(vocabulary)}")
+    if settings.softmax and not stored.has_softmax:
+        raise InputError(f"--softmax: {stored.weights_name} of {stored.path} holds none; give --softmax_file")
+    wanted = expected_shapes(stored.options, settings.softmax)
+    return Content(stored.options, stored.weights.only(wanted), stored.slots, 0, vocabulary, vocab_file, ())
+
+
+def _with_softmax(
+    stored: StoredModel, softmax: Arrays, vocabulary: Vocabulary | None, vocab_file: str | None
+) -> StoredModel:
+    """The model with another softmax, whose words are those of the vocabulary; Adagrad starts anew."""
+    options = stored.options
+    if vocabulary is None:
+        raise InputError(f"{softmax.source}: expected the vocabulary of its rows: give --vocab_file")
+    if options.char_cnn is not None:
+        options = options.replace(n_tokens_vocab=len(vocabulary))
+    shapes = {name: shape for name, shape in expected_shapes(options, True).items() if name.startswith(SOFTMAX_PREFIX)}
+    check_shapes(shapes, softmax.shapes, softmax.source)
+    return stored.with_softmax(softmax, options, vocab_file)
+
+
+def _whole(
+    stored: StoredModel, vocabulary: Vocabulary | None, vocab_file: str | None, settings: ConvertSettings
+) -> Content:
+    """A whole language model, as training needs it."""
+    if vocabulary is None:
+        raise InputError(f"--format={settings.form}: no {VOCAB_FILE} lies beside {stored.path}: give --vocab_file")
+    own = own_vocabulary(stored, vocabulary)
+    if own is None and stored.has_softmax:
+        raise InputError(
+            f"{vocab_file}: expected {stored.options.n_tokens_vocab} words, those of the model, got {len(vocabulary)}"
+        )
+    whole = fitted(stored, vocabulary, own)
+    return Content(whole.options, whole.weights, whole.slots, stored.step or 0, vocabulary, vocab_file, whole.notes)

@@ -1,0 +1,128 @@
+"""Where a model lies, and in which form: told by the names of files, before any weights are read.
+
+| form | what lies there |
+| --- | --- |
+| checkpoint | a folder of `elmo-tf train`: `latest/` or `best/`, options.json, vocab.txt |
+| tf1 | a folder of bilm-tf or simple_elmo_training: `checkpoint`, `model.ckpt-N.*`, options.json |
+| safetensors | a folder with one `.safetensors` file and options.json |
+| hdf5 | a folder with `weights.hdf5` or `model.hdf5` and options.json, as AllenNLP, bilm-tf and simple_elmo read it |
+
+A folder of HDF5 or safetensors may lie in a ZIP file, as those of the NLPL repository do, and the file of weights may
+be given itself. Where a folder has several forms, the one that stands first counts.
+"""
+
+import glob
+import os
+from dataclasses import dataclass
+
+from elmo_tf.checkpoint import BEST, LATEST, checkpoint_path, latest_in
+from elmo_tf.errors import InputError
+from elmo_tf.exchange.archives import SOFTMAX_FILE
+from elmo_tf.exchange.tensorflow_files import tf1_prefix
+from elmo_tf.preparation import OPTIONS_FILE
+
+WEIGHTS_FILE, NLPL_WEIGHTS_FILE, SAFETENSORS_FILE = "weights.hdf5", "model.hdf5", "model.safetensors"
+CHECKPOINT, TF1, SAFETENSORS, HDF5 = "checkpoint", "tf1", "safetensors", "hdf5"
+
+EXPECTED = (
+    f"expected a folder made by elmo-tf train, or one with {WEIGHTS_FILE} and {OPTIONS_FILE}, a TensorFlow 1 "
+    "checkpoint of bilm-tf, a safetensors file, or a ZIP file with HDF5 or safetensors"
+)
+"""What a folder or file may be; for messages."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a model lies.
+
+    Args:
+        form: "checkpoint", "tf1", "safetensors" or "hdf5".
+        weights: the file of the weights, or the checkpoint's path without endings.
+        folder: of what goes with them.
+    """
+
+    form: str
+    weights: str
+    folder: str
+
+    def beside(self, *names: str) -> str | None:
+        """The first of these files that lies in the folder; None where there is none."""
+        paths = [os.path.join(self.folder, name) for name in names]
+        return next((path for path in paths if os.path.isfile(path)), None)
+
+    @property
+    def options_file(self) -> str | None:
+        """`options.json`; or, as AllenNLP's files are named, `x_options.json` beside `x_weights.hdf5`."""
+        named = os.path.basename(self.weights).replace("weights.hdf5", OPTIONS_FILE)
+        return self.beside(*([named] if named.endswith(OPTIONS_FILE) else []), OPTIONS_FILE)
+
+
+def is_zip(path: str) -> bool:
+    """Whether it is a file that is meant as a ZIP; a damaged one is told later.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    if not os.path.isfile(path) or path.endswith((".hdf5", ".safetensors")):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return path.endswith(".zip") or file.read(2) == b"PK"
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def find(folder: str, path: str, which: str | None) -> Place:
+    """The model in a folder, or of a file.
+
+    Args:
+        folder: the folder or file to look at.
+        path: what to call it in an error.
+        which: of the checkpoints "best" or "latest"; None for the best if there is one.
+
+    Raises:
+        InputError: there is no model, or there are several, or no checkpoint to choose.
+    """
+    place = _of_file(folder) or _of_folder(folder, path, which)
+    if place is None:
+        missing = "there is no such file or folder"
+        if os.path.exists(folder):
+            missing = "it holds no model" if os.path.isdir(folder) else "it is no file of a model"
+        raise InputError(f"--model_dir={path}: {missing}; {EXPECTED}")
+    if which is not None and place.form != CHECKPOINT:
+        raise InputError(f"--checkpoint={which}: {path} holds no checkpoints, only {os.path.basename(place.weights)}")
+    return place
+
+
+def _of_file(path: str) -> Place | None:
+    for ending, form in ((".hdf5", HDF5), (".safetensors", SAFETENSORS)):
+        if path.endswith(ending) and os.path.isfile(path):
+            if os.path.basename(path) == SOFTMAX_FILE:
+                raise InputError(f"--model_dir={path}: it is only a softmax; expected the weights, or their folder")
+            return Place(form, path, os.path.dirname(path) or ".")
+    return None
+
+
+def _of_folder(folder: str, path: str, which: str | None) -> Place | None:
+    if has_checkpoint(folder):
+        return Place(CHECKPOINT, checkpoint_path(folder, which), folder)
+    prefix = tf1_prefix(folder)
+    if prefix is not None:
+        return Place(TF1, prefix, folder)
+    for form, names, pattern in (
+        (SAFETENSORS, (SAFETENSORS_FILE,), "*.safetensors"),
+        (HDF5, (WEIGHTS_FILE, NLPL_WEIGHTS_FILE), "*weights.hdf5"),
+    ):
+        found = [file for name in names if os.path.isfile(file := os.path.join(folder, name))]
+        found = found or sorted(glob.glob(os.path.join(glob.escape(folder), pattern)))
+        if len(found) > 1:
+            both = ", ".join(map(os.path.basename, found))
+            raise InputError(f"--model_dir={path}: it holds {len(found)} models, {both}: expected one, or its own path")
+        if found:
+            return Place(form, found[0], folder)
+    return None
+
+
+def has_checkpoint(model_dir: str) -> bool:
+    """Whether the folder is one that `elmo-tf train` made and saved a checkpoint in; raises as `latest_in`."""
+    return any(latest_in(model_dir, name) for name in (BEST, LATEST))
