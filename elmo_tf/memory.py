@@ -78,8 +78,9 @@ def _encoder(options: Options, distinct: int, characters: int) -> int:
     char_cnn = options.char_cnn
     if char_cnn is None:
         return 2 * distinct * options.lstm.projection_dim
-    characters = -(-characters * 2 // 3)  # the mean over groups of like length, about
-    windows = distinct * characters * (char_cnn.n_filters + 2 * char_cnn.embedding_dim)
+    characters = -(-characters * 3 // 5)  # the mean over groups of like length, about
+    read = char_cnn.embedding_dim * (2 + sum(width for width, _ in char_cnn.filters))  # each window's characters
+    windows = distinct * characters * (char_cnn.n_filters + read)
     widest = max(number for _, number in char_cnn.filters)
     # the convolutions' outputs are kept for the maximum's gradient; the widest one's gradient joins them
     return windows + distinct * characters * widest + distinct * char_cnn.n_filters * (4 + 6 * char_cnn.n_highway)
