@@ -46,6 +46,7 @@ class LanguageModel(keras.Model):
         negatives: None for the full softmax, or word ids `(directions, n)`; `elmo_tf.data.negatives`.
         tries: with `negatives`, how many draws each sample took, `(directions,)`.
         dropout_masks: None for no dropout, or `dropout_masks(...)`.
+        looked_up: what `look_up` gave for the window, if that was called before, outside of what XLA compiles.
 
     Returns:
         `(cross-entropies (directions, B, T) in nats, state)`.
@@ -91,49 +92,10 @@ class LanguageModel(keras.Model):
         negatives: tf.Tensor | None = None,
         tries: tf.Tensor | None = None,
         dropout_masks: DropoutMasks | None = None,
+        looked_up: LookedUp | None = None,
     ) -> tuple[tf.Tensor, BiLMState]:
         """See the class."""
-        looked_up = self.look_up(words, targets, negatives)
-        return self.entropies(looked_up, words, inputs, targets, state, mask, negatives, tries, dropout_masks)
-
-    def look_up(self, words: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor | None = None) -> LookedUp:
-        """The rows of the large tables that a window needs. Their gradients are sparse, which XLA does not know.
-
-        Arguments as for the call.
-        """
-        vectors = self.bilm.encoder(words) if self.options.char_cnn is None else None
-        if negatives is None:
-            return LookedUp(vectors, None)
-        return LookedUp(vectors, self.softmax.look_up(targets, negatives, self._shared_kernel()))
-
-    def _shared_kernel(self) -> Any:
-        return self.bilm.encoder.embedding.value if self.options.share_embedding_softmax else None
-
-    def entropies(
-        self,
-        looked_up: LookedUp,
-        words: tf.Tensor,
-        inputs: tf.Tensor,
-        targets: tf.Tensor,
-        state: BiLMState | None = None,
-        mask: tf.Tensor | None = None,
-        negatives: tf.Tensor | None = None,
-        tries: tf.Tensor | None = None,
-        dropout_masks: DropoutMasks | None = None,
-    ) -> tuple[tf.Tensor, BiLMState]:
-        """What the call does with what was looked up.
-
-        Args:
-            looked_up: the result of `look_up`.
-            words: as in the call, and so the others.
-            inputs: as in the call.
-            targets: as in the call.
-            state: as in the call.
-            mask: as in the call.
-            negatives: as in the call.
-            tries: as in the call.
-            dropout_masks: as in the call.
-        """
+        looked_up = self.look_up(words, targets, negatives) if looked_up is None else looked_up
         vectors = looked_up.words  # each distinct word is encoded once
         if vectors is None:
             vectors = self.bilm.encoder(words)
@@ -163,6 +125,19 @@ class LanguageModel(keras.Model):
             )
             states.append(final)
         return tf.stack(losses), tuple(states)
+
+    def look_up(self, words: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor | None = None) -> LookedUp:
+        """The rows of the large tables that a window needs. Their gradients are sparse, which XLA does not know.
+
+        Arguments as for the call.
+        """
+        vectors = self.bilm.encoder(words) if self.options.char_cnn is None else None
+        if negatives is None:
+            return LookedUp(vectors, None)
+        return LookedUp(vectors, self.softmax.look_up(targets, negatives, self._shared_kernel()))
+
+    def _shared_kernel(self) -> Any:
+        return self.bilm.encoder.embedding.value if self.options.share_embedding_softmax else None
 
     def dropout_masks(self, seed: tf.Tensor, rows: int, steps: int) -> DropoutMasks | None:
         """The masks of a window, a function of the seed: by direction those of the layers' inputs and of the output.

@@ -189,8 +189,17 @@ class TrainStep:
         def entropies(
             looked_up: Any, window: Window, state: BiLMState, negatives: Any, tries: Any, masks: Any
         ) -> tuple[tf.Tensor, BiLMState]:
-            words = window.words, window.inputs, window.targets
-            return self._model.entropies(looked_up, *words, state, None, negatives, tries, masks)
+            result: tuple[tf.Tensor, BiLMState] = self._model(
+                window.words,
+                window.inputs,
+                window.targets,
+                state=state,
+                negatives=negatives,
+                tries=tries,
+                dropout_masks=masks,
+                looked_up=looked_up,
+            )
+            return result
 
         return tf.function(entropies, jit_compile=True, autograph=False) if self._jit_compile else entropies
 
