@@ -59,16 +59,15 @@ class Trainer:
         self._states: Any = self._step.zero_states(options.training.batch_size)
         self._scale = LossScale.first(self.model.compute_dtype)
         self.jit_compile = jit_compile
-        self.steps, self.loss = 0, float("nan")
+        self.losses: list[float] = []
 
     def __call__(self, tensors: Sequence[tf.Tensor]) -> float:
         """Takes a step; seconds until its results are there."""
         started = time.perf_counter()
-        result = self._step(self.steps, tensors, self._states, self._scale)
-        self.loss = float(tf.reduce_mean(result.losses)) + 0.0 * float(result.norm)
+        result = self._step(len(self.losses), tensors, self._states, self._scale)
+        self.losses.append(float(tf.reduce_mean(result.losses)) + 0.0 * float(result.norm))
         seconds = time.perf_counter() - started
         self._states, self._scale = result.states, result.loss_scale
-        self.steps += 1
         return seconds
 
     def estimated_memory(self, stream: Prefetched) -> memory.MemoryEstimate:

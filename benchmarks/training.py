@@ -8,7 +8,8 @@
 A word is one that both directions read. The rate of multiplications counts those that the algorithm needs, and no
 others (benchmarks/counting.py), and is held against the rate of a float32 matrix product on all cores, measured between
 the steps. The step is that of `elmo-tf train`, the wait for its input included. --stages takes the savings away and
-gives them back one after the other; the stages take turns, step by step, on the same words.
+gives them back one after the other; the stages take turns, step by step, on the same words, and begin alike, so that
+their losses (the mean of the last 50 steps) can be compared: --stages --steps=500 shows that they learn alike.
 
 Memory is the process's at its largest, with --stages before the other stages are made; on a GPU it is what TensorFlow
 took there. first_step_seconds counts from the start of the process to the end of the first step.
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 _WARM_UP = 3
 """Steps before the clock counts."""
+
+_LAST = 50
+"""Steps at the end whose mean loss is printed."""
 
 
 def define_flags() -> argparse.ArgumentParser:
@@ -166,6 +170,7 @@ class _Run:
             rate = words / statistics.median(seconds)
             gflops = 1e-3 * needed * rate
             ratio = first / statistics.median(seconds)
+            loss = statistics.mean(stage.trainer.losses[-_LAST:])
             rows.append(
                 [
                     stage.stage.name,
@@ -174,10 +179,11 @@ class _Run:
                     f"{gflops:.1f}",
                     f"{gflops / product.gflops:.1%}",
                     f"{ratio:.2f}",
-                    f"{stage.trainer.loss:.4f}",
+                    f"{loss:.4f}",
                 ]
             )
-            values.append(harness.rounded({"name": stage.stage.name, "words_per_second": rate, "ratio": ratio}))
+            value = {"name": stage.stage.name, "words_per_second": rate, "ratio": ratio, "loss": loss}
+            values.append(harness.rounded(value))
         header = ["stage", "median ms", "best ms", "words/s", "needed GFLOP/s", "of product", "ratio", "loss"]
         harness.table(header, rows)
         return values
