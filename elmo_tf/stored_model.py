@@ -137,7 +137,7 @@ def open_model(path: str, which: str | None = None) -> Iterator[StoredModel]:
         place = _find(stack.enter_context(unpacked(path)) if is_zip else path, path, which)
         options_file = _options_file(place)
         if options_file is None:
-            raise InputError(f"--model_dir={path}: it holds no model: {OPTIONS_FILE} is missing; {_EXPECTED}")
+            raise InputError(f"{path}: it holds no model: {OPTIONS_FILE} is missing; {_EXPECTED}")
         options = Options.from_file(options_file)
         parts = stack.enter_context(_opened(place))
         options = _completed(options, options_file, parts)
@@ -157,8 +157,7 @@ def open_model(path: str, which: str | None = None) -> Iterator[StoredModel]:
 
 
 def resolved(path: str) -> str:
-    """The path of what was given as --model_dir: for the name of a published model that of its folder, fetched if need
-    be."""
+    """The path of what was given as a model: for the name of a published one that of its folder, fetched if need be."""
     return fetch(path) if is_published(path) else path
 
 
@@ -215,9 +214,9 @@ def _find(folder: str, path: str, which: str | None) -> _Place:
         missing = "there is no such file or folder"
         if os.path.exists(folder):
             missing = "it holds no model" if os.path.isdir(folder) else "it is no file of a model"
-        raise InputError(f"--model_dir={path}: {missing}; {_EXPECTED}")
+        raise InputError(f"{path}: {missing}; {_EXPECTED}")
     if which is not None and place.form != CHECKPOINT:
-        raise InputError(f"--checkpoint={which}: {path} holds no checkpoints, only {os.path.basename(place.weights)}")
+        raise InputError(f"{path}: it holds no {which} checkpoint, only {os.path.basename(place.weights)}")
     return place
 
 
@@ -225,7 +224,7 @@ def _of_file(path: str) -> _Place | None:
     for ending, form in ((".hdf5", HDF5), (".safetensors", SAFETENSORS)):
         if path.endswith(ending) and os.path.isfile(path):
             if os.path.basename(path) == SOFTMAX_FILE:
-                raise InputError(f"--model_dir={path}: it is only a softmax; expected the weights, or their folder")
+                raise InputError(f"{path}: it is only a softmax; expected the weights, or their folder")
             return _Place(form, path, os.path.dirname(path) or ".")
     return None
 
@@ -244,7 +243,7 @@ def _of_folder(folder: str, path: str, which: str | None) -> _Place | None:
         found = found or sorted(glob.glob(os.path.join(glob.escape(folder), pattern)))
         if len(found) > 1:
             both = ", ".join(map(os.path.basename, found))
-            raise InputError(f"--model_dir={path}: it holds {len(found)} models, {both}: expected one, or its own path")
+            raise InputError(f"{path}: it holds {len(found)} models, {both}: expected one, or its own path")
         if found:
             return _Place(form, found[0], folder)
     return None
