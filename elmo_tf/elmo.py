@@ -9,7 +9,18 @@ import tensorflow as tf
 
 from elmo_tf.bilm import BiLM, BiLMState
 from elmo_tf.data import text
-from elmo_tf.elmo_inputs import Places, Sentences, TokenMask, check_tokens, dense, is_token, places_of, sentences_of
+from elmo_tf.elmo_inputs import (
+    Places,
+    Sentences,
+    TokenMask,
+    as_int32,
+    check_tokens,
+    dense,
+    is_token,
+    places_of,
+    sentences_of,
+)
+from elmo_tf.elmo_lists import from_lists
 from elmo_tf.elmo_outputs import check_output, combined, mixed, placed
 from elmo_tf.elmo_words import WordVectors, is_frozen
 from elmo_tf.layers.pooling import POOLINGS, SentencePooling
@@ -43,7 +54,8 @@ class ElmoLayer(keras.layers.Layer):
     Call arguments:
         inputs: strings `(B, T)`, "" for padding; or integers `(B, T, C)`, character ids in the form of prediction,
             without boundaries, rows of 0 for padding (`shift_for_prediction`, AllenNLP's `batch_to_ids`); or a
-            `tf.RaggedTensor` of either. Padding may stand anywhere. A token is bytes, so it may hold spaces.
+            `tf.RaggedTensor` of either; or Python lists of either, with rows of any length. Padding may stand anywhere.
+            A token is bytes, so it may hold spaces.
         mask: booleans `(B, T)`, False for tokens to be left out as padding is.
         initial_state: states to go on from, as `return_state` gives them or `zero_state` makes them.
 
@@ -119,6 +131,7 @@ class ElmoLayer(keras.layers.Layer):
         path: str | os.PathLike[str],
         which: str | None = None,
         vocab_to_cache: Iterable[str] | str | os.PathLike[str] | None = None,
+        vocab_file: str | os.PathLike[str] | None = None,
         **arguments: Any,
     ) -> "ElmoLayer":
         """The layer with the weights of a trained model.
@@ -128,6 +141,7 @@ class ElmoLayer(keras.layers.Layer):
                 `options.json`.
             which: of a training run's checkpoints "best" or "latest"; None for the best if there is one.
             vocab_to_cache: words, or a file with a word a line.
+            vocab_file: the vocabulary of a model with word input, where it does not lie beside it.
             arguments: those of the layer.
 
         Raises:
@@ -137,7 +151,7 @@ class ElmoLayer(keras.layers.Layer):
         if isinstance(vocab_to_cache, (str, os.PathLike)):
             lines = text.iterate_lines(os.fspath(vocab_to_cache))
             vocab_to_cache = [word for word in map(str.strip, lines) if word]
-        loaded = load_bilm(os.fspath(path), which)
+        loaded = load_bilm(os.fspath(path), which, None if vocab_file is None else os.fspath(vocab_file))
         words = None
         if loaded.bilm.options.char_cnn is None and loaded.vocabulary is not None:
             words = loaded.vocabulary.words
@@ -159,6 +173,10 @@ class ElmoLayer(keras.layers.Layer):
             part.trainable = part.trainable  # also for the weights that are there only now
         self.words.prepare(self.bilm.encoder, self._fill_cache)
         self.built = True
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """`call`, by way of Keras, which knows no Python lists of tokens."""
+        return super().__call__(from_lists(inputs), *args, **kwargs)
 
     def call(
         self,
@@ -194,7 +212,7 @@ class ElmoLayer(keras.layers.Layer):
         tokens = dense(inputs)
         check_tokens(tokens, self.words.max_characters)
         if tokens.dtype != tf.string:
-            tokens = tf.ensure_shape(tf.cast(tokens, tf.int32), [None, None, self.words.max_characters])
+            tokens = tf.ensure_shape(as_int32(tokens), [None, None, self.words.max_characters])
         present = is_token(tokens, mask)
         sentences = sentences_of(tokens, present)
         vectors = tf.gather(self.words.of(sentences.words, self.bilm.encoder), sentences.index)

@@ -54,7 +54,11 @@ def check_tokens(tokens: Any, max_characters: int | None) -> None:
         raise ValueError(f"inputs: {form}, for it looks up whole words, got {came}")
     elif tf.as_dtype(tokens.dtype).is_floating:
         hint = 'a Sequential model has to begin with keras.Input((None,), dtype="string")'
+        if tokens.shape.rank == 3:
+            hint = f'ids are integers, and a model\'s keras.Input((None, {max_characters}), dtype="int32")'
         raise ValueError(f"inputs: {form}, got {came}; {hint}")
+    elif tf.as_dtype(tokens.dtype).is_integer and tf.as_dtype(tokens.dtype).max < N_CHARACTERS:
+        raise ValueError(f"inputs: {form}, got {came}, which does not hold ids up to {N_CHARACTERS}")
     elif not tf.as_dtype(tokens.dtype).is_integer or tokens.shape.rank != 3:
         raise ValueError(f"inputs: {form}, got {came}")
     elif tokens.shape[2] not in (None, max_characters):
@@ -64,6 +68,13 @@ def check_tokens(tokens: Any, max_characters: int | None) -> None:
 def dense(tokens: Any) -> tf.Tensor:
     """Ragged rows padded behind, with "" or 0; what is dense as it is."""
     return tokens.to_tensor() if isinstance(tokens, tf.RaggedTensor) else tf.convert_to_tensor(tokens)
+
+
+def as_int32(ids: tf.Tensor) -> tf.Tensor:
+    """Character ids as int32: a number that is none of its own becomes another that is no id either."""
+    if ids.dtype in (tf.int64, tf.uint32, tf.uint64):
+        return tf.saturate_cast(tf.cast(ids, tf.int64), tf.int32)  # which knows no uint32 and uint64
+    return tf.cast(ids, tf.int32)
 
 
 def is_token(tokens: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
@@ -121,15 +132,21 @@ def _boundaries(max_characters: int) -> tf.Tensor:
 
 
 def _checked_ids(flat: tf.Tensor) -> tf.Tensor:
-    """The rows of tokens `(N, C)`; fails where they are no character ids in the form of prediction."""
-    in_range = tf.reduce_all((flat >= 1) & (flat <= N_CHARACTERS))
-    begins = tf.reduce_all(flat[:, 0] == BEGIN_WORD + 1)
+    """The rows of tokens `(N, C)`; fails where they are no character ids in the form of prediction.
+
+    Eagerly that is a `ValueError`, in a graph an `InvalidArgumentError`, with the first token that is wrong.
+    """
+    is_right = tf.reduce_all((flat >= 1) & (flat <= N_CHARACTERS), 1) & (flat[:, 0] == BEGIN_WORD + 1)
     message = (
         f"inputs: expected character ids of prediction, a token's row of 1 to {N_CHARACTERS} that begins with "
-        f"{BEGIN_WORD + 1}, and rows of 0 for padding; got"
+        f"{BEGIN_WORD + 1}, and rows of 0 for padding; got the row"
     )
-    check = tf.debugging.Assert(in_range & begins, [message, flat])
-    with tf.control_dependencies([] if check is None else [check]):  # None where it ran at once
+    are_right, wrong = tf.reduce_all(is_right), tf.boolean_mask(flat, ~is_right)[:1]
+    if tf.executing_eagerly():
+        if not are_right:
+            raise ValueError(f"{message} {wrong[0].numpy().tolist()}")
+        return flat
+    with tf.control_dependencies([tf.debugging.Assert(are_right, [message, wrong], summarize=50)]):
         return tf.identity(flat)
 
 

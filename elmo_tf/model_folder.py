@@ -10,6 +10,8 @@ from elmo_tf.language_model import LanguageModel
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
 from elmo_tf.stored_model import StoredModel, filled, open_model
 
+_GIVE_VOCABULARY = "put it there, or give its path as vocab_file, on the command line --vocab_file"
+
 
 @dataclass(frozen=True)
 class LoadedBiLM:
@@ -64,7 +66,7 @@ def load_language_model(
             )
         vocabulary = stored.vocabulary(vocab_file)
         if vocabulary is None:
-            raise InputError(f"{model_dir}/{VOCAB_FILE} cannot be read: No such file; or give --vocab_file")
+            raise InputError(f"{model_dir}/{VOCAB_FILE} cannot be read: No such file; {_GIVE_VOCABULARY}")
         if stored.options.n_tokens_vocab != len(vocabulary):
             raise InputError(
                 f"{vocab_file or f'{model_dir}: {VOCAB_FILE}'}: expected {stored.options.n_tokens_vocab} words by "
@@ -87,7 +89,7 @@ def _vocabulary(stored: StoredModel, vocab_file: str | None) -> Vocabulary | Non
     path = vocab_file or f"{stored.path}/{VOCAB_FILE}"
     if vocabulary is None:
         raise InputError(
-            f"{path}: no such file; a model with word input cannot be used without its vocabulary: give --vocab_file"
+            f"{path}: no such file; a model with word input cannot be used without its vocabulary; {_GIVE_VOCABULARY}"
         )
     if len(vocabulary) != options.n_tokens_vocab:
         raise InputError(f"{path}: expected {options.n_tokens_vocab} words, those of the model, got {len(vocabulary)}")

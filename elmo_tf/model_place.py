@@ -88,9 +88,9 @@ def find(folder: str, path: str, which: str | None) -> Place:
         missing = "there is no such file or folder"
         if os.path.exists(folder):
             missing = "it holds no model" if os.path.isdir(folder) else "it is no file of a model"
-        raise InputError(f"--model_dir={path}: {missing}; {EXPECTED}")
+        raise InputError(f"{path}: {missing}; {EXPECTED}")
     if which is not None and place.form != CHECKPOINT:
-        raise InputError(f"--checkpoint={which}: {path} holds no checkpoints, only {os.path.basename(place.weights)}")
+        raise InputError(f"{path}: it holds no {which} checkpoint, only {os.path.basename(place.weights)}")
     return place
 
 
@@ -98,7 +98,7 @@ def _of_file(path: str) -> Place | None:
     for ending, form in ((".hdf5", HDF5), (".safetensors", SAFETENSORS)):
         if path.endswith(ending) and os.path.isfile(path):
             if os.path.basename(path) == SOFTMAX_FILE:
-                raise InputError(f"--model_dir={path}: it is only a softmax; expected the weights, or their folder")
+                raise InputError(f"{path}: it is only a softmax; expected the weights, or their folder")
             return Place(form, path, os.path.dirname(path) or ".")
     return None
 
@@ -117,7 +117,7 @@ def _of_folder(folder: str, path: str, which: str | None) -> Place | None:
         found = found or sorted(glob.glob(os.path.join(glob.escape(folder), pattern)))
         if len(found) > 1:
             both = ", ".join(map(os.path.basename, found))
-            raise InputError(f"--model_dir={path}: it holds {len(found)} models, {both}: expected one, or its own path")
+            raise InputError(f"{path}: it holds {len(found)} models, {both}: expected one, or its own path")
         if found:
             return Place(form, found[0], folder)
     return None

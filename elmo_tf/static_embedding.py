@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from elmo_tf.data.word_vectors import read_word_vectors
 from elmo_tf.elmo_inputs import TokenMask, check_tokens, dense, is_token
+from elmo_tf.elmo_lists import from_lists
 from elmo_tf.layers.variables import of_this_replica
 from elmo_tf.layers.word_table import check_words, word_index
 
@@ -29,7 +30,7 @@ class StaticEmbedding(keras.layers.Layer):
         trainable: whether the vectors are trained, with the one of unknown words.
 
     Call arguments:
-        inputs: strings `(B, T)`, "" for padding, or a `tf.RaggedTensor` of them.
+        inputs: strings `(B, T)`, "" for padding, or a `tf.RaggedTensor` of them; or Python lists.
 
     Output shape: `(B, T, size)`, zero on padding; carries the Keras mask. Weights: `vectors` `(words + 1, size)`, the
     last row for unknown words.
@@ -101,6 +102,10 @@ class StaticEmbedding(keras.layers.Layer):
             self.build(None)
         last = values.mean(0) if self.unknown == "mean" else np.zeros(self.size, np.float32)
         self.vectors.assign(np.concatenate([values, last[None]]))
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """`call`, by way of Keras, which knows no Python lists of words."""
+        return super().__call__(from_lists(inputs), *args, **kwargs)
 
     def call(self, inputs: Any, mask: tf.Tensor | None = None) -> tf.Tensor:
         """See the class."""

@@ -110,7 +110,7 @@ def open_model(path: str, which: str | None = None) -> Iterator[StoredModel]:
         place = find(stack.enter_context(unpacked(path)) if zipped else path, path, which)
         options_file = place.options_file
         if options_file is None:
-            raise InputError(f"--model_dir={path}: it holds no model: {OPTIONS_FILE} is missing; {EXPECTED}")
+            raise InputError(f"{path}: it holds no model: {OPTIONS_FILE} is missing; {EXPECTED}")
         options = Options.from_file(options_file)
         parts = stack.enter_context(_opened(place))
         options = _completed(options, options_file, parts)
@@ -130,8 +130,7 @@ def open_model(path: str, which: str | None = None) -> Iterator[StoredModel]:
 
 
 def resolved(path: str) -> str:
-    """The path of what was given as --model_dir: for the name of a published model that of its folder, fetched if need
-    be."""
+    """The path of what was given as a model: for the name of a published one that of its folder, fetched if need be."""
     return fetch(path) if is_published(path) else path
 
 

@@ -1,5 +1,7 @@
 """What comes into `ElmoLayer` and is unusual: each right, or one clear error. And the table of cached words."""
 
+import re
+
 import elmo_cases
 import keras
 import numpy as np
@@ -100,7 +102,9 @@ def test_character_ids_are_those_of_numpy():
 WRONG_SHAPES = {
     "numbers": (np.ones((2, 3), "int32"), r"expected strings \(batch, time\), or character ids .*, 9\), got int32"),
     "floats": (np.ones((2, 3, 9), "float32"), r"got float32 of shape \(2, 3, 9\)"),
+    "floats that are ids": (ids_of(TOKENS[:2, :3]).astype("float32"), r"ids are integers, .* dtype=\"int32\"\)"),
     "booleans": (np.ones((2, 3, 9), bool), r"got bool of shape \(2, 3, 9\)"),
+    "bytes": (np.ones((2, 3, 9), "uint8"), r"got uint8 of shape \(2, 3, 9\), which does not hold ids up to 261"),
     "a sentence alone": (np.array(["a", "b"]), "a sentence is a row of tokens"),
     "strings of three axes": (np.full((1, 2, 3), "a"), "a sentence is a row of tokens"),
     "fifty characters": (np.ones((2, 3, 50), "int32"), "this model reads 9 characters a word"),
@@ -134,10 +138,42 @@ WRONG_IDS = {
 
 @pytest.mark.parametrize("case", WRONG_IDS)
 def test_wrong_character_ids_are_one_clear_error(case):
-    made = elmo_cases.layer()
+    made, ids = elmo_cases.layer(), WRONG_IDS[case]
+    row = next(
+        row for row in ids.reshape(-1, LIMIT) if row.any() and (row[0] != 259 or ((row < 1) | (row > 261)).any())
+    )
+    message = "expected character ids of prediction, a token.*; got the row"
+    with pytest.raises(ValueError, match=f"{message} {re.escape(str(row.tolist()))}"):
+        made(ids)
+    shown = re.escape(str(row.tolist()).replace(",", ""))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{message}\] \[{shown}\]"):
+        tf.function(made)(ids)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "uint32", "int64", "uint64"])
+def test_character_ids_are_integers_of_any_type_that_holds_them(dtype):
+    made, ids = elmo_cases.layer(), ids_of(TOKENS)
     for call in (made, tf.function(made)):
-        with pytest.raises(tf.errors.InvalidArgumentError, match="expected character ids of prediction"):
-            call(WRONG_IDS[case])
+        np.testing.assert_array_equal(call(tf.constant(ids.astype(dtype))), made(ids))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "large"), [("int64", 2**32), ("int64", -(2**32)), ("uint32", 2**31), ("uint64", 2**63)]
+)
+def test_an_id_that_int32_does_not_hold_is_no_other(dtype, large):
+    ids = ids_of(TOKENS).astype(dtype)
+    ids[0, 0, 2] = int(ids[0, 0, 2]) + large
+    made = elmo_cases.layer()
+    with pytest.raises(ValueError, match="expected character ids of prediction"):
+        made(ids)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="expected character ids of prediction"):
+        tf.function(made)(tf.constant(ids))
+
+
+def test_ids_that_the_mask_leaves_out_may_be_anything():
+    made, mask = elmo_cases.layer(), TOKENS != ""
+    mask[0, 0] = False
+    np.testing.assert_array_equal(made(changed_ids((0, 0, 2), 999), mask=mask), made(TOKENS, mask=mask))
 
 
 def test_ids_for_a_model_that_reads_words_are_refused():
@@ -177,9 +213,22 @@ def test_word_input_needs_its_vocabulary_and_has_no_cache():
         ElmoLayer(WORD_INPUT, vocabulary=words, vocab_to_cache=["a"])
 
 
+def test_a_trained_model_that_reads_words_may_be_told_its_vocabulary(tmp_path):
+    trained_folder(tmp_path / "model", WORD_INPUT)
+    expected = ElmoLayer.from_pretrained(tmp_path / "model")(padded([["cat", "else"]]))
+    (tmp_path / "model" / "vocab.txt").rename(tmp_path / "words.txt")
+    with pytest.raises(InputError, match=r"model/vocab\.txt: no such file; .* give its path as vocab_file"):
+        ElmoLayer.from_pretrained(tmp_path / "model")
+    told = ElmoLayer.from_pretrained(tmp_path / "model", vocab_file=tmp_path / "words.txt")
+    np.testing.assert_array_equal(told(padded([["cat", "else"]])), expected)
+
+
 def test_a_missing_model_is_one_clear_error(tmp_path):
-    with pytest.raises(InputError, match="nothing"):
-        ElmoLayer.from_pretrained(tmp_path / "nothing")
+    missing = tmp_path / "nothing"
+    with pytest.raises(InputError) as raised:
+        ElmoLayer.from_pretrained(missing)
+    assert str(raised.value).startswith(f"{missing}: there is no such file or folder; expected a folder made by")
+    assert "--" not in str(raised.value).removeprefix(str(missing))
     with pytest.raises(InputError, match=r"words\.txt cannot be read"):
         ElmoLayer.from_pretrained(tmp_path, vocab_to_cache=tmp_path / "words.txt")
 

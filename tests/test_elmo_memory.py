@@ -3,7 +3,7 @@
 import pytest
 from elmo_process import ROOT, run_python
 
-BOUND_GB = 4.0
+BOUND_GB = 2.5
 
 PEAK = """
 import resource, sys

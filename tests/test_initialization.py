@@ -134,7 +134,7 @@ def test_a_run_that_goes_on_is_not_initialized_again(trained, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "part"),
     [
-        ({"initialize_from": "none"}, "--model_dir=none: there is no such file or folder"),
+        ({"initialize_from": "none"}, "none: there is no such file or folder"),
         ({"lstm": {"dim": 16}}, "lstm is {"),
         ({"bidirectional": False}, "bidirectional is True, this run asks for False"),
     ],

@@ -117,9 +117,7 @@ def test_word_input_without_a_vocabulary_size_has_that_of_its_embedding(shared, 
 
 def test_checkpoints_cannot_be_asked_of_an_hdf5_folder(shared, tmp_path):
     folder = str(hdf5_folder(shared / "parity" / "bilm-tf-fixture", tmp_path))
-    assert (
-        refused(load_bilm, folder, "latest") == f"--checkpoint=latest: {folder} holds no checkpoints, only weights.hdf5"
-    )
+    assert refused(load_bilm, folder, "latest") == f"{folder}: it holds no latest checkpoint, only weights.hdf5"
     assert refused(load_language_model, folder).startswith(
         f"{folder}: weights.hdf5 holds no softmax; expected a folder"
     )
@@ -131,14 +129,14 @@ LOADERS = pytest.mark.parametrize("load", [load_bilm, load_language_model])
 @LOADERS
 def test_a_folder_that_is_not_there_or_holds_no_model_is_refused(tmp_path, trained, load):
     missing, empty = str(tmp_path / "none"), tmp_path / "empty"
-    assert refused(load, missing).startswith(f"--model_dir={missing}: there is no such file or folder; expected")
+    assert refused(load, missing).startswith(f"{missing}: there is no such file or folder; expected")
     empty.mkdir()
-    assert refused(load, str(empty)).startswith(f"--model_dir={empty}: it holds no model")
+    assert refused(load, str(empty)).startswith(f"{empty}: it holds no model")
     shutil.copyfile(trained[0] / "options.json", empty / "options.json")
-    assert refused(load, str(empty)).startswith(f"--model_dir={empty}: it holds no model")
+    assert refused(load, str(empty)).startswith(f"{empty}: it holds no model")
     copy = copy_of(trained[0], tmp_path)
     (copy / "options.json").unlink()
-    assert refused(load, str(copy)).startswith(f"--model_dir={copy}: it holds no model")
+    assert refused(load, str(copy)).startswith(f"{copy}: it holds no model")
 
 
 @LOADERS

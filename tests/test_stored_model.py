@@ -84,7 +84,7 @@ def test_embeddings_from_a_tf1_checkpoint_are_those_of_the_hdf5(shared, name):
 
 def test_a_tf1_model_with_word_input_needs_to_be_told_its_vocabulary(shared):
     folder = shared / "parity" / "bilm-tf-trained" / "word_2layer"
-    assert "--vocab_file" in refused(load_bilm, str(folder / "checkpoint"))
+    assert "give its path as vocab_file" in refused(load_bilm, str(folder / "checkpoint"))
     assert len(load_bilm(str(folder / "checkpoint"), None, str(folder / "vocab.txt")).vocabulary) == 2000
     assert "vocab.txt" in refused(load_language_model, str(folder / "checkpoint"))
 

@@ -86,7 +86,7 @@ def run_command(module: ModuleType, program: str, arguments: Sequence[str]) -> i
         with contextlib.nullcontext() if own else _ending_on_sigterm():
             return module.run(flag_set.values, arguments) or 0
     except InputError as error:
-        return _fail(program, str(error), 1)
+        return _fail(program, _with_flag(flag_set, str(error)), 1)
     except KeyboardInterrupt:
         return _fail(program, "stopped", 130)
     except BrokenPipeError:  # the reader of our output went away, as in `elmo-tf ... | head`
@@ -115,6 +115,15 @@ def _ending_on_sigterm() -> Iterator[None]:
 
 def _sentence(error: Exception) -> str:
     return " ".join(str(error).split()).removeprefix("ERROR:: ")
+
+
+def _with_flag(flag_set: FlagSet, message: str) -> str:
+    """The message of what knows no flags, and so begins with the path that it was given: with the flag that gave it."""
+    for name in flag_set.names:
+        value = flag_set.values[name].value
+        if value and isinstance(value, str) and message.startswith(f"{value}: "):
+            return f"--{name}={message}"
+    return message
 
 
 def _fail(program: str, message: str, code: int) -> int:

@@ -35,7 +35,9 @@ def lean(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | No
         return (tf.where(keep, new_cell, cell), tf.where(keep, new_output, output)), [shown]
 
     def part(carry: State, items: Sequence[tf.Tensor]) -> tuple[State, list[tf.Tensor]]:
-        from_inputs = product(items[0], weights.kernel[:size]) + weights.bias  # [K, B, 4H]
+        with tf.control_dependencies(carry):  # else the products of up to ten parts run ahead, and wait in memory
+            read = tf.identity(items[0])
+        from_inputs = product(read, weights.kernel[:size]) + weights.bias  # [K, B, 4H]
         return scan(step, carry, [from_inputs, items[1]], [inputs.dtype], unrolled=False)
 
     steps, rows = tf.shape(inputs)[0], tf.shape(inputs)[1]

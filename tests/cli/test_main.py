@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from elmo_tf.cli.main import main
+from elmo_tf.errors import InputError
 from elmo_tf.version import __version__
 
 FLAGS = {
@@ -120,6 +121,16 @@ def test_a_mistake_in_the_command_line_is_one_sentence_and_code_2(corpus, capsys
     assert captured.err.endswith(f"(see elmo-tf {command} --help)\n")
     assert captured.err.count("\n") == 1
     assert not (corpus / "v").exists()
+
+
+def test_a_path_that_an_error_begins_with_is_told_with_its_flag(corpus, capsys, monkeypatch):
+    def fail(paths):
+        raise InputError("v.txt: expected other words")
+
+    monkeypatch.setattr("elmo_tf.cli.vocab.count_corpus", fail)
+    for vocab_file, flag in (("v.txt", "--vocab_file="), ("v", ""), ("other.txt", "")):
+        assert main(["vocab", "--train_files=corpus.txt", f"--vocab_file={vocab_file}"]) == 1
+        assert capsys.readouterr().err == f"elmo-tf vocab: {flag}v.txt: expected other words\n"
 
 
 def test_flags_can_stand_in_a_file_and_the_command_line_goes_over_them(corpus, capsys):
