@@ -238,8 +238,7 @@ def _gates_gradient(
         d_cell * previous_cell * f * (1.0 - f),
         d_hidden * tanh_cell * o * (1.0 - o),
     ]
-    # stacked and not concatenated, which XLA would do in a pass of its own
-    return tf.cast(tf.reshape(tf.stack(d_gates, 1), tf.shape(gates)), gates.dtype), d_cell * f
+    return tf.cast(tf.concat(d_gates, 1), gates.dtype), d_cell * f
 
 
 def scan(
