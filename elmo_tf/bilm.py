@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from elmo_tf.layers import CharacterEncoder, LstmStack, WordEncoder
 from elmo_tf.layers.compilation import in_xla
-from elmo_tf.layers.recurrence import State
+from elmo_tf.layers.scan import State
 from elmo_tf.options import Options
 
 BiLMState = tuple[tuple[State, ...], ...]

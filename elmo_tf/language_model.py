@@ -101,30 +101,30 @@ class LanguageModel(keras.Model):
             vectors = self.bilm.encoder(words)
         # in float32 also under a mixed policy: the gradient of a frequent word's vector is a sum over many places
         vectors = tf.cast(vectors, self.variable_dtype)
-        losses, states = [], []
+        n_directions = len(self.bilm.stacks)
+        absent = [None] * n_directions
         # unstacked and not indexed: the gradient of an index is a whole tensor of zeros a direction
-        n = len(self.bilm.stacks)
-        rows = [None] * n if looked_up.softmax is None else _by_direction(looked_up.softmax, n)
+        rows = absent if looked_up.softmax is None else _by_direction(looked_up.softmax, n_directions)
+        results = []
         for direction, stack in enumerate(self.bilm.stacks):
-            masks = None if dropout_masks is None else dropout_masks[direction]
+            of_layers = (dropout_masks or absent)[direction]
             outputs, final = stack(
                 tf.gather(vectors, inputs[direction]),
-                initial_state=None if state is None else state[direction],
+                initial_state=(state or absent)[direction],
                 mask=None if mask is None else mask[direction],
-                dropout_masks=None if masks is None else masks[:-1],
+                dropout_masks=None if of_layers is None else of_layers[:-1],
             )
-            losses.append(
-                self.softmax(
-                    outputs[-1] if masks is None else outputs[-1] * masks[-1],
-                    targets[direction],
-                    negatives=None if negatives is None else negatives[direction],
-                    tries=None if tries is None else tries[direction],
-                    kernel=self._shared_kernel(),
-                    rows=rows[direction],
-                )
+            losses = self.softmax(
+                outputs[-1] if of_layers is None else outputs[-1] * of_layers[-1],
+                targets[direction],
+                negatives=None if negatives is None else negatives[direction],
+                tries=None if tries is None else tries[direction],
+                kernel=self._shared_kernel(),
+                rows=rows[direction],
             )
-            states.append(final)
-        return tf.stack(losses), tuple(states)
+            results.append((losses, final))
+        losses_by_direction, states = zip(*results, strict=True)
+        return tf.stack(losses_by_direction), states
 
     def look_up(self, words: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor | None = None) -> LookedUp:
         """The rows of the large tables that a window needs. Their gradients are sparse, which XLA does not know.

@@ -67,11 +67,12 @@ def estimate(
 
 def _lstm(options: Options, tokens: int) -> int:
     """Gates, cells, what is projected and outputs of every layer; and of one layer at a time the products with its
-    inputs, or the gradients of its gates, step by step and together."""
+    inputs, or the gradients of its gates, step by step and together, and its weights transposed."""
     lstm = options.lstm
     kept = lstm.n_layers * (6 * lstm.dim + 4 * lstm.projection_dim)
     passing = 8 * lstm.dim + 4 * lstm.projection_dim
-    return tokens * (kept + passing)
+    turned = options.directions * lstm.dim * (8 * lstm.projection_dim + lstm.projection_dim)  # a layer's weights
+    return tokens * (kept + passing) + turned
 
 
 def _encoder(options: Options, distinct: int, characters: int) -> int:

@@ -80,7 +80,7 @@ def in_groups_of_like_length(
         `(U, n)`, in the order of `ids`.
     """
     words, longest = tf.unstack(tf.shape(ids))
-    # a word of padding for every group, for oneDNN cannot convolve nothing
+    # as many words of padding as groups, so that every group has a longest word
     ids = tf.pad(ids, [[0, len(TWENTIETHS) - 1], [0, 0]], constant_values=padding)
     lengths = tf.reduce_sum(tf.cast(tf.not_equal(ids, padding), tf.int32), 1)
     order = tf.argsort(lengths, stable=True)  # stable: the order of sums must not depend on the machine

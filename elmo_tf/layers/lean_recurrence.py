@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from elmo_tf.layers.recurrence import State, Weights, clipped, product, scan
+from elmo_tf.layers.recurrence import Weights, next_state, product
+from elmo_tf.layers.scan import State, scan
 
 _VECTORS_TOGETHER = 512
 """Inputs, of all rows and some steps, that are multiplied at once: enough for a fast product, and 34 MB of gates at the
@@ -24,20 +25,14 @@ def lean(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | No
 
     def step(carry: State, items: Sequence[tf.Tensor]) -> tuple[State, list[tf.Tensor]]:
         cell, output = carry
-        from_output = tf.cast(tf.matmul(output, recurrent), cell.dtype)
-        i, j, f, o = tf.split(tf.cast(items[0], cell.dtype) + from_output, 4, 1)
-        new_cell = clipped(tf.sigmoid(f + 1.0) * cell + tf.sigmoid(i) * tf.tanh(j), weights.cell_clip)
-        new_output = tf.cast(tf.sigmoid(o) * tf.tanh(new_cell), inputs.dtype)
-        if weights.projection is not None:
-            new_output = clipped(tf.matmul(new_output, weights.projection), weights.proj_clip)
+        gates = tf.cast(items[0], cell.dtype) + tf.cast(tf.matmul(output, recurrent), cell.dtype)
+        new_cell, new_output = next_state(gates, cell, inputs.dtype, weights)
         keep = items[1][:, None]
         shown = tf.where(keep, new_output, tf.zeros_like(new_output))
         return (tf.where(keep, new_cell, cell), tf.where(keep, new_output, output)), [shown]
 
     def part(carry: State, items: Sequence[tf.Tensor]) -> tuple[State, list[tf.Tensor]]:
-        with tf.control_dependencies(carry):  # else the products of up to ten parts run ahead, and wait in memory
-            read = tf.identity(items[0])
-        from_inputs = product(read, weights.kernel[:size]) + weights.bias  # [K, B, 4H]
+        from_inputs = product(items[0], weights.kernel[:size]) + weights.bias  # [K, B, 4H]
         return scan(step, carry, [from_inputs, items[1]], [inputs.dtype], unrolled=False)
 
     steps, rows = tf.shape(inputs)[0], tf.shape(inputs)[1]
@@ -47,7 +42,8 @@ def lean(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | No
     mask = tf.ones([steps, rows], tf.bool) if mask is None else mask
     stacked = tf.reshape(tf.pad(inputs, [behind, [0, 0], [0, 0]]), tf.stack([parts, together, rows, size]))
     shown = tf.reshape(tf.pad(mask, [behind, [0, 0]]), tf.stack([parts, together, rows]))
-    final, (outputs,) = scan(part, state, [stacked, shown], [inputs.dtype], unrolled=False)
+    # one part at a time: the products of the next ones would run ahead, and wait in memory
+    final, (outputs,) = scan(part, state, [stacked, shown], [inputs.dtype], unrolled=False, ahead=1)
     outputs = tf.reshape(outputs, tf.stack([parts * together, rows, _width(weights)]))[:steps]
     outputs.set_shape([*inputs.shape[:2], _width(weights)])
     return outputs, (final[0], final[1])

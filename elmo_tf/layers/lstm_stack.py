@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.layers.projected_lstm import ProjectedLSTM
-from elmo_tf.layers.recurrence import State
+from elmo_tf.layers.scan import State
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
@@ -122,14 +122,14 @@ class LstmStack(keras.layers.Layer):
         return {**super().get_config(), **self._settings}
 
 
-def dropout_mask(shape: Any, rate: float, seed: tf.Tensor, number: int, dtype: Any = tf.float32) -> tf.Tensor:
+def dropout_mask(shape: Sequence[int], rate: float, seed: tf.Tensor, number: int, dtype: Any = tf.float32) -> tf.Tensor:
     """Zeros, and `1 / (1 - rate)` for the values that stay: a function of `(seed, number)` alone.
 
     A run that was killed and resumed so draws the masks that the unbroken run drew. XLA would draw others of one seed,
     and slowly: draw outside of what it compiles.
 
     Args:
-        shape: of the values to be dropped, known.
+        shape: of the values to be dropped.
         rate: share of them to set to zero, taken to the nearest multiple of `2 ** -16`.
         seed: two integers.
         number: tells masks of one seed apart.

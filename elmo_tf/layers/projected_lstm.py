@@ -8,7 +8,7 @@ import tensorflow as tf
 from elmo_tf.layers import recurrence
 from elmo_tf.layers.initial_values import initial
 from elmo_tf.layers.lean_recurrence import lean
-from elmo_tf.layers.recurrence import State
+from elmo_tf.layers.scan import State
 
 IMPLEMENTATIONS = {"plain": recurrence.plain, "fused": recurrence.fused, "lean": lean}
 

@@ -13,21 +13,13 @@ computed, and the cell is kept, in the cell's own type, float32.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from elmo_tf.layers.compilation import compiled
-
-_LONGEST_UNROLLED = 32
-"""Steps up to which a loop of known length is written out: faster to run, slower to trace, than a while loop."""
-
-State = tuple[tf.Tensor, tf.Tensor]
-"""Cell `(B, H)` and output `(B, D)`."""
-
-Sequences: TypeAlias = "tf.Tensor | list[tf.Tensor]"
-"""A value a step: a tensor `(T, ...)`, or a list of T tensors."""
+from elmo_tf.layers.scan import Sequences, State, scan, shifted, stacked
 
 
 class Weights(NamedTuple):
@@ -56,11 +48,7 @@ def plain(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | N
     def step(carry: State, items: Sequence[tf.Tensor]) -> tuple[State, list[tf.Tensor]]:
         cell, output = carry
         gates = tf.matmul(tf.concat([items[0], output], 1), weights.kernel) + weights.bias
-        i, j, f, o = tf.split(tf.cast(gates, cell.dtype), 4, 1)
-        new_cell = clipped(tf.sigmoid(f + 1.0) * cell + tf.sigmoid(i) * tf.tanh(j), weights.cell_clip)
-        new_output = tf.cast(tf.sigmoid(o) * tf.tanh(new_cell), inputs.dtype)
-        if weights.projection is not None:
-            new_output = clipped(tf.matmul(new_output, weights.projection), weights.proj_clip)
+        new_cell, new_output = next_state(tf.cast(gates, cell.dtype), cell, inputs.dtype, weights)
         if mask is None:
             return (new_cell, new_output), [new_output]
         keep = items[1][:, None]
@@ -69,7 +57,18 @@ def plain(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | N
 
     sequences = [inputs] if mask is None else [inputs, mask]
     final, (outputs,) = scan(step, state, sequences, [inputs.dtype])
-    return _stacked(outputs), (final[0], final[1])
+    return stacked(outputs), (final[0], final[1])
+
+
+def next_state(gates: tf.Tensor, cell: tf.Tensor, dtype: tf.DType, weights: Weights) -> State:
+    """The new cell `(B, H)` and the new output `(B, D)`, of type `dtype`, from the gates before their activations
+    `(B, 4H)`, as the equations read."""
+    i, j, f, o = tf.split(gates, 4, 1)
+    new_cell = clipped(tf.sigmoid(f + 1.0) * cell + tf.sigmoid(i) * tf.tanh(j), weights.cell_clip)
+    output = tf.cast(tf.sigmoid(o) * tf.tanh(new_cell), dtype)
+    if weights.projection is not None:
+        output = clipped(tf.matmul(output, weights.projection), weights.proj_clip)
+    return new_cell, output
 
 
 def fused(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | None) -> tuple[tf.Tensor, State]:
@@ -81,6 +80,7 @@ def fused(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | N
       product after the loop of the backward pass: small products are slow on most devices, and TensorFlow's own
       gradient adds up the weight gradients of every step. (The wider the vector units, the less this saves: from half
       of the time down to a tenth.) A column of ones beside the inputs brings the bias along.
+    - The backward pass multiplies by weights that it lays out transposed, once for all steps.
     - Of the forward pass only gates, cells and outputs are kept.
     - The gates of a step are one function compiled by XLA where the number of rows is known; the loop is not:
       compiled as a whole it is slower on a CPU, and takes seconds to compile.
@@ -98,7 +98,7 @@ def fused(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | N
     ) -> tuple[tuple[tf.Tensor, ...], Callable[..., tuple[tf.Tensor, ...]]]:
         layer = Weights(kernel, bias, projection if has_projection else None, weights.cell_clip, weights.proj_clip)
         kept = _forward(inputs, layer, (cell, output), mask)
-        outputs = _stacked(kept.outputs)
+        outputs = stacked(kept.outputs)
         shown = outputs if mask is None else _where(mask[:, :, None], outputs)
 
         def gradient(d_shown: tf.Tensor, d_cell: tf.Tensor, d_output: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -122,12 +122,12 @@ class _Kept(NamedTuple):
 def _forward(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | None) -> _Kept:
     size = inputs.shape[-1]
     from_inputs = product(inputs, weights.kernel[:size])  # [T, B, 4H]
-    recurrent = weights.kernel[size:]
+    recurrent, lines = weights.kernel[size:], _lines(weights.bias.shape[0] // 4, state[0].dtype)
 
     def step(carry: State, items: Sequence[tf.Tensor]) -> tuple[State, list[tf.Tensor]]:
         cell, output = carry
         gates, new_cell, hidden = compiled(_gates, cell)(
-            items[0], tf.matmul(output, recurrent), weights.bias, cell, weights.cell_clip
+            items[0], tf.matmul(output, recurrent), weights.bias, lines, cell, weights.cell_clip
         )
         new_output = hidden
         if weights.projection is not None:
@@ -142,18 +142,27 @@ def _forward(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor 
     return _Kept(*kept)
 
 
-def _gates(
-    from_input: tf.Tensor, from_output: tf.Tensor, bias: tf.Tensor, cell: tf.Tensor, cell_clip: float | None
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """i, j, f, o `(B, 4H)`, the new cell and `o tanh(cell)`, both `(B, H)`.
+def _lines(units: int, dtype: tf.DType) -> tuple[tf.Tensor, ...]:
+    """By gate i, j, f, o the lines before and after the tanh, `(4H,)` each: slope, shift, offset.
 
-    As `sigmoid(x) = (1 + tanh(x / 2)) / 2`, all four are one tanh between two lines: one pass over the memory.
+    `sigmoid(x) = (1 + tanh(x / 2)) / 2` makes all four one tanh, in one pass over the memory. The shift is half of the
+    1 that is added to f.
     """
-    before = sum(tf.cast(part, cell.dtype) for part in (from_input, from_output, bias))
-    slope, shift, offset = (
-        tf.constant(np.repeat(values, bias.shape[0] // 4), cell.dtype)
-        for values in ([0.5, 1.0, 0.5, 0.5], [0.0, 0.0, 0.5, 0.0], [0.5, 0.0, 0.5, 0.5])
-    )
+    by_gate = [0.5, 1.0, 0.5, 0.5], [0.0, 0.0, 0.5, 0.0], [0.5, 0.0, 0.5, 0.5]
+    return tuple(tf.constant(np.repeat(values, units), dtype) for values in by_gate)
+
+
+def _gates(
+    from_input: tf.Tensor,
+    from_output: tf.Tensor,
+    bias: tf.Tensor,
+    lines: tuple[tf.Tensor, ...],
+    cell: tf.Tensor,
+    cell_clip: float | None,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """i, j, f, o `(B, 4H)`, the new cell and `o tanh(cell)`, both `(B, H)`."""
+    slope, shift, offset = lines
+    before = tf.cast(from_input, cell.dtype) + tf.cast(from_output, cell.dtype) + tf.cast(bias, cell.dtype)
     gates = slope * tf.tanh(slope * before + shift) + offset
     i, j, f, o = tf.split(gates, 4, 1)
     new_cell = clipped(f * cell + i * j, cell_clip)
@@ -171,32 +180,36 @@ def _backward(
 ) -> tuple[tf.Tensor, ...]:
     """Gradients by inputs, kernel, bias, projection, first cell and first output."""
     size = inputs.shape[-1]
-    previous_outputs = _stacked(_shifted(state[1], kept.outputs))
-    step = _backward_step(weights, _turned(weights.kernel[size:]))
-    sequences = [d_shown, kept.gates, kept.cells, _shifted(state[0], kept.cells), kept.outputs]
+    previous_outputs = stacked(shifted(state[1], kept.outputs))
+    with tf.control_dependencies([d_shown]):  # not before the forward pass, to wait in memory
+        from_gates = _turned(weights.kernel)  # [4H, I + D]
+        turned = weights._replace(
+            kernel=from_gates[:, size:],
+            projection=None if weights.projection is None else _turned(weights.projection),
+        )
+    step = _backward_step(turned)
+    sequences = [d_shown, kept.gates, kept.cells, shifted(state[0], kept.cells), kept.outputs]
     if mask is not None:
         sequences.append(mask)
     (d_cell, d_output), (d_gates, d_projected) = scan(step, d_state, sequences, [inputs.dtype] * 2, reverse=True)
 
-    d_gates = _stacked(d_gates)
+    d_gates = stacked(d_gates)
     read = tf.concat([inputs, previous_outputs, tf.ones_like(inputs[:, :, :1])], 2)
     d_weights = _outer(read, d_gates)  # rows: kernel, then bias
-    d_inputs = product(d_gates, _turned(weights.kernel[:size]))
+    d_inputs = product(d_gates, from_gates[:, :size])
     if weights.projection is None:
         d_projection = tf.zeros([0, 0], inputs.dtype)
     else:
-        d_projection = _outer(_stacked(kept.hidden), _stacked(d_projected))
+        d_projection = _outer(stacked(kept.hidden), stacked(d_projected))
     return d_inputs, d_weights[:-1], d_weights[-1], d_projection, d_cell, d_output
 
 
-def _backward_step(weights: Weights, recurrent: tf.Tensor) -> Callable[..., Any]:
+def _backward_step(turned: Weights) -> Callable[..., Any]:
     """One step of the backward pass; carries the gradients by cell and output of the step before.
 
     Args:
-        weights: the layer's.
-        recurrent: the kernel's rows of the output, transposed `(4H, D)`.
+        turned: the layer's weights, transposed: `kernel` those of the outputs alone `(4H, D)`, `projection` `(D, H)`.
     """
-    projection = None if weights.projection is None else _turned(weights.projection)
 
     def step(carry: State, items: Sequence[tf.Tensor]) -> tuple[State, list[tf.Tensor]]:
         d_shown, gates, cell, previous_cell, output = items[:5]
@@ -205,13 +218,13 @@ def _backward_step(weights: Weights, recurrent: tf.Tensor) -> Callable[..., Any]
         d_projected = d_output + d_shown if keep is None else _where(keep, d_output + d_shown)
         d_new_cell = d_cell if keep is None else _where(keep, d_cell)
         d_hidden = d_projected
-        if projection is not None:
-            d_projected = _within(d_projected, output, weights.proj_clip)
-            d_hidden = tf.matmul(d_projected, projection)
+        if turned.projection is not None:
+            d_projected = _within(d_projected, output, turned.proj_clip)
+            d_hidden = tf.matmul(d_projected, turned.projection)
         d_gates, d_previous = compiled(_gates_gradient, cell)(
-            d_new_cell, d_hidden, gates, cell, previous_cell, weights.cell_clip
+            d_new_cell, d_hidden, gates, cell, previous_cell, turned.cell_clip
         )
-        before = d_previous, tf.matmul(d_gates, recurrent)
+        before = d_previous, tf.matmul(d_gates, turned.kernel)
         if keep is not None:  # what a masked step let pass
             before = tf.where(keep, before[0], d_cell), tf.where(keep, before[1], d_output)
         return before, [d_gates, d_projected]
@@ -241,62 +254,6 @@ def _gates_gradient(
     return tf.cast(tf.concat(d_gates, 1), gates.dtype), d_cell * f
 
 
-def scan(
-    step: Callable[[State, Sequence[tf.Tensor]], tuple[State, list[tf.Tensor]]],
-    carry: State,
-    sequences: Sequence[Sequences],
-    dtypes: Sequence[tf.DType],
-    reverse: bool = False,
-    unrolled: bool = True,
-) -> tuple[State, list[Sequences]]:
-    """Runs `step(carry, items of one step) -> (carry, outputs of `dtypes`)` along the first axis of the sequences.
-
-    Written out where the number of steps is known and small, and `unrolled` allows it, a `tf.while_loop` elsewhere. The
-    collected outputs are lists where it is written out, so that none is copied without need (`_stacked`), and tensors
-    elsewhere.
-    """
-    steps = len(sequences[0]) if isinstance(sequences[0], list) else sequences[0].shape[0]
-    if not unrolled or steps is None or not 0 < steps <= _LONGEST_UNROLLED:
-        return _looped(step, carry, sequences, dtypes, reverse)
-    unstacked = [sequence if isinstance(sequence, list) else tf.unstack(sequence) for sequence in sequences]
-    collected: list[list[tf.Tensor]] = [[] for _ in dtypes]
-    for t in reversed(range(steps)) if reverse else range(steps):
-        carry, outputs = step(carry, [items[t] for items in unstacked])
-        for collection, output in zip(collected, outputs, strict=True):
-            collection.append(output)
-    return carry, [outputs[::-1] if reverse else outputs for outputs in collected]
-
-
-def _looped(
-    step: Callable[..., Any], carry: State, sequences: Sequence[tf.Tensor], dtypes: Sequence[tf.DType], reverse: bool
-) -> tuple[State, list[tf.Tensor]]:
-    steps = tf.shape(sequences[0])[0]
-    arrays = [tf.TensorArray(sequence.dtype, steps).unstack(sequence) for sequence in sequences]
-    results = [tf.TensorArray(dtype, steps) for dtype in dtypes]
-
-    def body(count: tf.Tensor, carry: State, results: list[Any]) -> tuple[tf.Tensor, State, list[Any]]:
-        t = steps - 1 - count if reverse else count
-        carry, outputs = step(carry, [array.read(t) for array in arrays])
-        return count + 1, carry, [array.write(t, output) for array, output in zip(results, outputs, strict=True)]
-
-    _, carry, results = tf.while_loop(
-        lambda count, *_: count < steps, body, (0, carry, results), maximum_iterations=steps
-    )
-    stacked = [array.stack() for array in results]
-    for values in stacked:
-        values.set_shape([sequences[0].shape[0], *values.shape[1:]])
-    return carry, stacked
-
-
-def _stacked(values: Sequences) -> tf.Tensor:
-    return tf.stack(values) if isinstance(values, list) else values
-
-
-def _shifted(first: tf.Tensor, values: Sequences) -> Sequences:
-    """`first`, then all values but the last."""
-    return [first, *values[:-1]] if isinstance(values, list) else tf.concat([first[None], values[:-1]], 0)
-
-
 def clipped(values: tf.Tensor, bound: float | None) -> tf.Tensor:
     """Values within `[-bound, bound]`; as they are where there is no bound."""
     return values if bound is None else tf.clip_by_value(values, -bound, bound)
@@ -321,7 +278,8 @@ def product(values: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
 
 
 def _turned(matrix: tf.Tensor) -> tf.Tensor:
-    """The transpose, laid out anew: a few rows times a transposed view take half as long again.
+    """The transpose, laid out anew: a batch's rows times a transposed view take half as long again, all steps' rows a
+    tenth.
 
     By way of a third axis, for TensorFlow makes the transpose of a matrix a mere flag of the product.
     """

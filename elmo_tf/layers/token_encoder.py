@@ -106,11 +106,9 @@ class CharacterEncoder(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """See the class."""
         widest = max(width for width, _ in self.filters)
-        if inputs.shape[-1] is not None and inputs.shape[-1] < widest:
-            raise ValueError(
-                f"inputs: expected at least {widest} characters, the widest filter, got {inputs.shape[-1]}"
-            )
         shape = tf.shape(inputs)
+        with tf.control_dependencies(_wide_enough(inputs, widest)):
+            shape = tf.identity(shape)
         ids = tf.reshape(inputs, [-1, shape[-1]])
         # XLA knows no shapes that depend on the words
         words = self._features(ids) if in_xla() else in_groups_of_like_length(ids, PADDING, widest, self._features)
@@ -147,6 +145,17 @@ class CharacterEncoder(keras.layers.Layer):
             "activation": self.activation,
             "n_highway": self.n_highway,
         }
+
+
+def _wide_enough(inputs: tf.Tensor, widest: int) -> list[tf.Operation]:
+    """Checks that a word has as many characters as the widest filter: at once, or, in a graph that does not know, when
+    it runs (XLA has no such checks)."""
+    width, expected = inputs.shape[-1], f"inputs: expected at least {widest} characters, the widest filter"
+    if width is not None and width < widest:
+        raise ValueError(f"{expected}, got {width}")
+    if width is not None or in_xla():
+        return []
+    return [tf.debugging.Assert(tf.shape(inputs)[-1] >= widest, [f"{expected}, got", tf.shape(inputs)[-1]])]
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")

@@ -286,18 +286,15 @@ def test_under_half_precision_the_cell_keeps_its_own(name, dtype):
     np.testing.assert_allclose(steady, gain * (1 - forget**400) / (1 - forget), rtol=1e-3)
 
 
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("steps", [3, 32, 33])
-def test_scan_runs_along_the_first_axis_and_keeps_the_places(steps, reverse):
-    numbers = tf.range(1.0, steps + 1)[:, None]
+@pytest.mark.parametrize("jit_compile", [None, False, True])
+def test_gates_at_their_ends_lose_nothing_in_float32(jit_compile):
+    given = numbers(3)
+    given["bias"] = np.repeat([30.0, -30.0, -30.0, 30.0], H) * np.resize([1, -1, 0.1], 4 * H)
+    single = {name: tf.constant(array, tf.float32) for name, array in given.items()}
 
-    def step(carry, items):
-        total = carry[0] + items[0]
-        return (total, carry[1]), [total]
+    def run():
+        return call(recurrence.fused, single, (None, None), None)
 
-    final, (sums,) = recurrence.scan(step, (tf.zeros([1]), tf.zeros([1])), [numbers], [tf.float32], reverse)
-    assert isinstance(sums, list) == (steps <= 32)  # written out, nothing is copied
-    plain = np.arange(1, steps + 1)
-    expected = plain[::-1].cumsum()[::-1] if reverse else plain.cumsum()
-    np.testing.assert_array_equal(tf.convert_to_tensor(sums)[:, 0], expected)
-    assert final[0][0] == plain.sum()
+    came = run() if jit_compile is None else tf.function(run, jit_compile=jit_compile)()
+    for ours, expected in zip(came, call(recurrence.plain, given, (None, None), None), strict=True):
+        np.testing.assert_allclose(ours, expected, atol=1e-6)

@@ -201,3 +201,7 @@ def test_fewer_characters_than_the_widest_filter_are_refused():
     encoder = CharacterEncoder(filters=[(1, 4), (5, 8)], projection_dim=6)
     with pytest.raises(ValueError, match="inputs: expected at least 5 characters, the widest filter, got 4"):
         encoder(np.full((2, 4), 260))
+    in_a_graph = tf.function(encoder, input_signature=[tf.TensorSpec([None, None], tf.int32)])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="expected at least 5 characters, the widest filter, got"):
+        in_a_graph(np.full((2, 4), 260, "int32"))
+    np.testing.assert_array_equal(in_a_graph(np.full((2, 5), 260, "int32")), encoder(np.full((2, 5), 260)))

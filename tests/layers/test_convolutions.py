@@ -1,0 +1,59 @@
+"""The highest window of every filter against TensorFlow's own convolution, and words in groups of like length."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from elmo_tf.layers.convolutions import highest_window, in_groups_of_like_length
+
+PADDING = 9
+
+
+def plain(characters, kernel):
+    return tf.reduce_max(tf.nn.conv1d(characters, kernel, 1, "VALID"), 1)
+
+
+def value_and_gradients(function, *arrays):
+    tensors = [tf.constant(array) for array in arrays]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        value = function(*tensors)
+        total = tf.reduce_sum(value * np.random.default_rng(1).normal(size=value.shape))
+    return [value, *tape.gradient(total, tensors)]
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 7])
+@pytest.mark.parametrize("in_a_graph", [False, True])
+def test_values_and_gradients_are_those_of_tensorflows_convolution(width, in_a_graph):
+    random = np.random.default_rng(width)
+    characters, kernel = random.normal(size=(5, 7, 3)), random.normal(size=(width, 3, 4))
+    characters[1, 2:] = characters[1, 2]  # windows that are equal, and share the gradient
+    expected = value_and_gradients(plain, characters, kernel)
+    specs = tf.TensorSpec([None, None, 3], tf.float64), tf.TensorSpec([width, 3, 4], tf.float64)
+    ours = tf.function(highest_window, input_signature=specs) if in_a_graph else highest_window
+    for came, wanted in zip(value_and_gradients(ours, characters, kernel), expected, strict=True):
+        np.testing.assert_allclose(came, wanted, atol=1e-13)
+
+
+@pytest.mark.parametrize("words", [0, 1, 2, 5, 41])
+@pytest.mark.parametrize("longest", [0, 3, 8])
+def test_words_come_back_in_their_order_each_cut_behind_its_groups_longest(words, longest):
+    random = np.random.default_rng(words)
+    ids = np.full((words, 10), PADDING)
+    for row in ids:
+        length = random.integers(longest + 1)
+        row[:length] = random.integers(PADDING, size=length)
+    widths = []
+
+    def compute(part):
+        widths.append(part.shape[1])
+        assert part.shape[0] > 0
+        own = tf.reduce_sum(tf.where(part == PADDING, 0, (part + 1) ** 2), 1)
+        return tf.cast(own, tf.float32)[:, None]
+
+    came = in_groups_of_like_length(tf.constant(ids), PADDING, 2, compute)
+    expected = np.where(ids == PADDING, 0, (ids + 1) ** 2).sum(1)
+    np.testing.assert_array_equal(came[:, 0], expected)
+    lengths = (ids != PADDING).sum(1)
+    assert widths == sorted(widths)
+    assert widths[-1] == min(lengths.max(initial=0) + 2, 10)
