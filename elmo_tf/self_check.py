@@ -1,6 +1,9 @@
 """Whether a model that was written is the one it was made from: every array, and a few sentences, embedded by both."""
 
+from typing import Any
+
 import numpy as np
+import tensorflow as tf
 
 from elmo_tf.bilm import BiLM
 from elmo_tf.data.vocabulary import Vocabulary
@@ -22,7 +25,7 @@ SENTENCES = (
 
 
 class SelfCheck:
-    """Holds one model: the source's, which the numbers that were read back replace, array by array.
+    """Holds one model at a time: the source's, then the one that was written.
 
     Args:
         options: the model's.
@@ -31,24 +34,36 @@ class SelfCheck:
     """
 
     def __init__(self, options: Options, arrays: Arrays, vocabulary: Vocabulary | None) -> None:
-        self._source, self._bilm = arrays, BiLM(options, name="bilm")
-        filled(self._bilm, arrays)
-        self._variables = named_variables(self._bilm)
-        self._embed = SentenceEmbedder(self._bilm, vocabulary, compiled=False)
+        self._options, self._source, self._vocabulary = options, arrays, vocabulary
         self._vectors: list[np.ndarray] = []
+        self._bilm: BiLM | None = self._made(arrays)
+
+    def _made(self, arrays: Arrays) -> BiLM:
+        bilm = BiLM(self._options, name="bilm")
+        filled(bilm, arrays)
+        return bilm
+
+    def _embedded(self, bilm: BiLM) -> list[np.ndarray]:
+        return SentenceEmbedder(bilm, self._vocabulary, compiled=False)(SENTENCES)
 
     def arrays(self) -> Arrays:
         """The arrays of the source again: those of the biLM as the model holds them, without a second reading."""
-        held = {name: tuple(self._variables[name].shape) for name in self._source if name in self._variables}
-        model = Arrays(self._source.source, held, lambda name: self._variables[name].read_value())
+        variables = {name: variable for name, variable in self._held().items() if name in self._source}
+        shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+        model = Arrays(self._source.source, shapes, lambda name: variables[name].read_value())
         return self._source.with_others(model)
+
+    def _held(self) -> dict[str, tf.Variable]:
+        return {} if self._bilm is None else named_variables(self._bilm)
 
     def embed(self) -> None:
         """Embeds the sentences by the source."""
-        self._vectors = self._embed(SENTENCES)
+        if self._bilm is not None:
+            self._vectors = self._embedded(self._bilm)
 
     def difference(self, written: Arrays, path: str) -> float:
-        """Reads every array once, compares it, gives it to the model, and embeds the sentences by what was written.
+        """Makes a model of what was written, as any reader of it does, compares every array with the source's on the
+        way, and embeds the sentences.
 
         Args:
             written: the arrays of the new files.
@@ -60,16 +75,28 @@ class SelfCheck:
         Raises:
             InputError: an array is missing or differs, or the vectors do by more than `TOLERANCE`.
         """
+        held, self._bilm = self._held(), None
         for name in self._source:
             if name not in written:
                 raise InputError(f"{path}: array {name} is missing from what was written: a bad disk?")
-            array = written[name]
-            held = self._variables.get(name)
-            if not np.array_equal(self._source[name] if held is None else held.read_value(), array):
-                raise InputError(f"{path}: array {name} read back differs from what was written: a bad disk?")
-            if held is not None:
-                held.assign(array)
-        largest = max(float(np.abs(a - b).max()) for a, b in zip(self._vectors, self._embed(SENTENCES), strict=True))
+            if name not in held:
+                _compare(name, self._source[name], written[name], path)
+
+        def compared(name: str) -> np.ndarray:
+            array, variable = written[name], held.pop(name, None)
+            if variable is not None:
+                _compare(name, variable.read_value(), array, path)
+                # frees its memory, though the layers that have it live on: two models are never held
+                tf.raw_ops.AssignVariableOp(resource=variable.handle, value=tf.zeros([0]))
+            return array
+
+        vectors = self._embedded(self._made(Arrays(path, {name: written.shapes[name] for name in held}, compared)))
+        largest = max(float(np.abs(a - b).max()) for a, b in zip(self._vectors, vectors, strict=True))
         if not largest <= TOLERANCE:
             raise InputError(f"{path}: its vectors differ from the source's by {largest:.3g}, more than {TOLERANCE:g}")
         return largest
+
+
+def _compare(name: str, expected: Any, array: np.ndarray, path: str) -> None:
+    if not np.array_equal(expected, array):
+        raise InputError(f"{path}: array {name} read back differs from what was written: a bad disk?")
