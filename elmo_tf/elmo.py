@@ -55,8 +55,8 @@ class ElmoLayer(keras.layers.Layer):
 
     Raises:
         ValueError: arguments or inputs are none of these.
-        tf.errors.InvalidArgumentError: they are not, and a graph tells it only when it runs, by the values of character
-            ids, or by the rows of `initial_state`.
+        tf.errors.InvalidArgumentError: values of character ids, or rows of `initial_state`, are none of these, which a
+            graph tells only when it runs; not under XLA.
 
     Example:
 
