@@ -6,13 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from elmo_tf.bilm_state import BiLMState, checked_state
 from elmo_tf.layers import CharacterEncoder, LstmStack, WordEncoder
-from elmo_tf.layers.compilation import in_xla
-from elmo_tf.layers.scan import State
 from elmo_tf.options import Options
-
-BiLMState = tuple[tuple[State, ...], ...]
-"""By direction and layer: cell `(B, H)` and output `(B, D)`."""
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
@@ -34,6 +30,7 @@ class BiLM(keras.layers.Layer):
 
     Raises:
         ValueError: `initial_state` has other rows, directions, layers or sizes.
+        tf.errors.InvalidArgumentError: its rows are others, which a graph tells only when it runs; not under XLA.
 
     Example:
 
@@ -104,7 +101,7 @@ class BiLM(keras.layers.Layer):
         once."""
         lengths = None if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), 1)
         if initial_state is not None:
-            initial_state = _checked(initial_state, self.options, tokens)
+            initial_state = checked_state(initial_state, self.options, tokens)
         by_direction, states = [], []
         for direction, stack in enumerate(self.stacks):
             state = None if initial_state is None else initial_state[direction]
@@ -137,53 +134,3 @@ def _reversed(values: tf.Tensor, lengths: tf.Tensor | None) -> tf.Tensor:
     if lengths is None:
         return tf.reverse(values, [1])
     return tf.reverse_sequence(values, lengths, seq_axis=1, batch_axis=0)
-
-
-def _checked(state: Any, options: Options, tokens: tf.Tensor) -> BiLMState:
-    """An `initial_state` that fits tokens `(B, T, D)`; a `ValueError` where its form tells that it does not.
-
-    Rows that a graph does not know are compared when it runs: then it is an `InvalidArgumentError`.
-    """
-    rows, lstm = tokens.shape[0], options.lstm
-    pair = (tf.TensorShape([rows, lstm.dim]), tf.TensorShape([rows, lstm.projection_dim]))
-    expected = ((pair,) * lstm.n_layers,) * options.directions
-    if not _fits(state, expected):
-        raise ValueError(
-            f"initial_state: expected {options.directions} directions with {lstm.n_layers} layers each, of each layer "
-            f"(cell, output), numbers of shapes {_shapes(pair)}, got {_shapes(state)}"
-        )
-    leaves = tf.nest.flatten(state)
-    if tf.executing_eagerly() or in_xla() or (rows is not None and all(leaf.shape[0] == rows for leaf in leaves)):
-        return state
-    wanted, came = tf.shape(tokens)[0], tf.stack([tf.shape(leaf)[0] for leaf in leaves])
-    message = ["initial_state: expected rows, as the batch has them", wanted, "got, of cell and output in turn", came]
-    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(came == wanted), message, summarize=50)]):
-        return tf.nest.map_structure(tf.identity, state)
-
-
-def _fits(came: Any, expected: Any) -> bool:
-    """Whether values have the nesting and the shapes that are expected, as far as they are known."""
-    if isinstance(expected, tuple):
-        is_like = isinstance(came, (tuple, list)) and len(came) == len(expected)
-        return is_like and all(map(_fits, came, expected))
-    return _is_number(came) and expected.is_compatible_with(came.shape)
-
-
-def _is_number(value: Any) -> bool:
-    dtype = tf.as_dtype(value.dtype) if hasattr(value, "shape") else tf.string
-    return bool(dtype.is_floating or dtype.is_integer)
-
-
-def _shapes(nested: Any) -> str:
-    """Nested values' shapes as text.
-
-    >>> _shapes((np.ones((2, 3)), [tf.TensorShape([None, 4])]))
-    '((2, 3), ((None, 4)))'
-    """
-    if isinstance(nested, tf.TensorShape):
-        return str(nested)
-    if isinstance(nested, (tuple, list)):
-        return f"({', '.join(map(_shapes, nested))})"
-    if not hasattr(nested, "shape"):
-        return type(nested).__name__
-    return f"{'' if _is_number(nested) else tf.as_dtype(nested.dtype).name + ' '}{tf.TensorShape(nested.shape)}"

@@ -14,7 +14,7 @@ from elmo_tf.fitting import fitted, own_vocabulary
 from elmo_tf.model_place import CHECKPOINT, TF1
 from elmo_tf.options import Options
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
-from elmo_tf.stored_model import StoredModel, read_softmax
+from elmo_tf.stored_model import WORD_INPUT, StoredModel, read_softmax
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,7 @@ def content_of(stored: StoredModel, settings: ConvertSettings, stack: contextlib
         return _whole(stored, vocabulary, vocab_file, settings)
     words = stored.options.n_tokens_vocab
     if vocabulary is None and stored.options.char_cnn is None:
-        raise InputError(
-            f"{stored.path}/{VOCAB_FILE}: no such file; a model with word input cannot be used without its vocabulary: "
-            "give --vocab_file"
-        )
+        raise stored.without_vocabulary(WORD_INPUT)
     if vocabulary is None and settings.zipped and settings.target == SIMPLE_ELMO:
         raise InputError(
             f"--target={SIMPLE_ELMO} --zip: {NAMES[SIMPLE_ELMO]} wants {VOCAB_FILE} in a ZIP file, and none lies "

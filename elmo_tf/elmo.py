@@ -7,19 +7,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from elmo_tf.bilm import BiLM, BiLMState
+from elmo_tf.bilm import BiLM
+from elmo_tf.bilm_state import BiLMState
 from elmo_tf.data import text
-from elmo_tf.elmo_inputs import (
-    Places,
-    Sentences,
-    TokenMask,
-    as_int32,
-    check_tokens,
-    dense,
-    is_token,
-    places_of,
-    sentences_of,
-)
+from elmo_tf.elmo_inputs import Places, Sentences, TokenMask, form_of, is_token, places_of, sentences_of, tokens_of
 from elmo_tf.elmo_lists import from_lists
 from elmo_tf.elmo_outputs import check_output, combined, mixed, placed
 from elmo_tf.elmo_words import WordVectors, is_frozen
@@ -56,7 +47,7 @@ class ElmoLayer(keras.layers.Layer):
             without boundaries, rows of 0 for padding (`shift_for_prediction`, AllenNLP's `batch_to_ids`); or a
             `tf.RaggedTensor` of either; or Python lists of either, with rows of any length. Padding may stand anywhere.
             A token is bytes, so it may hold spaces.
-        mask: booleans `(B, T)`, False for tokens to be left out as padding is.
+        mask: booleans `(B, T)`, a tensor or lists, False for tokens to be left out as padding is.
         initial_state: states to go on from, as `return_state` gives them or `zero_state` makes them.
 
     Returns:
@@ -65,6 +56,8 @@ class ElmoLayer(keras.layers.Layer):
 
     Raises:
         ValueError: arguments or inputs are none of these.
+        tf.errors.InvalidArgumentError: values of character ids, or rows of `initial_state`, are none of these, which a
+            graph tells only when it runs; not under XLA.
 
     Example:
 
@@ -176,7 +169,7 @@ class ElmoLayer(keras.layers.Layer):
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """`call`, by way of Keras, which knows no Python lists of tokens."""
-        return super().__call__(from_lists(inputs), *args, **kwargs)
+        return super().__call__(from_lists(inputs, form_of(self.words.max_characters)), *args, **kwargs)
 
     def call(
         self,
@@ -209,10 +202,7 @@ class ElmoLayer(keras.layers.Layer):
     ) -> tuple[tf.Tensor, Sentences, Places, BiLMState]:
         """The biLM's layers `(B, L + 1, S, size)` of the sentences as it reads them, and where their steps belong."""
         self._check_cache()
-        tokens = dense(inputs)
-        check_tokens(tokens, self.words.max_characters)
-        if tokens.dtype != tf.string:
-            tokens = tf.ensure_shape(as_int32(tokens), [None, None, self.words.max_characters])
+        tokens = tokens_of(inputs, self.words.max_characters)
         present = is_token(tokens, mask)
         sentences = sentences_of(tokens, present)
         vectors = tf.gather(self.words.of(sentences.words, self.bilm.encoder), sentences.index)

@@ -11,9 +11,8 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.data.characters import BEGIN_WORD, N_CHARACTERS, encode_words, encode_words_tf, shift_for_prediction_tf
+from elmo_tf.elmo_lists import mask_from_lists
 from elmo_tf.layers.compilation import in_xla
-
-FORMS = "expected strings (batch, time), or character ids (batch, time, {})"
 
 
 class Sentences(NamedTuple):
@@ -36,14 +35,42 @@ class Places(NamedTuple):
     """bool `(B, T)`: whether there is one; the result's mask."""
 
 
-def check_tokens(tokens: Any, max_characters: int | None) -> None:
-    """A `ValueError` where dtype or shape are none that a model reads.
+def form_of(max_characters: int | None) -> str:
+    """What a model reads, for messages.
+
+    >>> form_of(50)
+    'expected strings (batch, time), or character ids (batch, time, 50)'
+    >>> form_of(None)
+    'expected strings (batch, time)'
+    """
+    ids = "" if max_characters is None else f", or character ids (batch, time, {max_characters})"
+    return f"expected strings (batch, time){ids}"
+
+
+def tokens_of(inputs: Any, max_characters: int | None) -> tf.Tensor:
+    """The tokens of a batch, dense: strings `(B, T)`, or int32 character ids `(B, T, C)`.
 
     Args:
-        tokens: a tensor.
+        inputs: a tensor, dense or ragged.
         max_characters: C; None for a model with word input, which reads strings alone.
+
+    Raises:
+        ValueError: dtype or shape are none that the model reads.
+
+    Example:
+
+    >>> tokens_of(tf.ragged.constant([["The", "cat"], ["sat"]]), 50).numpy().tolist()
+    [[b'The', b'cat'], [b'sat', b'']]
     """
-    form = "expected strings (batch, time)" if max_characters is None else FORMS.format(max_characters)
+    tokens = dense(inputs)
+    _check_tokens(tokens, max_characters)
+    if tokens.dtype == tf.string:
+        return tokens
+    return tf.ensure_shape(_as_int32(tokens), [None, None, max_characters])
+
+
+def _check_tokens(tokens: tf.Tensor, max_characters: int | None) -> None:
+    form = form_of(max_characters)
     came = f"{tf.as_dtype(tokens.dtype).name} of shape {tuple(tokens.shape)}"
     if tokens.shape.rank is None:
         raise ValueError(f"inputs: {form}, got a tensor of unknown rank")
@@ -70,19 +97,24 @@ def dense(tokens: Any) -> tf.Tensor:
     return tokens.to_tensor() if isinstance(tokens, tf.RaggedTensor) else tf.convert_to_tensor(tokens)
 
 
-def as_int32(ids: tf.Tensor) -> tf.Tensor:
-    """Character ids as int32: a number that is none of its own becomes another that is no id either."""
+def _as_int32(ids: tf.Tensor) -> tf.Tensor:
+    """Character ids as int32. What int32 does not hold goes to its nearest bound, which is no id; a cast alone would
+    wrap it around into one."""
     if ids.dtype in (tf.int64, tf.uint32, tf.uint64):
-        return tf.saturate_cast(tf.cast(ids, tf.int64), tf.int32)  # which knows no uint32 and uint64
+        # by way of int64: TensorFlow clips no uint32 or uint64
+        return tf.saturate_cast(tf.cast(ids, tf.int64), tf.int32)
     return tf.cast(ids, tf.int32)
 
 
-def is_token(tokens: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
-    """bool `(B, T)`: False for "", for character ids that are all 0, and where the mask is False."""
+def is_token(tokens: tf.Tensor, mask: Any = None) -> tf.Tensor:
+    """bool `(B, T)`: False for "", for character ids that are all 0, and where the mask is False.
+
+    The mask may be lists, and ragged; a `ValueError` where its shape is not that of the tokens.
+    """
     present = tokens != "" if tokens.dtype == tf.string else tf.reduce_any(tokens != 0, -1)
     if mask is None:
         return present
-    given = tf.cast(dense(mask), tf.bool)
+    given = tf.cast(dense(mask_from_lists(mask)), tf.bool)
     if not present.shape.is_compatible_with(given.shape):
         raise ValueError(f"mask: expected shape {tuple(present.shape)}, that of the tokens, got {tuple(given.shape)}")
     return present & given
@@ -141,11 +173,12 @@ def _checked_ids(flat: tf.Tensor) -> tf.Tensor:
         f"inputs: expected character ids of prediction, a token's row of 1 to {N_CHARACTERS} that begins with "
         f"{BEGIN_WORD + 1}, and rows of 0 for padding; got the row"
     )
-    are_right, wrong = tf.reduce_all(is_right), tf.boolean_mask(flat, ~is_right)[:1]
+    are_right = tf.reduce_all(is_right)
     if tf.executing_eagerly():
         if not are_right:
-            raise ValueError(f"{message} {wrong[0].numpy().tolist()}")
+            raise ValueError(f"{message} {tf.boolean_mask(flat, ~is_right)[0].numpy().tolist()}")
         return flat
+    wrong = tf.boolean_mask(flat, ~is_right)[:1]
     with tf.control_dependencies([tf.debugging.Assert(are_right, [message, wrong], summarize=50)]):
         return tf.identity(flat)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from elmo_tf.bilm import BiLMState
+from elmo_tf.bilm_state import BiLMState
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.lm_stream import EvaluationWindow, evaluation_windows
 from elmo_tf.data.vocabulary import Vocabulary

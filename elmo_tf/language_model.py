@@ -6,7 +6,8 @@ from typing import Any, NamedTuple, TypeAlias
 import keras
 import tensorflow as tf
 
-from elmo_tf.bilm import BiLM, BiLMState
+from elmo_tf.bilm import BiLM
+from elmo_tf.bilm_state import BiLMState
 from elmo_tf.layers import SoftmaxHead
 from elmo_tf.layers.lstm_stack import dropout_mask
 from elmo_tf.layers.softmax import SampledRows

@@ -8,9 +8,7 @@ from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.language_model import LanguageModel
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
-from elmo_tf.stored_model import StoredModel, filled, open_model
-
-_GIVE_VOCABULARY = "put it there, or give its path as vocab_file, on the command line --vocab_file"
+from elmo_tf.stored_model import WORD_INPUT, StoredModel, filled, open_model
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def load_language_model(
             )
         vocabulary = stored.vocabulary(vocab_file)
         if vocabulary is None:
-            raise InputError(f"{model_dir}/{VOCAB_FILE} cannot be read: No such file; {_GIVE_VOCABULARY}")
+            raise stored.without_vocabulary("a language model")
         if stored.options.n_tokens_vocab != len(vocabulary):
             raise InputError(
                 f"{vocab_file or f'{model_dir}: {VOCAB_FILE}'}: expected {stored.options.n_tokens_vocab} words by "
@@ -86,11 +84,9 @@ def _vocabulary(stored: StoredModel, vocab_file: str | None) -> Vocabulary | Non
     vocabulary = stored.vocabulary(vocab_file)
     if options.char_cnn is not None:
         return vocabulary
-    path = vocab_file or f"{stored.path}/{VOCAB_FILE}"
     if vocabulary is None:
-        raise InputError(
-            f"{path}: no such file; a model with word input cannot be used without its vocabulary; {_GIVE_VOCABULARY}"
-        )
+        raise stored.without_vocabulary(WORD_INPUT)
+    path = vocab_file or f"{stored.path}: {VOCAB_FILE}"
     if len(vocabulary) != options.n_tokens_vocab:
         raise InputError(f"{path}: expected {options.n_tokens_vocab} words, those of the model, got {len(vocabulary)}")
     return vocabulary

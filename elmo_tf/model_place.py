@@ -57,7 +57,7 @@ class Place:
         return self.beside(*([named] if named.endswith(OPTIONS_FILE) else []), OPTIONS_FILE)
 
 
-def is_zip(path: str) -> bool:
+def is_zip_file(path: str) -> bool:
     """Whether it is a file that is meant as a ZIP; a damaged one is told later.
 
     Raises:
@@ -72,7 +72,7 @@ def is_zip(path: str) -> bool:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def find(folder: str, path: str, which: str | None) -> Place:
+def find_model(folder: str, path: str, which: str | None) -> Place:
     """The model in a folder, or of a file.
 
     Args:

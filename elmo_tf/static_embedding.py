@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from elmo_tf.data.word_vectors import read_word_vectors
-from elmo_tf.elmo_inputs import TokenMask, check_tokens, dense, is_token
+from elmo_tf.elmo_inputs import TokenMask, form_of, is_token, tokens_of
 from elmo_tf.elmo_lists import from_lists
 from elmo_tf.layers.variables import of_this_replica
 from elmo_tf.layers.word_table import check_words, word_index
@@ -105,12 +105,11 @@ class StaticEmbedding(keras.layers.Layer):
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """`call`, by way of Keras, which knows no Python lists of words."""
-        return super().__call__(from_lists(inputs), *args, **kwargs)
+        return super().__call__(from_lists(inputs, form_of(None)), *args, **kwargs)
 
     def call(self, inputs: Any, mask: tf.Tensor | None = None) -> tf.Tensor:
         """See the class."""
-        tokens = dense(inputs)
-        check_tokens(tokens, None)
+        tokens = tokens_of(inputs, None)
         present = is_token(tokens, mask)[..., None]
         if self.lowercase:
             tokens = tf.strings.lower(tokens, encoding="utf-8")

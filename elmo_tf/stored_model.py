@@ -24,10 +24,13 @@ from elmo_tf.exchange.tensorflow_files import CheckpointReader, own_parts, tf1_p
 from elmo_tf.exchange.tf1_names import is_forward_only, tf1_name
 from elmo_tf.language_model import LanguageModel
 from elmo_tf.layers.initial_values import given
-from elmo_tf.model_place import CHECKPOINT, EXPECTED, HDF5, TF1, Place, find, is_zip
+from elmo_tf.model_place import CHECKPOINT, EXPECTED, HDF5, TF1, Place, find_model, is_zip_file
 from elmo_tf.options import Options
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
 from elmo_tf.published import fetch, is_published
+
+WORD_INPUT = "a model with word input"
+"""Whose words `StoredModel.without_vocabulary` misses."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,13 @@ class StoredModel:
         path = vocab_file or self.vocab_file
         return None if path is None else Vocabulary.from_file(path)
 
+    def without_vocabulary(self, whose: str) -> InputError:
+        """The error where `vocabulary` is None and cannot be done without, by "a model with word input", for one."""
+        return InputError(
+            f"{self.path}: no {VOCAB_FILE} lies beside the weights; {whose} cannot be used without it: put it beside "
+            "them, or give its path as vocab_file (--vocab_file)"
+        )
+
     def with_softmax(self, softmax: Arrays, options: Options, vocab_file: str | None) -> "StoredModel":
         """The model with a softmax from elsewhere, for the words of `vocab_file`; without accumulators."""
         weights = self.weights.with_others(softmax)
@@ -106,8 +116,8 @@ def open_model(path: str, which: str | None = None) -> Iterator[StoredModel]:
     """
     path = resolved(path)
     with contextlib.ExitStack() as stack:
-        zipped = is_zip(path)
-        place = find(stack.enter_context(unpacked(path)) if zipped else path, path, which)
+        zipped = is_zip_file(path)
+        place = find_model(stack.enter_context(unpacked(path)) if zipped else path, path, which)
         options_file = place.options_file
         if options_file is None:
             raise InputError(f"{path}: it holds no model: {OPTIONS_FILE} is missing; {EXPECTED}")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from elmo_tf.bilm import BiLMState
+from elmo_tf.bilm_state import BiLMState
 from elmo_tf.data.windows import Window
 from elmo_tf.exchange.names import named_variables
 from elmo_tf.language_model import LanguageModel

@@ -23,7 +23,16 @@ BANDS = {
         "interrupts",
     },
     "layers and data": {"layers", "data"},  # which never import each other
-    "models": {"bilm", "language_model", "elmo_inputs", "elmo_lists", "elmo_outputs", "elmo_words", "static_embedding"},
+    "models": {
+        "bilm",
+        "bilm_state",
+        "language_model",
+        "elmo_inputs",
+        "elmo_lists",
+        "elmo_outputs",
+        "elmo_words",
+        "static_embedding",
+    },
     "exchange": {"exchange"},
     "parts": {
         "optimizer",

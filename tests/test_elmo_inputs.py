@@ -217,7 +217,7 @@ def test_a_trained_model_that_reads_words_may_be_told_its_vocabulary(tmp_path):
     trained_folder(tmp_path / "model", WORD_INPUT)
     expected = ElmoLayer.from_pretrained(tmp_path / "model")(padded([["cat", "else"]]))
     (tmp_path / "model" / "vocab.txt").rename(tmp_path / "words.txt")
-    with pytest.raises(InputError, match=r"model/vocab\.txt: no such file; .* give its path as vocab_file"):
+    with pytest.raises(InputError, match=r"model: no vocab\.txt lies beside .* give its path as vocab_file"):
         ElmoLayer.from_pretrained(tmp_path / "model")
     told = ElmoLayer.from_pretrained(tmp_path / "model", vocab_file=tmp_path / "words.txt")
     np.testing.assert_array_equal(told(padded([["cat", "else"]])), expected)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from elmo_cases import ids_of, padded
+from model_cases import WORD_INPUT
 
 from elmo_tf.elmo_lists import from_lists
 from elmo_tf.static_embedding import StaticEmbedding
@@ -36,6 +37,18 @@ SAME = {
     "character ids of unlike length": [ids_of(TOKENS)[0].tolist(), ids_of(TOKENS)[1, :1].tolist()],
 }
 
+LATE = [[], ["The", "cat"]]
+LATE_TOKENS = padded(LATE)
+
+FIRST_EMPTY = {
+    "lists": LATE,
+    "tuples of bytes": tuple(tuple(word.encode() for word in row) for row in LATE),
+    "NumPy's objects": np.array(LATE, dtype=object),
+    "a list of arrays": [np.array(row, str) for row in LATE],
+    "a list of tensors": [tf.constant(row, tf.string) for row in LATE],
+    "character ids": [[], ids_of(LATE_TOKENS)[1].tolist()],
+}
+
 
 @pytest.mark.parametrize("case", SAME)
 def test_what_stands_for_one_batch_has_one_result(case):
@@ -56,9 +69,45 @@ def test_empty_rows_and_an_empty_list_are_sentences_without_tokens():
     np.testing.assert_array_equal(came._keras_mask, [[1, 1], [1, 0], [0, 0]])
 
 
+@pytest.mark.parametrize("case", FIRST_EMPTY)
+def test_a_first_row_without_tokens_loses_none_of_the_others(case):
+    made = elmo_cases.layer()
+    came = made(FIRST_EMPTY[case])
+    np.testing.assert_allclose(came, made(tf.constant(LATE_TOKENS)), rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(came._keras_mask, LATE_TOKENS != "")
+
+
 def test_a_mask_may_be_a_list_too():
     made, mask = elmo_cases.layer(), [[False, True], [True, True]]
-    np.testing.assert_array_equal(made(ROWS, mask=mask), made(tf.constant(TOKENS), mask=tf.constant(mask)))
+    expected = made(tf.constant(TOKENS), mask=tf.constant(mask))
+    for given in (mask, tuple(map(tuple, mask)), [tf.constant(row) for row in mask], [[0, 1], [1, 1]]):
+        np.testing.assert_array_equal(made(ROWS, mask=given), expected)
+
+
+@pytest.mark.parametrize("first", [0, 2])
+def test_a_mask_of_lists_may_have_rows_of_any_length_as_the_tokens_have(first):
+    made = elmo_cases.layer()
+    rows, mask = [["a", "b"], ["c"], []], [[False, True], [True], []]
+    rows, mask = rows[first:] + rows[:first], mask[first:] + mask[:first]
+    dense = np.array([row + [False] * (2 - len(row)) for row in mask])
+    expected = made(padded(rows), mask=dense)
+    assert np.abs(expected - made(padded(rows))).max() > 1e-3
+    for call in (made, tf.function(lambda tokens, **named: made(tokens, **named))):
+        np.testing.assert_allclose(call(rows, mask=mask), expected, rtol=0, atol=1e-6)
+    embed = StaticEmbedding(["a"], size=1)
+    embed.set_vectors([[1.0]])
+    np.testing.assert_array_equal(embed([["a", "a"], ["a"]], mask=[[True, False], [True]])[..., 0], [[1, 0], [1, 0]])
+
+
+@pytest.mark.parametrize("mask", [[[True, None], [True]], [True, False], [["yes", "no"], ["yes"]], [[True], False]])
+def test_a_mask_of_lists_that_is_none_is_one_clear_error(mask):
+    with pytest.raises(ValueError, match=r"mask: expected booleans \(batch, time\), got lists that are none: "):
+        elmo_cases.layer()([["a", "b"], ["c"]], mask=mask)
+
+
+def test_a_mask_of_lists_of_another_shape_is_one_clear_error():
+    with pytest.raises(ValueError, match=r"mask: expected shape \(2, 2\), that of the tokens, got \(2, 1\)"):
+        elmo_cases.layer()([["a", "b"], ["c"]], mask=[[True], [True]])
 
 
 def test_static_vectors_take_the_same():
@@ -70,6 +119,15 @@ def test_static_vectors_take_the_same():
         embed(["The", "cat"])
 
 
+def test_what_is_expected_is_what_the_layer_reads():
+    words = ["<S>", "</S>", "<UNK>", *"abcdefgh"]
+    for layer in (StaticEmbedding(["The"], size=2), elmo_cases.layer(WORD_INPUT, vocabulary=words)):
+        with pytest.raises(ValueError, match=r"inputs: expected strings \(batch, time\), got strings and, among"):
+            layer([["The", 1]])
+    with pytest.raises(ValueError, match=r"or character ids \(batch, time, 9\), got strings and, among them, 1"):
+        elmo_cases.layer()([["The", 1]])
+
+
 WRONG = {
     "a number": ([["The", 1]], "inputs: expected strings (batch, time), .* got strings and, among them, 1$"),
     "None": ([["The", None]], "got strings and, among them, None$"),
@@ -79,6 +137,7 @@ WRONG = {
     "a text": ("The cat", "got string of shape (); a sentence is a row of tokens"),
     "nested too deep": ([[["a"], ["b", "c"]]], "got string of shape (1, 2, 2); a sentence is a row of tokens"),
     "rows and a token": ([["a", "b"], "c"], "got lists that are no such batch: "),
+    "an empty row and a token": ([[], "a"], "got lists that are no such batch: "),
     "floats": ([[0.5, 1.0]], "got float32 of shape (1, 2)"),
 }
 
@@ -99,4 +158,4 @@ def test_a_list_of_symbolic_tensors_is_one_clear_error():
 
 def test_what_is_no_list_stays_as_it_is():
     for values in (tf.constant(ROWS), np.array(ROWS), tf.ragged.constant(SHORT), keras.Input((None,), dtype="string")):
-        assert from_lists(values) is values
+        assert from_lists(values, "expected strings") is values

@@ -2,16 +2,19 @@
 
 import pathlib
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
 from model_cases import CASES, CHARACTERS, WORD_INPUT, weights_of
 from model_folders import BEST_STEP, LATEST_STEP, WORDS, change_options, cut_to, hdf5_folder, trained_folder
 
+from elmo_tf.conversion import convert
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.hdf5 import read_arrays, write_arrays
 from elmo_tf.model_folder import load_bilm, load_language_model
-from elmo_tf.model_place import has_checkpoint
+
+GIVE = "put it beside them, or give its path as vocab_file (--vocab_file)"
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +102,6 @@ def test_a_folder_of_bilm_tf_or_allennlp_is_read_as_it_is(shared, tmp_path, name
     arrays = read_arrays(loaded.source)
     are_equal(weights_of(loaded.bilm), arrays)
     assert len(weights_of(loaded.bilm)) == len(arrays)
-    assert not has_checkpoint(str(folder))
 
 
 def test_where_both_lie_the_checkpoint_counts(trained, tmp_path):
@@ -200,7 +202,9 @@ def test_another_vocabulary_beside_a_language_model_is_refused(trained, tmp_path
     (copy / "vocab.txt").write_text("\n".join(WORDS[:-1]))
     assert refused(load_language_model, str(copy)) == f"{copy}: vocab.txt: expected 11 words by options.json, got 10"
     (copy / "vocab.txt").unlink()
-    assert refused(load_language_model, str(copy)).startswith(f"{copy}/vocab.txt cannot be read: No such file")
+    assert refused(load_language_model, str(copy)) == (
+        f"{copy}: no vocab.txt lies beside the weights; a language model cannot be used without it: {GIVE}"
+    )
 
 
 def test_a_biLM_that_reads_characters_needs_no_vocabulary(trained, tmp_path):
@@ -213,9 +217,23 @@ def test_a_biLM_with_word_input_needs_its_vocabulary(trained_on_words, tmp_path)
     copy = copy_of(trained_on_words[0], tmp_path)
     assert load_bilm(str(copy)).vocabulary.words == WORDS
     (copy / "vocab.txt").write_text("\n".join([*WORDS, "more"]))
-    assert refused(load_bilm, str(copy)) == f"{copy}/vocab.txt: expected 11 words, those of the model, got 12"
+    assert refused(load_bilm, str(copy)) == f"{copy}: vocab.txt: expected 11 words, those of the model, got 12"
     (copy / "vocab.txt").unlink()
-    assert refused(load_bilm, str(copy)).startswith(f"{copy}/vocab.txt: no such file; a model with word input")
+    wanted = f"no vocab.txt lies beside the weights; a model with word input cannot be used without it: {GIVE}"
+    assert refused(load_bilm, str(copy)) == f"{copy}: {wanted}"
+    assert refused(convert, str(copy), str(tmp_path / "hdf5")) == f"{copy}: {wanted}"
+
+
+def test_where_a_vocabulary_belongs_is_said_of_a_zip_file_and_of_a_file_of_weights_too(trained_on_words, tmp_path):
+    convert(str(trained_on_words[0]), str(tmp_path / "hdf5"))
+    (tmp_path / "hdf5" / "vocab.txt").unlink()
+    with zipfile.ZipFile(tmp_path / "model.zip", "w") as archive:
+        for name in ("weights.hdf5", "options.json"):
+            archive.write(tmp_path / "hdf5" / name, name)
+    for path in (tmp_path / "model.zip", tmp_path / "hdf5" / "weights.hdf5"):
+        assert refused(load_bilm, str(path)) == (
+            f"{path}: no vocab.txt lies beside the weights; a model with word input cannot be used without it: {GIVE}"
+        )
 
 
 @LOADERS

@@ -22,6 +22,7 @@ from elmo_tf.cli.flags import FlagSet
 from elmo_tf.errors import InputError
 
 COMMANDS = ("tokenize", "vocab", "train", "evaluate", "convert", "embed", "inspect")
+_AFTER_A_PATH = (": ", ", line ", " cannot be ")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -118,11 +119,15 @@ def _sentence(error: Exception) -> str:
 
 
 def _with_flag(flag_set: FlagSet, message: str) -> str:
-    """The message of what knows no flags, and so begins with the path that it was given: with the flag that gave it."""
+    """The message of what knows no flags, and so begins with the path that it was given: with the flag that gave it.
+
+    Where several flags gave the same, that is the one declared first.
+    """
     for name in flag_set.names:
         value = flag_set.values[name].value
-        if value and isinstance(value, str) and message.startswith(f"{value}: "):
-            return f"--{name}={message}"
+        for path in value if isinstance(value, list) else [value]:
+            if path and isinstance(path, str) and message.startswith(tuple(path + after for after in _AFTER_A_PATH)):
+                return f"--{name}={message}"
     return message
 
 

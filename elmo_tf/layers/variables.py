@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def of_this_replica(variable: Any) -> Any:
-    """The variable that a mirrored one stands for on this replica; any other as it is.
+    """The variable that a mirrored one stands for on this replica; any other, or where that is not known, as it is.
 
     `tf.gather` reads rows of a plain variable. Of a mirrored one it reads the whole first, which copies it once sparse
     updates have been made to it: 30 ms a step and read for 800,000 x 128.
@@ -20,4 +20,8 @@ def of_this_replica(variable: Any) -> Any:
     local = variable.distribute_strategy.experimental_local_results(variable)
     replica = tf.distribute.get_replica_context()
     number = 0 if replica is None else tf.get_static_value(replica.replica_id_in_sync_group)
-    return local[number % len(local)]  # of several workers each has replicas of its own, and their numbers go on
+    if number is None:
+        # one program for all replicas, as on TPUs: which one it runs on is not known before it runs
+        return variable
+    # Replicas are numbered over all workers; a worker has the variables of its own ones alone.
+    return local[number % len(local)]

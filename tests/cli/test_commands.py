@@ -353,7 +353,7 @@ def test_options_that_do_not_fit_are_refused(here, capsys, line, changes, part):
 )
 def test_a_missing_vocabulary_is_refused(here, capsys, model, line):
     (here / model / "vocab.txt").unlink()
-    is_refused(capsys, line.format(model), 1, f"{model}/vocab.txt", "o such file")
+    is_refused(capsys, line.format(model), 1, f"--model_dir={model}: no vocab.txt lies beside the weights")
 
 
 @pytest.mark.parametrize("line", [EMBED, CONVERT])
@@ -374,7 +374,12 @@ def test_a_wrong_checkpoint_is_refused(here, capsys, line):
 def test_an_hdf5_folder_has_no_perplexity_and_no_checkpoints(here, shared, capsys):
     hdf5_folder(shared / "parity" / "bilm-tf-fixture", here / "hdf5", vocabulary=False)
     is_refused(capsys, EVALUATE.format("hdf5"), 1, "hdf5: weights.hdf5 holds no softmax; expected a folder made by")
-    is_refused(capsys, EMBED.format("hdf5") + " --checkpoint=latest", 1, "hdf5 holds no checkpoints")
+    is_refused(
+        capsys,
+        EMBED.format("hdf5") + " --checkpoint=latest",
+        1,
+        "--model_dir=hdf5: it holds no latest checkpoint, only weights.hdf5",
+    )
     ran(capsys, EMBED.format("hdf5"))
 
 

@@ -1,4 +1,5 @@
 import importlib
+import json
 import os
 import pathlib
 import signal
@@ -6,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from model_cases import WORD_INPUT
 
 from elmo_tf.cli.main import main
 from elmo_tf.errors import InputError
@@ -131,6 +133,38 @@ def test_a_path_that_an_error_begins_with_is_told_with_its_flag(corpus, capsys, 
     for vocab_file, flag in (("v.txt", "--vocab_file="), ("v", ""), ("other.txt", "")):
         assert main(["vocab", "--train_files=corpus.txt", f"--vocab_file={vocab_file}"]) == 1
         assert capsys.readouterr().err == f"elmo-tf vocab: {flag}v.txt: expected other words\n"
+
+
+GONE = "there is no such file or folder; expected a folder made by elmo-tf train"
+
+TOLD = {
+    "a text": ("inspect --model_dir=none", f"elmo-tf inspect: --model_dir=none: {GONE}"),
+    "another flag's": (
+        "train --initialize_from=none --train_files=corpus.txt --vocab_file=v.txt --model_dir=m --options_file=o.json "
+        "--batch_size=1 --unroll_steps=2 --nosample_softmax",
+        f"elmo-tf train: --initialize_from=none: {GONE}",
+    ),
+    "one of a list": (
+        "vocab --train_files=corpus.txt,latin.txt --vocab_file=new.txt",
+        "elmo-tf vocab: --train_files=latin.txt, line 1: not UTF-8 text",
+    ),
+    "what cannot be read": (
+        "train --train_files=corpus.txt --vocab_file=none --model_dir=m --options_file=o.json",
+        "elmo-tf train: --vocab_file=none cannot be read: No such file",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_a_path_that_an_error_begins_with_is_told_with_the_flag_that_gave_it(corpus, capsys, case):
+    (corpus / "latin.txt").write_bytes(b"\xff\n")
+    (corpus / "v.txt").write_text("<S>\n</S>\n<UNK>\nthe\ncat\n")
+    (corpus / "o.json").write_text(json.dumps(WORD_INPUT))
+    arguments, message = TOLD[case]
+    assert main(arguments.split()) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(message)
+    assert said.count("\n") == 1
 
 
 def test_flags_can_stand_in_a_file_and_the_command_line_goes_over_them(corpus, capsys):

@@ -1,5 +1,7 @@
 """Which variable is read where a strategy has one for each replica."""
 
+import types
+
 import tensorflow as tf
 from elmo_process import run_python
 
@@ -44,6 +46,16 @@ print("right")
 def test_outside_of_a_strategy_a_variable_is_itself():
     variable = tf.Variable([1.0])
     assert of_this_replica(variable) is variable
+
+
+def test_where_the_replica_is_a_tensor_the_variable_is_itself(monkeypatch):
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        variable = tf.Variable([1.0])
+    assert of_this_replica(variable) is not variable
+    with tf.Graph().as_default():
+        replica = types.SimpleNamespace(replica_id_in_sync_group=tf.compat.v1.placeholder(tf.int32, []))
+        monkeypatch.setattr(tf.distribute, "get_replica_context", lambda: replica)
+        assert of_this_replica(variable) is variable
 
 
 def test_each_replica_reads_rows_of_its_own_variable(tmp_path):

@@ -1,0 +1,120 @@
+"""Where a model lies is told by the names of files, empty ones too, for none is read."""
+
+import pytest
+
+from elmo_tf.errors import InputError
+from elmo_tf.model_place import Place, find_model, has_checkpoint, is_zip_file
+
+
+def made(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    return str(folder)
+
+
+def found(folder, which=None):
+    return find_model(str(folder), "the model", which)
+
+
+@pytest.mark.parametrize(
+    ("names", "form", "weights"),
+    [
+        (["weights.hdf5"], "hdf5", "weights.hdf5"),
+        (["model.hdf5"], "hdf5", "model.hdf5"),
+        (["small_weights.hdf5", "small_options.json"], "hdf5", "small_weights.hdf5"),
+        (["weights.hdf5", "softmax.hdf5"], "hdf5", "weights.hdf5"),
+        (["weights.hdf5", "other_weights.hdf5"], "hdf5", "weights.hdf5"),
+        (["any.safetensors"], "safetensors", "any.safetensors"),
+        (["weights.hdf5", "model.safetensors", "any.safetensors"], "safetensors", "model.safetensors"),
+    ],
+)
+def test_the_form_is_told_by_the_names(tmp_path, names, form, weights):
+    folder = made(tmp_path, *names)
+    assert found(tmp_path) == Place(form, f"{folder}/{weights}", folder)
+    assert found(tmp_path / weights) == Place(form, f"{folder}/{weights}", folder)
+    assert not has_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("names", "both"),
+    [
+        (["weights.hdf5", "model.hdf5"], "weights.hdf5, model.hdf5"),
+        (["a_weights.hdf5", "b_weights.hdf5"], "a_weights.hdf5, b_weights.hdf5"),
+        (["b.safetensors", "a.safetensors"], "a.safetensors, b.safetensors"),
+    ],
+)
+def test_two_models_in_a_folder_are_refused_by_their_names(tmp_path, names, both):
+    made(tmp_path, *names)
+    with pytest.raises(InputError, match=f"^the model: it holds 2 models, {both}: expected one, or its own path$"):
+        found(tmp_path)
+    assert found(tmp_path / names[0]).weights == str(tmp_path / names[0])
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["options.json"], "the model: it holds no model; expected"),
+        (["softmax.hdf5"], "the model: it holds no model; expected"),
+        ([], "the model: it holds no model; expected"),
+    ],
+)
+def test_a_folder_without_a_model_is_refused(tmp_path, names, message):
+    made(tmp_path, *names)
+    with pytest.raises(InputError, match=f"^{message}"):
+        found(tmp_path)
+
+
+def test_what_is_no_model_itself_is_refused(tmp_path):
+    made(tmp_path, "softmax.hdf5", "notes.txt", "weights.hdf5")
+    with pytest.raises(InputError, match=r"softmax\.hdf5: it is only a softmax; expected the weights"):
+        found(tmp_path / "softmax.hdf5")
+    with pytest.raises(InputError, match=r"^the model: it is no file of a model; expected"):
+        found(tmp_path / "notes.txt")
+    with pytest.raises(InputError, match=r"^the model: there is no such file or folder; expected"):
+        found(tmp_path / "none")
+    with pytest.raises(InputError, match=r"^the model: it holds no best checkpoint, only weights\.hdf5$"):
+        found(tmp_path, "best")
+
+
+def test_options_lie_beside_the_weights_under_either_name(tmp_path):
+    made(tmp_path, "small_weights.hdf5", "options.json")
+    place = found(tmp_path)
+    assert place.options_file == str(tmp_path / "options.json")
+    made(tmp_path, "small_options.json", "large_options.json")
+    assert place.options_file == str(tmp_path / "small_options.json")
+    (tmp_path / "options.json").unlink()
+    assert place.options_file == str(tmp_path / "small_options.json")
+    (tmp_path / "small_options.json").unlink()
+    assert place.options_file is None
+    assert Place("hdf5", str(tmp_path / "model.hdf5"), str(tmp_path)).options_file is None
+    assert place.beside("vocab.txt", "large_options.json") == str(tmp_path / "large_options.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_one"),
+    [
+        ("11.zip", b"PK\x03\x04", True),
+        ("11", b"PK\x03\x04", True),
+        ("11.zip", b"cut short", True),
+        ("notes.txt", b"text", False),
+        ("weights.hdf5", b"PK\x03\x04", False),
+        ("model.safetensors", b"PK\x03\x04", False),
+    ],
+)
+def test_a_zip_file_is_told_by_its_ending_or_its_first_bytes(tmp_path, name, content, is_one):
+    (tmp_path / name).write_bytes(content)
+    assert is_zip_file(str(tmp_path / name)) == is_one
+
+
+def test_what_is_no_file_is_no_zip_file(tmp_path):
+    (tmp_path / "folder.zip").mkdir()
+    assert not is_zip_file(str(tmp_path / "folder.zip"))
+    assert not is_zip_file(str(tmp_path / "none.zip"))
+
+
+def test_a_checkpoint_counts_before_all_other_forms(tmp_path):
+    folder = made(tmp_path, "weights.hdf5", "latest/ckpt-3.index", "latest/ckpt-3.data-00000-of-00001")
+    (tmp_path / "latest" / "checkpoint").write_text('model_checkpoint_path: "ckpt-3"\n')
+    assert has_checkpoint(folder)
+    assert found(tmp_path) == Place("checkpoint", f"{folder}/latest/ckpt-3", folder)
