@@ -9,8 +9,8 @@ import tensorflow as tf
 from elmo_tf.bilm import BiLM
 from elmo_tf.bilm_state import BiLMState
 from elmo_tf.layers import SoftmaxHead
+from elmo_tf.layers.cross_entropy import SampledRows
 from elmo_tf.layers.lstm_stack import dropout_mask
-from elmo_tf.layers.softmax import SampledRows
 from elmo_tf.options import Options
 
 DropoutMasks: TypeAlias = Sequence[Sequence[tf.Tensor]]

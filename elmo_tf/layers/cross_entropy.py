@@ -1,0 +1,232 @@
+"""Cross-entropies of the next words: over the whole vocabulary, in chunks of words, or over sampled negatives."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from elmo_tf.layers.compilation import compiled
+
+CHUNK = 8192
+"""Words whose logits exist at one time in the full softmax."""
+
+
+class SampledRows(NamedTuple):
+    """The rows of the softmax that the sampled loss touches, for one direction or, with an axis more, for all.
+
+    Args:
+        targets: weights of the targets `(..., D)`.
+        target_biases: `(...)`.
+        negatives: weights of the negatives `(n, D)`.
+        negative_biases: `(n,)`.
+    """
+
+    targets: tf.Tensor
+    target_biases: tf.Tensor
+    negatives: tf.Tensor
+    negative_biases: tf.Tensor
+
+
+def full_cross_entropy(
+    hidden: tf.Tensor, targets: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, chunk: int = CHUNK
+) -> tf.Tensor:
+    """`-log softmax(hidden kernel^T + bias)[target]`, whose logits exist for `chunk` words at a time, backward too.
+
+    Args:
+        hidden: `(N, D)`.
+        targets: word ids `(N,)`.
+        kernel: `(V, D)`.
+        bias: `(V,)`.
+        chunk: words of one product.
+
+    Returns:
+        Cross-entropies `(N,)` in nats.
+    """
+
+    @tf.custom_gradient
+    def run(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
+        log_total = _log_total(hidden, kernel, bias, chunk)
+        true_rows = tf.gather(kernel, targets)
+        losses = log_total - tf.reduce_sum(hidden * true_rows, 1) - tf.gather(bias, targets)
+
+        def gradient(d_losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            d_hidden, d_kernel, d_bias = _expected_gradient(hidden, kernel, bias, log_total, d_losses, chunk)
+            words = tf.shape(kernel)[0]
+            d_hidden -= d_losses[:, None] * true_rows
+            d_kernel -= tf.math.unsorted_segment_sum(d_losses[:, None] * hidden, targets, words)
+            d_bias -= tf.math.unsorted_segment_sum(d_losses, targets, words)
+            return d_hidden, d_kernel, d_bias
+
+        return losses, gradient
+
+    return run(hidden, kernel, bias)
+
+
+def _logits(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    return tf.matmul(hidden, kernel, transpose_b=True) + bias
+
+
+def _part(values: tf.Tensor, start: Any, size: int) -> tf.Tensor:
+    """Rows `start .. start + size - 1`, whose number is known when the graph is made: XLA corrupts memory otherwise."""
+    return tf.slice(values, [start] + [0] * (values.shape.rank - 1), [size, *values.shape[1:]])
+
+
+def _log_total(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, chunk: int) -> tf.Tensor:
+    """log sum exp of all logits: keeps the largest one so far, and the sum relative to it."""
+    chunk = min(chunk, kernel.shape[0])
+    whole, rest = divmod(kernel.shape[0], chunk)
+
+    def add(start: Any, size: int, top: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        logits = _logits(hidden, _part(kernel, start, size), _part(bias, start, size))
+        new_top = tf.maximum(top, tf.reduce_max(logits, 1))
+        return new_top, total * tf.exp(top - new_top) + tf.reduce_sum(tf.exp(logits - new_top[:, None]), 1)
+
+    rows = tf.shape(hidden)[0]
+    none = tf.fill([rows], tf.constant(hidden.dtype.min, hidden.dtype))
+    _, top, total = tf.while_loop(
+        lambda number, *_: number < whole,
+        lambda number, top, total: (number + 1, *add(number * chunk, chunk, top, total)),
+        (0, none, tf.zeros([rows], hidden.dtype)),
+        parallel_iterations=1,
+    )
+    if rest:
+        top, total = add(whole * chunk, rest, top, total)
+    return top + tf.math.log(total)
+
+
+def _expected_gradient(
+    hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, log_total: tf.Tensor, d_losses: tf.Tensor, chunk: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The gradient of `d_losses . log_total`; the probabilities are computed again, chunk by chunk."""
+    chunk = min(chunk, kernel.shape[0])
+    whole, rest = divmod(kernel.shape[0], chunk)
+
+    def part(start: Any, size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        rows = _part(kernel, start, size)
+        logits = _logits(hidden, rows, _part(bias, start, size))
+        d_logits = d_losses[:, None] * tf.exp(logits - log_total[:, None])
+        d_rows = tf.matmul(d_logits, hidden, transpose_a=True)
+        return tf.matmul(d_logits, rows), d_rows, tf.reduce_sum(d_logits, 0)
+
+    def body(number: tf.Tensor, d_hidden: tf.Tensor, kernels: Any, biases: Any) -> tuple[Any, ...]:
+        of_hidden, of_kernel, of_bias = part(number * chunk, chunk)
+        return number + 1, d_hidden + of_hidden, kernels.write(number, of_kernel), biases.write(number, of_bias)
+
+    arrays = [tf.TensorArray(hidden.dtype, whole) for _ in range(2)]
+    _, d_hidden, kernels, biases = tf.while_loop(
+        lambda number, *_: number < whole, body, (0, tf.zeros_like(hidden), *arrays), parallel_iterations=1
+    )
+    d_kernel, d_bias = tf.reshape(kernels.stack(), [-1, kernel.shape[1]]), tf.reshape(biases.stack(), [-1])
+    if rest:
+        of_hidden, of_kernel, of_bias = part(whole * chunk, rest)
+        d_hidden, d_kernel, d_bias = (
+            d_hidden + of_hidden,
+            tf.concat([d_kernel, of_kernel], 0),
+            tf.concat([d_bias, of_bias], 0),
+        )
+    return d_hidden, d_kernel, d_bias
+
+
+def sampled_cross_entropy(
+    hidden: tf.Tensor,
+    targets: tf.Tensor,
+    rows: SampledRows,
+    negatives: tf.Tensor,
+    tries: tf.Tensor,
+    vocabulary_size: int,
+) -> tf.Tensor:
+    """The sampled softmax loss (Jean et al. 2015, section 3) as `tf.nn.sampled_softmax_loss` has it.
+
+    Each logit is lowered by the logarithm of how often its word is expected in the sample, and a negative that happens
+    to be the target is taken out.
+
+    Args:
+        hidden: `(N, D)`.
+        targets: word ids `(N,)`.
+        rows: of `targets` and `negatives`, from `SoftmaxHead.look_up`.
+        negatives: distinct word ids `(n,)`.
+        tries: draws that it took to find the negatives, a scalar.
+        vocabulary_size: V.
+
+    Returns:
+        Losses `(N,)`.
+    """
+    true_bias = _corrected(rows.target_biases, targets, tries, vocabulary_size)
+    biases = _corrected(rows.negative_biases, negatives, tries, vocabulary_size)
+    return _sampled_losses(hidden, rows.targets, rows.negatives, true_bias, biases, (targets, negatives))
+
+
+def _corrected(bias: tf.Tensor, ids: tf.Tensor, tries: tf.Tensor, vocabulary_size: int) -> tf.Tensor:
+    return bias - tf.cast(log_expected_count(ids, tries, vocabulary_size), bias.dtype)
+
+
+def _sampled_losses(
+    hidden: tf.Tensor,
+    true_rows: tf.Tensor,
+    rows: tf.Tensor,
+    true_bias: tf.Tensor,
+    biases: tf.Tensor,
+    ids: tuple[tf.Tensor, tf.Tensor],
+) -> tf.Tensor:
+    """`-log` of the target's share. Of the logits only their exponentials are kept; no gradient of them is formed.
+
+    Args:
+        hidden: `(N, D)`.
+        true_rows: `(N, D)`, of the targets.
+        rows: `(n, D)`, of the negatives.
+        true_bias: `(N,)`.
+        biases: `(n,)`.
+        ids: of the targets `(N,)` and of the negatives `(n,)`.
+    """
+
+    @tf.custom_gradient
+    def run(
+        hidden: tf.Tensor, true_rows: tf.Tensor, rows: tf.Tensor, true_bias: tf.Tensor, biases: tf.Tensor
+    ) -> tuple[tf.Tensor, Callable[..., Any]]:
+        true_logits = tf.reduce_sum(hidden * true_rows, 1) + true_bias
+        products = tf.matmul(hidden, rows, transpose_b=True)
+        losses, shares, others, total = compiled(_shares, products)(products, biases, true_logits, *ids)
+
+        def gradient(d_losses: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            scaled = (d_losses / total)[:, None]  # scales rows, so that the shares themselves need no other pass
+            d_true_logits = -d_losses * others / total
+            d_hidden = scaled * tf.matmul(shares, rows) + d_true_logits[:, None] * true_rows
+            # a column more brings the gradient of the biases along
+            read = scaled * tf.concat([hidden, tf.ones_like(hidden[:, :1])], 1)
+            d_rows = tf.matmul(shares, read, transpose_a=True)
+            return d_hidden, d_true_logits[:, None] * hidden, d_rows[:, :-1], d_true_logits, d_rows[:, -1]
+
+        return losses, gradient
+
+    return run(hidden, true_rows, rows, true_bias, biases)
+
+
+def _shares(
+    products: tf.Tensor, biases: tf.Tensor, true_logits: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor
+) -> tuple[tf.Tensor, ...]:
+    """Losses `(N,)`; the negatives' shares `(N, n)`, which are not divided by the total yet; their sum and, with the
+    target's, the total `(N,)`."""
+    hits = tf.equal(targets[:, None], negatives[None, :])
+    logits = tf.where(hits, tf.constant(products.dtype.min / 2, products.dtype), products + biases)
+    top = tf.maximum(tf.reduce_max(logits, 1), true_logits)
+    shares = tf.exp(logits - top[:, None])
+    others = tf.reduce_sum(shares, 1)
+    total = others + tf.exp(true_logits - top)
+    return tf.math.log(total) + top - true_logits, shares, others, total
+
+
+def log_expected_count(ids: tf.Tensor, tries: tf.Tensor, vocabulary_size: int) -> tf.Tensor:
+    """log of the expected number of times a word is in a sample of distinct words.
+
+    A draw gives word k with probability `p = log((k + 2) / (k + 1)) / log(V + 1)`; in `tries` draws it comes at least
+    once with probability `1 - (1 - p) ** tries`.
+
+    Args:
+        ids: word ids, any shape.
+        tries: number of draws, a scalar.
+        vocabulary_size: V.
+    """
+    ranks = tf.cast(ids, tf.float32) + 1.0
+    probability = tf.math.log1p(1.0 / ranks) / math.log(vocabulary_size + 1)
+    return tf.math.log(-tf.math.expm1(tf.cast(tries, tf.float32) * tf.math.log1p(-probability)))
