@@ -190,6 +190,23 @@ def test_a_zip_file_for_simple_elmo_without_a_vocabulary_is_refused(tmp_path):
     assert "vocab.txt" in zipfile.ZipFile(tmp_path / "b.zip").namelist()
 
 
+def test_what_is_wrong_in_a_zip_file_is_said_of_the_zip_file_and_not_of_where_it_was_unpacked(tmp_path):
+    trained_folder(tmp_path / "a", best=False)
+    convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=ConvertSettings())
+    for name, content, part in (
+        ("vocab.txt", b"<S>\n</S>\n<UNK>\nalone\n", "words by options.json, got 4"),
+        ("options.json", b"{", "not valid JSON"),
+        ("weights.hdf5", b"no HDF5", "cannot be read as HDF5"),
+    ):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            for other in ("vocab.txt", "options.json", "weights.hdf5"):
+                own = content if other == name else (tmp_path / "b" / other).read_bytes()
+                archive.writestr(other, own)
+        message = refused(tmp_path / f"{name}.zip", tmp_path / "c")
+        assert message.startswith(f"{tmp_path / name}.zip/{name}"), message
+        assert part in message
+
+
 def test_a_zip_file_with_a_folder_inside_is_read_too(tmp_path):
     trained_folder(tmp_path / "a")
     convert(str(tmp_path / "a"), str(tmp_path / "b"))

@@ -44,7 +44,12 @@ def unpacked(path: str) -> Iterator[str]:
             raise InputError(f"{path} cannot be read as ZIP, it is another kind of file or damaged: {error}") from error
         except OSError as error:
             raise InputError(f"{path} cannot be unpacked: {error.strerror or error}") from error
-        yield folder
+        try:
+            yield folder
+        except InputError as error:  # about a file that nobody could find
+            if folder not in str(error):
+                raise
+            raise InputError(str(error).replace(folder, path)) from error
 
 
 def _unpack(path: str, folder: str) -> None:
