@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from elmo_tf import files
@@ -93,13 +92,13 @@ def convert(
             check = SelfCheck(content.options, content.weights, content.vocabulary)
             target = zip_name(output_dir) if settings.zipped else output_dir
             folder = os.path.dirname(target) if settings.zipped else target
-            with files.replacing_in(folder) as temporary, _named_as(target, temporary):
+            with files.replacing_in(folder) as temporary, files.said_of(target, _packed(temporary, target), temporary):
                 with concurrent.futures.ThreadPoolExecutor(1) as aside:
                     writing = aside.submit(_write, temporary, check.arrays(), content, settings)
                     check.embed()
                     writing.result()
                     written = _pack(temporary, target) if settings.zipped else temporary
-                    syncing = aside.submit(files.sync, temporary)
+                    syncing = aside.submit(files.sync_all, temporary)
                     difference = _checked(written, check, content)
                     syncing.result()
                 if own:
@@ -132,16 +131,6 @@ def _leave_out_what_is_there(temporary: str, folder: str) -> None:
     for name in (OPTIONS_FILE, VOCAB_FILE):
         if os.path.exists(os.path.join(folder, name)) and os.path.exists(os.path.join(temporary, name)):
             os.remove(os.path.join(temporary, name))
-
-
-@contextlib.contextmanager
-def _named_as(target: str, temporary: str) -> Iterator[None]:
-    """Errors say what is to be written, not the temporary folder that nobody will find."""
-    try:
-        yield
-    except InputError as error:
-        told = str(error).replace(os.path.join(temporary, os.path.basename(target)), target).replace(temporary, target)
-        raise InputError(told) from error
 
 
 def _write(folder: str, weights: Arrays, content: Content, settings: ConvertSettings) -> None:
@@ -178,7 +167,7 @@ def _write_hdf5(folder: str, weights: Arrays, settings: ConvertSettings) -> None
 def _pack(folder: str, target: str) -> str:
     """Moves what lies in a folder into one ZIP file there, uncompressed: weights hardly shrink, and readers jump about
     in them. Returns its path."""
-    names, path = _sorted_files(folder), os.path.join(folder, os.path.basename(target))
+    names, path = _sorted_files(folder), _packed(folder, target)
     try:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
             for name in names:
@@ -187,6 +176,10 @@ def _pack(folder: str, target: str) -> str:
     except OSError as error:
         raise InputError(f"{target} cannot be written: {error.strerror or error}") from error
     return path
+
+
+def _packed(folder: str, target: str) -> str:
+    return os.path.join(folder, os.path.basename(target))
 
 
 def _checked(written: str, check: SelfCheck, content: Content) -> float:

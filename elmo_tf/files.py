@@ -42,17 +42,42 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
     os.close(handle)
     try:
-        yield temporary
+        with said_of(path, temporary):
+            yield temporary
         _give_usual_permissions(temporary)
         os.replace(temporary, path)
     except BaseException as error:  # also on Ctrl-C: nothing half-written stays behind
         with contextlib.suppress(FileNotFoundError):
             os.remove(temporary)
-        if isinstance(error, InputError) and temporary in str(error):
-            raise InputError(str(error).replace(temporary, path)) from error
         if _is_of(error, temporary):
             raise InputError(f"{path} cannot be written: {reason(error)}") from error
         raise
+
+
+@contextlib.contextmanager
+def said_of(path: str, *temporary: str) -> Iterator[None]:
+    """An `InputError` that names something temporary, which nobody will find, says `path` instead.
+
+    Args:
+        path: what the user knows.
+        temporary: what stands for it, the longer names first.
+
+    Example:
+
+    >>> with said_of("model.zip", "/tmp/x"):
+    ...     raise InputError("/tmp/x/vocab.txt is empty")
+    Traceback (most recent call last):
+    elmo_tf.errors.InputError: model.zip/vocab.txt is empty
+    """
+    try:
+        yield
+    except InputError as error:
+        told = str(error)
+        for name in temporary:
+            told = told.replace(name, path)
+        if told == str(error):
+            raise
+        raise InputError(told) from error
 
 
 def _is_of(error: BaseException, path: str) -> TypeGuard[OSError]:
@@ -100,16 +125,20 @@ def _move(source: str, target: str) -> None:
         raise InputError(f"{target} cannot be written: {error.strerror}") from error
 
 
-def sync(folder: str) -> None:
-    """Waits until all files below a folder are on the disk: a name that outlives a power cut is worth nothing without
-    what it names."""
+def sync_all(folder: str) -> None:
+    """Waits until all files below a folder are on the disk; raises as `sync`."""
     for inside, _, names in os.walk(folder):
-        for path in (os.path.join(inside, name) for name in names):
-            try:
-                with open(path, "rb+") as file:
-                    os.fsync(file.fileno())
-            except OSError as error:
-                raise InputError(f"{path} cannot be written: {error.strerror}") from error
+        for name in names:
+            sync(os.path.join(inside, name))
+
+
+def sync(path: str) -> None:
+    """Waits until a file is on the disk: a name that outlives a power cut is worth nothing without what it names."""
+    try:
+        with open(path, "rb+") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _give_usual_permissions(path: str) -> None:

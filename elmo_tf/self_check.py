@@ -48,7 +48,7 @@ class SelfCheck:
 
     def arrays(self) -> Arrays:
         """The arrays of the source again: those of the biLM as the model holds them, without a second reading."""
-        variables = {name: variable for name, variable in self._held().items() if name in self._source}
+        variables = self._held()
         shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
         model = Arrays(self._source.source, shapes, lambda name: variables[name].read_value())
         return self._source.with_others(model)

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 
 from elmo_tf.errors import InputError
+from elmo_tf.files import said_of
 
 _ENDINGS = (".hdf5", ".safetensors", ".json", ".txt", ".txt.gz")
 SOFTMAX_FILE = "softmax.hdf5"
@@ -44,12 +45,8 @@ def unpacked(path: str) -> Iterator[str]:
             raise InputError(f"{path} cannot be read as ZIP, it is another kind of file or damaged: {error}") from error
         except OSError as error:
             raise InputError(f"{path} cannot be unpacked: {error.strerror or error}") from error
-        try:
+        with said_of(path, folder):
             yield folder
-        except InputError as error:  # about a file that nobody could find
-            if folder not in str(error):
-                raise
-            raise InputError(str(error).replace(folder, path)) from error
 
 
 def _unpack(path: str, folder: str) -> None:

@@ -12,7 +12,7 @@ from elmo_tf.errors import InputError
 from elmo_tf.exchange.arrays import Arrays, aligned
 from elmo_tf.exchange.names import check_shapes
 from elmo_tf.exchange.tf1_names import our_name
-from elmo_tf.files import replacing
+from elmo_tf.files import replacing, sync
 
 _UNREADABLE = (OSError, RuntimeError, ValueError, KeyError)
 """h5py has one of these for each kind of damage."""
@@ -37,8 +37,7 @@ def write_arrays(path: str, arrays: Mapping[str, np.ndarray]) -> None:
             for name in wanted:
                 if not np.array_equal(written[name], wanted[name]):
                     raise InputError(f"{path}: array {name} read back differs from what was written: a bad disk?")
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())  # a name that outlives a power cut is worth nothing without the numbers
+        sync(temporary)
 
 
 def write_file(path: str, arrays: Arrays, name: str | None = None) -> None:
