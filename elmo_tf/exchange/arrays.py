@@ -102,17 +102,3 @@ def is_finite(array: np.ndarray) -> bool:
     """Whether all numbers are; the sum tells it at once of nearly every array, without one truth value a number."""
     with np.errstate(all="ignore"):
         return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
-
-
-def aligned(shape: tuple[int, ...]) -> np.ndarray:
-    """A new float32 array, its numbers undefined, which TensorFlow takes over as it is: it copies what does not begin
-    at a multiple of 64 bytes.
-
-    >>> array = aligned((3, 5))
-    >>> array.shape, array.ctypes.data % 64
-    ((3, 5), 0)
-    """
-    size = 4 * int(np.prod(shape))
-    memory = np.empty(size + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    return memory[start : start + size].view(np.float32).reshape(shape)

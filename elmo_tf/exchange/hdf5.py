@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from elmo_tf.errors import InputError
-from elmo_tf.exchange.arrays import Arrays, aligned
+from elmo_tf.exchange.arrays import Arrays
 from elmo_tf.exchange.names import check_shapes
 from elmo_tf.exchange.tf1_names import our_name
 from elmo_tf.files import replacing, sync
@@ -92,9 +92,7 @@ def opened(path: str) -> Iterator[Arrays]:
 
         def read(name: str) -> np.ndarray:
             with _named_errors(path):
-                array = aligned(file[keys[name]].shape)
-                file[keys[name]].read_direct(array)
-                return array
+                return np.asarray(file[keys[name]], np.float32)
 
         yield Arrays(path, shapes, read, keys)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from elmo_tf.errors import InputError
-from elmo_tf.exchange.arrays import Arrays, aligned, is_finite
+from elmo_tf.exchange.arrays import Arrays, is_finite
 
 
 def counted(values, shapes=None):
@@ -53,12 +53,3 @@ def test_an_array_of_another_shape_than_was_said_is_an_error():
 def test_finite_numbers_whose_sum_is_not_are_finite():
     assert is_finite(np.full(4, 3e38, np.float32))
     assert not is_finite(np.array([np.inf, -np.inf], np.float32))
-
-
-@pytest.mark.parametrize("shape", [(), (0,), (1,), (3, 5), (7, 1, 2)])
-def test_memory_that_tensorflow_takes_over_begins_at_a_multiple_of_64_bytes(shape):
-    array = aligned(shape)
-    assert (array.shape, array.dtype) == (shape, np.float32)
-    assert array.size == 0 or array.ctypes.data % 64 == 0
-    array[...] = 2.5
-    assert array.flags.c_contiguous
