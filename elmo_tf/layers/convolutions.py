@@ -9,6 +9,9 @@ TWENTIETHS = (0, 6, 11, 16, 19, 20)
 """Where the words, sorted by length, are cut into groups. Few words are long, so the last groups are small: of English
 an eighth of all windows is padding. More groups waste less on padding, and more time on small operations."""
 
+_FEW = 256
+"""Words below which one group takes less time than several, where their number is known beforehand."""
+
 
 def highest_window(characters: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """The maximum, over all windows of a word, of each filter: a valid convolution, and the maximum of its outputs.
@@ -35,7 +38,7 @@ def _windows(characters: tf.Tensor, width: int) -> tf.Tensor:
 
     @tf.custom_gradient
     def run(characters: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        count = tf.shape(characters)[1] - width + 1
+        count = _size(characters, 1) - width + 1
         windows = tf.concat([characters[:, start : start + count] for start in range(width)], 2)
 
         def gradient(d_windows: tf.Tensor) -> tf.Tensor:
@@ -79,15 +82,22 @@ def in_groups_of_like_length(
     Returns:
         `(U, n)`, in the order of `ids`.
     """
-    words, longest = tf.unstack(tf.shape(ids))
+    words, longest = _size(ids, 0), _size(ids, 1)
+    cuts = (0, TWENTIETHS[-1]) if isinstance(words, int) and words < _FEW else TWENTIETHS
     # as many words of padding as groups, so that every group has a longest word
-    ids = tf.pad(ids, [[0, len(TWENTIETHS) - 1], [0, 0]], constant_values=padding)
+    ids = tf.pad(ids, [[0, len(cuts) - 1], [0, 0]], constant_values=padding)
     lengths = tf.reduce_sum(tf.cast(tf.not_equal(ids, padding), tf.int32), 1)
     order = tf.argsort(lengths, stable=True)  # stable: the order of sums must not depend on the machine
     ids, lengths = tf.gather(ids, order), tf.gather(lengths, order)
-    bounds = [group + words * part // TWENTIETHS[-1] for group, part in enumerate(TWENTIETHS)]
+    bounds = [group + words * part // TWENTIETHS[-1] for group, part in enumerate(cuts)]
     parts = [
         compute(ids[start:end, : tf.minimum(lengths[end - 1] + beyond, longest)])
         for start, end in itertools.pairwise(bounds)
     ]
     return tf.gather(tf.concat(parts, 0), tf.argsort(order, stable=True)[:words])
+
+
+def _size(values: tf.Tensor, axis: int) -> int | tf.Tensor:
+    """The size of an axis: a number where it is known, for arithmetic on tensors costs an operation each."""
+    known = values.shape[axis]
+    return tf.shape(values)[axis] if known is None else int(known)

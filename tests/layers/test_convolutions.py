@@ -35,25 +35,48 @@ def test_values_and_gradients_are_those_of_tensorflows_convolution(width, in_a_g
         np.testing.assert_allclose(came, wanted, atol=1e-13)
 
 
-@pytest.mark.parametrize("words", [0, 1, 2, 5, 41])
-@pytest.mark.parametrize("longest", [0, 3, 8])
-def test_words_come_back_in_their_order_each_cut_behind_its_groups_longest(words, longest):
+def made_up(words, longest):
+    """Ids of words of up to `longest` letters, and a number for each that tells it from others."""
     random = np.random.default_rng(words)
     ids = np.full((words, 10), PADDING)
     for row in ids:
         length = random.integers(longest + 1)
         row[:length] = random.integers(PADDING, size=length)
+    return ids, np.where(ids == PADDING, 0, (ids + 1) ** 2).sum(1)
+
+
+def told_apart(part):
+    squares = tf.where(part == PADDING, tf.zeros_like(part), (part + 1) ** 2)
+    return tf.cast(tf.reduce_sum(squares, 1), tf.float32)[:, None]
+
+
+@pytest.mark.parametrize(("words", "groups"), [(0, 1), (1, 1), (2, 1), (41, 1), (255, 1), (256, 5), (1001, 5)])
+@pytest.mark.parametrize("longest", [0, 3, 8])
+def test_words_come_back_in_their_order_each_cut_behind_its_groups_longest(words, groups, longest):
+    ids, expected = made_up(words, longest)
     widths = []
 
     def compute(part):
         widths.append(part.shape[1])
         assert part.shape[0] > 0
-        own = tf.reduce_sum(tf.where(part == PADDING, 0, (part + 1) ** 2), 1)
-        return tf.cast(own, tf.float32)[:, None]
+        return told_apart(part)
 
     came = in_groups_of_like_length(tf.constant(ids), PADDING, 2, compute)
-    expected = np.where(ids == PADDING, 0, (ids + 1) ** 2).sum(1)
     np.testing.assert_array_equal(came[:, 0], expected)
     lengths = (ids != PADDING).sum(1)
+    assert len(widths) == groups
     assert widths == sorted(widths)
     assert widths[-1] == min(lengths.max(initial=0) + 2, 10)
+
+
+@pytest.mark.parametrize("words", [0, 1, 2, 5, 41, 300])
+def test_a_graph_that_does_not_know_how_many_words_there_are_gives_the_same(words):
+    ids, expected = made_up(words, longest=8)
+    groups = []
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int64)], autograph=False)
+    def run(ids):
+        return in_groups_of_like_length(ids, PADDING, 2, lambda part: groups.append(part) or told_apart(part))
+
+    np.testing.assert_array_equal(run(ids)[:, 0], expected)
+    assert len(groups) == 5
