@@ -55,15 +55,20 @@ class Arrays(Mapping[str, np.ndarray]):
     def raw(self, name: str) -> Any:
         """What the file's reader gives, a tensor or an array, after the same checks: a variable takes a tensor over as
         it is, and copies an array."""
-        shape = self.shapes[name]
-        read = self._read(name)
+        read = self.unchecked(name)
+        array = np.asarray(read)
+        if not is_finite(array):
+            raise InputError(f"{self.source}: array {self.spelled(name)} holds numbers that are not finite in float32")
+        return read
+
+    def unchecked(self, name: str) -> Any:
+        """What `raw` gives, of the right shape, whatever its numbers are: for who compares them with checked ones."""
+        read, shape = self._read(name), self.shapes[name]
         with np.errstate(over="ignore"):
             array = np.asarray(read, np.float32)
         if array.shape != shape:
             what = f"expected shape {shape}, got {array.shape}: a damaged file?"
             raise InputError(f"{self.source}: array {self.spelled(name)}: {what}")
-        if not is_finite(array):
-            raise InputError(f"{self.source}: array {self.spelled(name)} holds numbers that are not finite in float32")
         return read if getattr(read, "dtype", None) == np.float32 else array
 
     def __contains__(self, name: object) -> bool:  # a mapping's own would read the array

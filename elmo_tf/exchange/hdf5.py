@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 
 import h5py
 import numpy as np
+import tensorflow as tf
 
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.arrays import Arrays
+from elmo_tf.exchange.buffers import aligned, taken_over
 from elmo_tf.exchange.names import check_shapes
 from elmo_tf.exchange.tf1_names import our_name
 from elmo_tf.files import replacing, sync
@@ -90,9 +92,12 @@ def opened(path: str) -> Iterator[Arrays]:
             keys = _keys(file, path)
             shapes = {name: file[key].shape for name, key in keys.items()}
 
-        def read(name: str) -> np.ndarray:
+        def read(name: str) -> tf.Tensor:
+            array = aligned(shapes[name])
             with _named_errors(path):
-                return np.asarray(file[keys[name]], np.float32)
+                if array.size:
+                    file[keys[name]].read_direct(array)
+            return taken_over(array)
 
         yield Arrays(path, shapes, read, keys)
 
@@ -107,6 +112,8 @@ def _keys(file: h5py.File, path: str) -> dict[str, str]:
         if isinstance(item, h5py.Dataset):
             if item.dtype.kind not in "fiu":
                 raise InputError(f"{path}: array {key}: expected numbers, got {item.dtype}")
+            if item.shape is None:  # a dataset without a place for numbers
+                raise InputError(f"{path}: array {key}: expected numbers, got none")
             name = our_name(key)
             if name in keys:
                 raise InputError(f"{path}: arrays {keys[name]} and {key} are of the same weight")

@@ -147,6 +147,7 @@ def test_a_damaged_file_is_read_or_named_and_nothing_else(path):
         ({"char_embed": np.full((261, 4), np.nan)}, ["char_embed", "not finite"]),
         ({"char_embed": np.full((261, 4), np.inf)}, ["char_embed", "not finite"]),
         ({"char_embed": np.full((261, 4), b"x")}, ["char_embed", "expected numbers"]),
+        ({"char_embed": h5py.Empty("f4")}, ["char_embed", "expected numbers, got none"]),
     ],
 )
 def test_a_wrong_array_is_named_with_its_file(path, changes, words):
