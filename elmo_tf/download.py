@@ -6,7 +6,6 @@ second process leaves half a file that later counts as whole, checks no size, an
 """
 
 import contextlib
-import hashlib
 import http.client
 import json
 import os
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from elmo_tf.errors import InputError
+from elmo_tf.files import sha256
 from elmo_tf.version import __version__
 
 Progress = Callable[[int, int | None], None]
@@ -66,8 +66,7 @@ class Expected:
         if self.size is not None and size != self.size:
             return f"expected {self.size:,} bytes, got {size:,}"
         if self.sha256 is not None:
-            with open(path, "rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = sha256(path)
             if found != self.sha256:
                 return f"expected the sha256 {self.sha256}, got {found}"
         try:

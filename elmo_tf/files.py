@@ -1,6 +1,7 @@
 """Files that appear whole or not at all: write to a temporary name beside the target, then rename."""
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -172,6 +173,16 @@ def copy(source: str, target: str) -> None:
         raise InputError(f"{source} cannot be read: {error.strerror}") from error
     with file, replacing(target) as temporary, open(temporary, "wb") as copied:
         shutil.copyfileobj(file, copied, 1 << 20)
+
+
+def sha256(path: str) -> str:
+    """The SHA-256 of a file's content, as 64 hexadecimal digits.
+
+    >>> sha256("/dev/null")[:8]
+    'e3b0c442'
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def reason(error: Exception) -> str:

@@ -8,7 +8,8 @@
 | hdf5 | a folder with `weights.hdf5` or `model.hdf5` and options.json, as AllenNLP, bilm-tf and simple_elmo read it |
 
 A folder of HDF5 or safetensors may lie in a ZIP file, as those of the NLPL repository do, and the file of weights may
-be given itself. Where a folder has several forms, the one that stands first counts.
+be given itself, or a checkpoint as TensorFlow names it, without the ending. Where a folder has several forms, the one
+that stands first counts.
 """
 
 import glob
@@ -20,15 +21,20 @@ from elmo_tf.errors import InputError
 from elmo_tf.exchange.archives import SOFTMAX_FILE
 from elmo_tf.exchange.tensorflow_files import tf1_prefix
 from elmo_tf.preparation import OPTIONS_FILE
+from elmo_tf.published import PUBLISHED
 
 WEIGHTS_FILE, NLPL_WEIGHTS_FILE, SAFETENSORS_FILE = "weights.hdf5", "model.hdf5", "model.safetensors"
 CHECKPOINT, TF1, SAFETENSORS, HDF5 = "checkpoint", "tf1", "safetensors", "hdf5"
 
 EXPECTED = (
     f"expected a folder made by elmo-tf train, or one with {WEIGHTS_FILE} and {OPTIONS_FILE}, a TensorFlow 1 "
-    "checkpoint of bilm-tf, a safetensors file, or a ZIP file with HDF5 or safetensors"
+    "checkpoint of bilm-tf, a safetensors file, a ZIP file with HDF5 or safetensors, or the name of a published model: "
+    f"{', '.join(PUBLISHED)}"
 )
 """What a folder or file may be; for messages."""
+
+_INDEX = ".index"
+"""The ending of a checkpoint's table of names."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,10 @@ def find_model(folder: str, path: str, which: str | None) -> Place:
         missing = "there is no such file or folder"
         if os.path.exists(folder):
             missing = "it holds no model" if os.path.isdir(folder) else "it is no file of a model"
+            if path in PUBLISHED:
+                missing += ", and goes before the published model of that name"
         raise InputError(f"{path}: {missing}; {EXPECTED}")
-    if which is not None and place.form != CHECKPOINT:
+    if which is not None and (place.form != CHECKPOINT or not os.path.isdir(folder)):
         raise InputError(f"{path}: it holds no {which} checkpoint, only {os.path.basename(place.weights)}")
     return place
 
@@ -100,7 +108,13 @@ def _of_file(path: str) -> Place | None:
             if os.path.basename(path) == SOFTMAX_FILE:
                 raise InputError(f"{path}: it is only a softmax; expected the weights, or their folder")
             return Place(form, path, os.path.dirname(path) or ".")
-    return None
+    prefix = path.removesuffix(_INDEX)
+    if not os.path.isfile(prefix + _INDEX):
+        return None
+    folder = os.path.dirname(prefix) or "."
+    if os.path.basename(os.path.abspath(folder)) in (BEST, LATEST):
+        return Place(CHECKPOINT, prefix, os.path.dirname(folder) or ".")
+    return Place(TF1, prefix, folder)
 
 
 def _of_folder(folder: str, path: str, which: str | None) -> Place | None:

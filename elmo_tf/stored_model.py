@@ -47,6 +47,7 @@ class StoredModel:
         slots: Adagrad's accumulators by the same names; empty where there are none.
         step: training steps taken; None where it is not known.
         vocab_file: the vocabulary beside the model; None where there is none.
+        is_zipped: whether it lies in a ZIP file.
     """
 
     path: str
@@ -58,16 +59,12 @@ class StoredModel:
     slots: Arrays
     step: int | None
     vocab_file: str | None
+    is_zipped: bool = False
 
     @property
     def weights_name(self) -> str:
         """The name of the file of weights, without its folder."""
         return os.path.basename(self.weights.source)
-
-    @property
-    def is_zipped(self) -> bool:
-        """Whether it lies in a ZIP file."""
-        return self.source == self.path and not self.path.endswith((".hdf5", ".safetensors"))
 
     @property
     def has_softmax(self) -> bool:
@@ -108,7 +105,8 @@ def open_model(path: str, which: str | None = None) -> Iterator[StoredModel]:
     """Finds, checks and opens a model; what it gave cannot be read any more after the block.
 
     Args:
-        path: a folder of one of the forms, a ZIP file of it, or the file of weights itself, its options beside it.
+        path: a folder of one of the forms, a ZIP file of it, or the file of weights or the checkpoint itself, its
+            options beside it.
         which: of the checkpoints "best" or "latest"; None for the best if there is one.
 
     Raises:
@@ -134,6 +132,7 @@ def open_model(path: str, which: str | None = None) -> Iterator[StoredModel]:
             slots=parts.slots,
             step=parts.step,
             vocab_file=place.beside(VOCAB_FILE, VOCAB_FILE + ".gz"),
+            is_zipped=zipped,
         )
         _check(stored)
         yield stored

@@ -57,6 +57,8 @@ BANDS = {
         "conversion_settings",
         "conversion_content",
         "conversion",
+        "model_consumers",
+        "model_oddities",
         "inspection",
     },
     "outlets": {"elmo", "serving"},

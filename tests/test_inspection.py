@@ -12,6 +12,7 @@ from model_folders import LATEST_STEP, change_options, hdf5_folder, trained_fold
 
 from elmo_tf import inspection
 from elmo_tf.conversion import ConvertSettings, convert
+from elmo_tf.data.vocabulary import build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
 from elmo_tf.inspection import inspect
 
@@ -60,9 +61,52 @@ def test_a_training_checkpoint_tells_its_step_its_softmax_and_its_accumulators(f
 def test_a_published_file_is_known_by_its_digest(folders, monkeypatch):
     path = folders / "hdf5" / "weights.hdf5"
     monkeypatch.setitem(inspection.KNOWN, hashlib.sha256(path.read_bytes()).hexdigest(), "the model of the test")
-    for given in (path, folders / "hdf5"):
+    with zipfile.ZipFile(folders / "packed.zip", "w") as archive:
+        for name in ("weights.hdf5", "options.json"):
+            archive.write(folders / "hdf5" / name, name)
+    for given in (path, folders / "hdf5", folders / "packed.zip"):
         assert inspect(str(given)).facts["known as"] == "the model of the test"
-    assert "747ba97abce8a5f446558369e10bb0f7931437a46867476fdd156f5d7f576229" in inspection.KNOWN
+    small = inspection.KNOWN["747ba97abce8a5f446558369e10bb0f7931437a46867476fdd156f5d7f576229"]
+    assert small == "AllenNLP's small model, elmo_2x1024_128_2048cnn_1xhighway_weights.hdf5"
+
+
+def test_a_zip_file_and_the_weights_in_it_have_a_digest_each(folders):
+    with zipfile.ZipFile(folders / "packed.zip", "w") as archive:
+        for name in ("weights.hdf5", "options.json"):
+            archive.write(folders / "hdf5" / name, name)
+    found = inspect(str(folders / "packed.zip")).facts
+    inside = hashlib.sha256((folders / "hdf5" / "weights.hdf5").read_bytes()).hexdigest()
+    assert found["sha256"] == hashlib.sha256((folders / "packed.zip").read_bytes()).hexdigest()
+    assert found["weights"] == f"weights.hdf5 in it, with the sha256 {inside}"
+
+
+def in_order(words):
+    return "".join(f"{word}\n" for word in ["<S>", "</S>", "<UNK>", *words])
+
+
+@pytest.mark.parametrize(
+    ("words", "is_odd"),
+    [
+        ([f"w{n:04}" for n in range(3000)], True),
+        (sorted((f"{a}{n:04}" for n in range(1500) for a in "wW"), key=str.casefold), True),
+        # by frequency, equal counts by the alphabet: 40 words with counts of their own, then long ties
+        ([f"{97 * n % 41:02}" for n in range(40)] + [f"w{n:04}" for n in range(3000)], False),
+        ([f"{97 * n % 41:02}" for n in range(40)] + [f"w{n:04}" for n in range(70)], False),
+        ([f"w{n:04}" for n in range(50)], False),  # too few to tell
+    ],
+    ids=["alphabet", "small and capital letters", "long ties", "short ties", "few"],
+)
+def test_a_vocabulary_by_frequency_is_not_taken_for_one_by_the_alphabet(folders, words, is_odd):
+    (folders / "hdf5" / "vocab.txt").write_text(in_order(words))
+    change_options(folders / "hdf5", n_tokens_vocab=None)
+    assert any("sorted by the alphabet" in oddity for oddity in inspect(str(folders / "hdf5")).oddities) is is_odd
+
+
+def test_the_vocabulary_of_a_real_text_is_not_odd(shared, folders):
+    paths = sorted(str(path) for path in (shared / "data" / "wikitext2" / "train").glob("*.txt"))
+    build_vocabulary(count_corpus(paths[:2])[0], min_count=2).save(str(folders / "hdf5" / "vocab.txt"))
+    change_options(folders / "hdf5", n_tokens_vocab=None)
+    assert inspect(str(folders / "hdf5")).oddities == ()
 
 
 def spoiled(folder, **arrays):
@@ -112,7 +156,7 @@ CELL = "RNN_1/RNN/MultiRNNCell/Cell0/LSTMCell/W_0"
         ("hdf5", lambda f: (f / "vocab.txt").write_text("a\na\n"), "vocab.txt, line 2"),
         (
             "hdf5",
-            lambda f: (f / "vocab.txt").write_text("\n".join(["<S>", "</S>", "<UNK>", *(f"w{n}" for n in range(200))])),
+            lambda f: (f / "vocab.txt").write_text(in_order(f"w{n:03}" for n in range(200))),
             "sorted by the alphabet",
         ),
         ("hdf5", lambda f: rename(f, CELL, CELL.replace("W_0", "kernel")), f"such as {CELL.replace('W_0', 'kernel')}"),

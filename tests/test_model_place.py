@@ -36,6 +36,29 @@ def test_the_form_is_told_by_the_names(tmp_path, names, form, weights):
     assert not has_checkpoint(folder)
 
 
+@pytest.mark.parametrize("ending", ["", ".index"])
+@pytest.mark.parametrize(
+    ("prefix", "form", "inside"),
+    [("model.ckpt-60", "tf1", ""), ("best/ckpt-3", "checkpoint", ""), ("run/latest/ckpt-3", "checkpoint", "/run")],
+)
+def test_a_checkpoint_may_be_given_as_tensorflow_names_it(tmp_path, monkeypatch, prefix, form, inside, ending):
+    folder = made(tmp_path, f"{prefix}.index", f"{prefix}.data-00000-of-00001", "model.ckpt-9.index")
+    assert found(f"{folder}/{prefix}{ending}") == Place(form, f"{folder}/{prefix}", folder + inside)
+    monkeypatch.chdir(tmp_path)
+    assert found(prefix + ending) == Place(form, prefix, inside.removeprefix("/") or ".")
+    with pytest.raises(InputError, match=r"^the model: it holds no latest checkpoint, only "):
+        found(prefix + ending, "latest")
+
+
+def test_what_hides_a_published_model_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made(tmp_path / "medium", "notes.txt")
+    with pytest.raises(InputError, match=r"^medium: it holds no model, and goes before the published model of that n"):
+        find_model("medium", "medium", None)
+    with pytest.raises(InputError, match=r"or the name of a published model: small, medium, original, 5\.5B$"):
+        find_model("Small", "Small", None)
+
+
 @pytest.mark.parametrize(
     ("names", "both"),
     [

@@ -10,6 +10,10 @@ from elmo_tf.errors import InputError
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 
 
+class NotFiniteError(InputError):
+    """An array holds numbers that are not finite in float32."""
+
+
 class Arrays(Mapping[str, np.ndarray]):
     """A mapping whose names and shapes are known, and whose arrays are read, in float32, each time they are looked up.
 
@@ -47,7 +51,7 @@ class Arrays(Mapping[str, np.ndarray]):
 
         Raises:
             KeyError: there is none of that name.
-            InputError: it cannot be read, or holds numbers that are not finite in float32.
+            InputError: it cannot be read, or, `NotFiniteError`, holds numbers that are not finite in float32.
         """
         with np.errstate(over="ignore"):
             return np.asarray(self.raw(name), np.float32)
@@ -58,7 +62,8 @@ class Arrays(Mapping[str, np.ndarray]):
         read = self.unchecked(name)
         array = np.asarray(read)
         if not is_finite(array):
-            raise InputError(f"{self.source}: array {self.spelled(name)} holds numbers that are not finite in float32")
+            what = "holds numbers that are not finite in float32"
+            raise NotFiniteError(f"{self.source}: array {self.spelled(name)} {what}")
         return read
 
     def unchecked(self, name: str) -> Any:
