@@ -144,7 +144,7 @@ class ElmoLayer(keras.layers.Layer):
         if isinstance(vocab_to_cache, (str, os.PathLike)):
             lines = text.iterate_lines(os.fspath(vocab_to_cache))
             vocab_to_cache = [word for word in map(str.strip, lines) if word]
-        loaded = load_bilm(os.fspath(path), which, None if vocab_file is None else os.fspath(vocab_file))
+        loaded = load_bilm(path, which, vocab_file)
         words = None
         if loaded.bilm.options.char_cnn is None and loaded.vocabulary is not None:
             words = loaded.vocabulary.words
