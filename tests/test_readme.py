@@ -87,15 +87,5 @@ def test_the_python_runs(text, tmp_path, monkeypatch, capsys):
         assert printed == "(3, 4, 12)"
 
 
-def test_names_of_the_package_are_loaded_when_used():
-    import elmo_tf
-
-    for name in elmo_tf.__all__:
-        assert getattr(elmo_tf, name) is not None
-        assert name in dir(elmo_tf)
-    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        elmo_tf.nonsense  # noqa: B018
-
-
 def test_nothing_is_left_to_be_filled_in():
     assert not re.findall(r"\bX+[.,%]?X|^[A-Z]+$", README, re.MULTILINE)
