@@ -10,7 +10,7 @@ import tensorflow as tf
 from elmo_tf.bilm import BiLM
 from elmo_tf.bilm_state import BiLMState
 from elmo_tf.data import text
-from elmo_tf.elmo_inputs import Places, Sentences, TokenMask, form_of, is_token, places_of, sentences_of, tokens_of
+from elmo_tf.elmo_inputs import Sentences, form_of, is_token, sentences_of, tokens_of
 from elmo_tf.elmo_lists import from_lists
 from elmo_tf.elmo_outputs import check_output, combined, mixed, placed
 from elmo_tf.elmo_words import WordVectors, is_frozen
@@ -18,6 +18,7 @@ from elmo_tf.layers.pooling import POOLINGS, SentencePooling
 from elmo_tf.layers.scalar_mix import MixNumbers, ScalarMix
 from elmo_tf.model_folder import load_bilm
 from elmo_tf.options import Options
+from elmo_tf.token_places import Places, TokenMask, places_of
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")

@@ -5,8 +5,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from elmo_tf.elmo_inputs import Places, Sentences
+from elmo_tf.elmo_inputs import Sentences
 from elmo_tf.layers import ScalarMix
+from elmo_tf.token_places import Places
 
 OUTPUTS = ("mix", "top", "average", "all", "concat")
 

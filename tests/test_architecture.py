@@ -31,6 +31,7 @@ BANDS = {
         "elmo_lists",
         "elmo_outputs",
         "elmo_words",
+        "token_places",
         "static_embedding",
     },
     "exchange": {"exchange"},
