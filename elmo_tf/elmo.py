@@ -56,9 +56,9 @@ class ElmoLayer(keras.layers.Layer):
         carries the Keras mask. With `pooling` `(B, size)`.
 
     Raises:
-        ValueError: arguments or inputs are none of these.
-        tf.errors.InvalidArgumentError: values of character ids, or rows of `initial_state`, are none of these, which a
-            graph tells only when it runs; not under XLA.
+        ValueError: an argument or input is not one of the above.
+        tf.errors.InvalidArgumentError: values of character ids, or rows of `initial_state`, are not as said above,
+            which a graph tells only when it runs; not under XLA.
 
     Example:
 
@@ -140,7 +140,7 @@ class ElmoLayer(keras.layers.Layer):
 
         Raises:
             InputError: a file is missing or damaged; as `load_bilm`.
-            ValueError: an argument is none that the layer takes.
+            ValueError: an argument is not as the class says.
         """
         if isinstance(vocab_to_cache, (str, os.PathLike)):
             lines = text.iterate_lines(os.fspath(vocab_to_cache))

@@ -45,7 +45,7 @@ def tokens_of(inputs: Any, max_characters: int | None) -> tf.Tensor:
         max_characters: C; None for a model with word input, which reads strings alone.
 
     Raises:
-        ValueError: dtype or shape are none that the model reads.
+        ValueError: the model does not read this dtype or shape.
 
     Example:
 

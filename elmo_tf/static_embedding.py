@@ -37,7 +37,7 @@ class StaticEmbedding(keras.layers.Layer):
     last row for unknown words.
 
     Raises:
-        ValueError: arguments or inputs are none of these.
+        ValueError: an argument or input is not one of the above.
 
     Example:
 
