@@ -123,6 +123,12 @@ def test_every_module_has_a_place(module):
     assert place(module) in HEIGHTS, f"{module} is in no band: place it in BANDS of {pathlib.Path(__file__).name}"
 
 
+def test_every_place_has_a_module_and_is_the_only_one_of_its_name():
+    names = [name for band in BANDS.values() for name in band]
+    assert set(names) == {place(module) for module in INNER}, "BANDS names what is no module"
+    assert len(names) == len(HEIGHTS), "BANDS names a module twice"
+
+
 @pytest.mark.parametrize("module", NUMBERED)
 def test_no_import_runs_up(module):
     height = HEIGHTS.get(place(module), len(BANDS))
