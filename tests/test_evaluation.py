@@ -65,6 +65,16 @@ def test_one_row_equals_the_sum_over_the_text_read_in_one_go(text):
     np.testing.assert_allclose(evaluator().totals, entropies.numpy().sum((1, 2)), rtol=1e-5)
 
 
+def test_a_blank_line_that_counts_is_one_prediction_after_the_begin_of_a_sentence(tmp_path):
+    (tmp_path / "text.txt").write_text("\na b\n\n")
+    vocabulary = Vocabulary(["<S>", "</S>", "<UNK>", "a", "b"])
+    corpus = Corpus.scan([str(tmp_path / "text.txt")], blank_lines=True)
+    (window, mask), *rest = Evaluator(model_for(vocabulary), corpus, vocabulary, rows=1, steps=5).windows()
+    assert not rest
+    assert mask.all()
+    assert window.targets[:, 0].tolist() == [[1, 3, 4, 1, 1], [0, 4, 3, 0, 0]]
+
+
 def test_means_are_those_of_the_definition():
     result = Perplexity(10, (10 * math.log(4.0), 10 * math.log(16.0)))
     assert result.mean == pytest.approx(10.0)

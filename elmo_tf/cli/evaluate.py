@@ -19,8 +19,8 @@ DESCRIPTION = """
 
       elmo-tf evaluate --model_dir=model --test_files='test/*.txt'
 
-    --bilm_tf_compatible gives bilm-tf's own figures: token after token in --batch_size rows, without the tail of the
-    text that does not fill them all.
+    --bilm_tf_compatible gives bilm-tf's own figures: token after token in --batch_size rows, a blank line as a sentence
+    of no words, without the tail of the text that does not fill all rows.
 """
 
 
@@ -54,7 +54,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
         raise InputError(f"--unroll_steps={values.unroll_steps}: expected 1 with --bilm_tf_compatible, as bilm-tf does")
     paths = expand_patterns(values.test_files, "--test_files")
     loaded = load_language_model(values.model_dir, shared_flags.which_checkpoint(values), values.vocab_file)
-    corpus = Corpus.scan(paths)
+    corpus = Corpus.scan(paths, blank_lines=compatible)
     print(f"{loaded.source}: {corpus.sentences:,} sentences, {corpus.words:,} words", file=sys.stderr, flush=True)
     steps = 1 if compatible else values.unroll_steps
     evaluator = Evaluator(loaded.model, corpus, loaded.vocabulary, values.batch_size, steps, drop_remainder=compatible)

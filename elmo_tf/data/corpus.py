@@ -19,9 +19,10 @@ class Block:
         path: the file.
         start: offset of the first byte, in the unpacked text.
         size: bytes, unpacked.
-        sentences: lines that are not blank.
+        sentences: lines that are not blank; with `blank_lines` all lines.
         words: tokens between white space.
         packed: whether the file is .gz and so cannot be read but from its start.
+        blank_lines: whether a blank line is a sentence, of no words.
     """
 
     path: str
@@ -30,13 +31,14 @@ class Block:
     sentences: int
     words: int
     packed: bool
+    blank_lines: bool = False
 
 
 @dataclass(frozen=True)
 class Corpus:
     """The blocks of some files, in order, and what was counted in them.
 
-    Blank lines are no sentences.
+    Blank lines are no sentences, unless it is asked for.
 
     Example:
 
@@ -57,18 +59,19 @@ class Corpus:
         return self.words + self.sentences
 
     @classmethod
-    def scan(cls, paths: Sequence[str], block_bytes: int = BLOCK_BYTES) -> "Corpus":
+    def scan(cls, paths: Sequence[str], block_bytes: int = BLOCK_BYTES, blank_lines: bool = False) -> "Corpus":
         """Reads the files once, counts, checks that they are text, and notes where their blocks are.
 
         Args:
             paths: files, a tokenised sentence a line, plain or .gz.
             block_bytes: size of a block; a block ends with a line.
+            blank_lines: whether a blank line is a sentence, of no words, as in bilm-tf.
 
         Raises:
             InputError: a file cannot be read or is not UTF-8, or none holds a single word.
         """
-        blocks = tuple(block for path in paths for block in _scan_file(path, block_bytes))
-        if not blocks:
+        blocks = tuple(block for path in paths for block in _scan_file(path, block_bytes, blank_lines))
+        if not any(block.words for block in blocks):
             raise InputError(
                 f"{_some(paths)}: no text in it; expected a tokenised sentence a line, got blank lines alone"
             )
@@ -92,15 +95,15 @@ def _some(paths: Sequence[str]) -> str:
     return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more files"
 
 
-def _scan_file(path: str, block_bytes: int) -> list[Block]:
+def _scan_file(path: str, block_bytes: int, blank_lines: bool) -> list[Block]:
     packed = is_packed(path)
     blocks, start, lines_before = [], 0, 0
     with open_bytes(path) as file:
         while data := _read(file, path, block_bytes):
             text = _decoded(data, path, start, lines_before)
-            sentences = len(_sentences(text))
+            sentences = len(_sentences(text, blank_lines))
             if sentences:
-                blocks.append(Block(path, start, len(data), sentences, len(text.split()), packed))
+                blocks.append(Block(path, start, len(data), sentences, len(text.split()), packed, blank_lines))
             start += len(data)
             lines_before += data.count(b"\n")
     return blocks
@@ -127,7 +130,9 @@ def _without_mark(data: bytes, start: int) -> bytes:
     return data if start else data.removeprefix(BYTE_ORDER_MARK)
 
 
-def _sentences(text: str) -> list[str]:
+def _sentences(text: str, blank_lines: bool) -> list[str]:
+    if blank_lines:
+        return text.removesuffix("\n").split("\n")
     return [line for line in text.split("\n") if line and not line.isspace()]
 
 
@@ -138,14 +143,14 @@ class BlockReader:
         self._open: tuple[str, BinaryIO] | None = None
 
     def lines(self, block: Block) -> list[str]:
-        """The sentences of a block, blank lines left out.
+        """The sentences of a block.
 
         Raises:
             InputError: the file has changed since it was scanned, or cannot be read any more.
         """
         data = self._bytes(block)
         try:
-            lines = _sentences(_without_mark(data, block.start).decode("utf-8"))
+            lines = _sentences(_without_mark(data, block.start).decode("utf-8"), block.blank_lines)
         except UnicodeDecodeError:  # it was UTF-8 when it was scanned
             lines = []
         if len(data) != block.size or len(lines) != block.sentences:

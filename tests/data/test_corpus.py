@@ -120,6 +120,27 @@ def test_blocks_of_blank_lines_are_left_out(tmp_path, pack):
 
 
 @PACKINGS
+@pytest.mark.parametrize("block_bytes", [1, 3, 1000])
+@pytest.mark.parametrize(
+    ("content", "sentences"),
+    [
+        (b"\n\na\n \t\n\nb c\n\n", ["", "", "a", "", "", "b c", ""]),
+        (b"a\r\n\r\nb", ["a", "", "b"]),
+        (MARK + b"\na\n", ["", "a"]),
+    ],
+)
+def test_blank_lines_are_sentences_of_no_words_where_that_is_asked_for(tmp_path, pack, block_bytes, content, sentences):
+    corpus = Corpus.scan(written(tmp_path, content, pack=pack), block_bytes, blank_lines=True)
+    assert lines_of(corpus.blocks) == sentences
+    assert corpus.predictions == len(sentences) + len(" ".join(sentences).split())
+
+
+def test_blank_lines_alone_are_no_text_even_where_they_are_sentences(tmp_path):
+    with pytest.raises(InputError, match=r"0\.txt: no text in it"):
+        Corpus.scan(written(tmp_path, b"\n\n"), blank_lines=True)
+
+
+@PACKINGS
 @pytest.mark.parametrize("block_bytes", [5, 1000])
 @pytest.mark.parametrize("mark", [b"", MARK])
 def test_bytes_that_are_not_utf8_are_refused_with_file_and_line(tmp_path, pack, block_bytes, mark):
