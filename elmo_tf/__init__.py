@@ -4,19 +4,55 @@ The names below are loaded when they are first used, so that what needs no Tenso
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from elmo_tf.version import __version__
+
+if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr__`; a test compares it with `_HOMES`
+    from elmo_tf.bilm import BiLM as BiLM
+    from elmo_tf.conversion import convert as convert
+    from elmo_tf.conversion_settings import ConvertSettings as ConvertSettings
+    from elmo_tf.data.characters import encode_words as encode_words
+    from elmo_tf.data.vocabulary import Vocabulary as Vocabulary
+    from elmo_tf.elmo import ElmoLayer as ElmoLayer
+    from elmo_tf.elmo_inputs import character_ids as character_ids
+    from elmo_tf.embedding import SentenceEmbedder as SentenceEmbedder
+    from elmo_tf.errors import InputError as InputError
+    from elmo_tf.evaluation import Evaluator as Evaluator
+    from elmo_tf.inspection import inspect as inspect
+    from elmo_tf.language_model import LanguageModel as LanguageModel
+    from elmo_tf.layers import CharacterEncoder as CharacterEncoder
+    from elmo_tf.layers import Highway as Highway
+    from elmo_tf.layers import LstmStack as LstmStack
+    from elmo_tf.layers import ProjectedLSTM as ProjectedLSTM
+    from elmo_tf.layers import ScalarMix as ScalarMix
+    from elmo_tf.layers import SentencePooling as SentencePooling
+    from elmo_tf.layers import SoftmaxHead as SoftmaxHead
+    from elmo_tf.layers import WordEncoder as WordEncoder
+    from elmo_tf.model_folder import LoadedBiLM as LoadedBiLM
+    from elmo_tf.model_folder import LoadedLanguageModel as LoadedLanguageModel
+    from elmo_tf.model_folder import load_bilm as load_bilm
+    from elmo_tf.model_folder import load_language_model as load_language_model
+    from elmo_tf.options import Options as Options
+    from elmo_tf.published import fetch as fetch
+    from elmo_tf.run_settings import TrainSettings as TrainSettings
+    from elmo_tf.serving import export_model as export_model
+    from elmo_tf.serving import export_signatures as export_signatures
+    from elmo_tf.static_embedding import StaticEmbedding as StaticEmbedding
+    from elmo_tf.stored_model import open_model as open_model
+    from elmo_tf.training import train as train
 
 _HOMES = {
     "BiLM": "elmo_tf.bilm",
     "CharacterEncoder": "elmo_tf.layers",
+    "ConvertSettings": "elmo_tf.conversion_settings",
     "ElmoLayer": "elmo_tf.elmo",
-    "ConvertSettings": "elmo_tf.conversion",
     "Evaluator": "elmo_tf.evaluation",
     "Highway": "elmo_tf.layers",
     "InputError": "elmo_tf.errors",
     "LanguageModel": "elmo_tf.language_model",
+    "LoadedBiLM": "elmo_tf.model_folder",
+    "LoadedLanguageModel": "elmo_tf.model_folder",
     "LstmStack": "elmo_tf.layers",
     "Options": "elmo_tf.options",
     "ProjectedLSTM": "elmo_tf.layers",
@@ -33,6 +69,7 @@ _HOMES = {
     "encode_words": "elmo_tf.data.characters",
     "export_model": "elmo_tf.serving",
     "export_signatures": "elmo_tf.serving",
+    "fetch": "elmo_tf.published",
     "inspect": "elmo_tf.inspection",
     "load_bilm": "elmo_tf.model_folder",
     "load_language_model": "elmo_tf.model_folder",
@@ -42,12 +79,15 @@ _HOMES = {
 
 __all__ = ["__version__", *_HOMES]
 
+if not TYPE_CHECKING:  # else every name would be `Any`
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'elmo_tf' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'elmo_tf' has no attribute {name!r}")
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value  # the next look-up does not come here
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted({*globals(), *_HOMES})

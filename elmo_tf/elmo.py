@@ -10,7 +10,7 @@ import tensorflow as tf
 from elmo_tf.bilm import BiLM
 from elmo_tf.bilm_state import BiLMState
 from elmo_tf.data import text
-from elmo_tf.elmo_inputs import Places, Sentences, TokenMask, form_of, is_token, places_of, sentences_of, tokens_of
+from elmo_tf.elmo_inputs import Sentences, form_of, is_token, sentences_of, tokens_of
 from elmo_tf.elmo_lists import from_lists
 from elmo_tf.elmo_outputs import check_output, combined, mixed, placed
 from elmo_tf.elmo_words import WordVectors, is_frozen
@@ -18,6 +18,7 @@ from elmo_tf.layers.pooling import POOLINGS, SentencePooling
 from elmo_tf.layers.scalar_mix import MixNumbers, ScalarMix
 from elmo_tf.model_folder import load_bilm
 from elmo_tf.options import Options
+from elmo_tf.token_places import Places, TokenMask, places_of
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
@@ -55,9 +56,9 @@ class ElmoLayer(keras.layers.Layer):
         carries the Keras mask. With `pooling` `(B, size)`.
 
     Raises:
-        ValueError: arguments or inputs are none of these.
-        tf.errors.InvalidArgumentError: values of character ids, or rows of `initial_state`, are none of these, which a
-            graph tells only when it runs; not under XLA.
+        ValueError: an argument or input is not one of the above.
+        tf.errors.InvalidArgumentError: values of character ids, or rows of `initial_state`, are not as said above,
+            which a graph tells only when it runs; not under XLA.
 
     Example:
 
@@ -139,12 +140,12 @@ class ElmoLayer(keras.layers.Layer):
 
         Raises:
             InputError: a file is missing or damaged; as `load_bilm`.
-            ValueError: an argument is none that the layer takes.
+            ValueError: an argument is not as the class says.
         """
         if isinstance(vocab_to_cache, (str, os.PathLike)):
             lines = text.iterate_lines(os.fspath(vocab_to_cache))
             vocab_to_cache = [word for word in map(str.strip, lines) if word]
-        loaded = load_bilm(os.fspath(path), which, None if vocab_file is None else os.fspath(vocab_file))
+        loaded = load_bilm(path, which, vocab_file)
         words = None
         if loaded.bilm.options.char_cnn is None and loaded.vocabulary is not None:
             words = loaded.vocabulary.words

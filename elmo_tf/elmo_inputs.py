@@ -1,4 +1,4 @@
-"""Sentences as they come, and as the biLM reads them: checks, where the tokens stand, and their distinct words.
+"""Sentences as they come, and as the biLM reads them: checks, and their distinct words.
 
 What comes is `(B, T)` strings, or `(B, T, C)` character ids, dense or ragged, with padding before, between or behind
 the tokens. What the biLM reads is each row's tokens moved to the left, between `<S>` and `</S>`, so that a sentence is
@@ -7,7 +7,6 @@ the same wherever its padding stands.
 
 from typing import Any, NamedTuple
 
-import keras
 import tensorflow as tf
 
 from elmo_tf.data.characters import BEGIN_WORD, N_CHARACTERS, encode_words, encode_words_tf, shift_for_prediction_tf
@@ -24,15 +23,6 @@ class Sentences(NamedTuple):
     """int32 `(B, S)`: which word stands where; tokens from 1 on, `</S>` behind the last."""
     lengths: tf.Tensor
     """int32 `(B,)`: with both boundaries, so at least 2."""
-
-
-class Places(NamedTuple):
-    """Where the results come from."""
-
-    index: tf.Tensor
-    """int32 `(B, T)`: the step of `Sentences.index` that belongs at each place."""
-    is_shown: tf.Tensor
-    """bool `(B, T)`: whether there is one; the result's mask."""
 
 
 def form_of(max_characters: int | None) -> str:
@@ -55,7 +45,7 @@ def tokens_of(inputs: Any, max_characters: int | None) -> tf.Tensor:
         max_characters: C; None for a model with word input, which reads strings alone.
 
     Raises:
-        ValueError: dtype or shape are none that the model reads.
+        ValueError: the model does not read this dtype or shape.
 
     Example:
 
@@ -183,24 +173,6 @@ def _checked_ids(flat: tf.Tensor) -> tf.Tensor:
         return tf.identity(flat)
 
 
-def places_of(present: tf.Tensor, keep_boundaries: bool) -> Places:
-    """Where each token went; with boundaries, of `T + 2` places: `<S>` before the first token, `</S>` behind the last.
-
-    An empty row has its two boundaries in front.
-    """
-    if not keep_boundaries:
-        return Places(tf.cumsum(tf.cast(present, tf.int32), 1), present)
-    present = tf.pad(present, [[0, 0], [1, 1]])
-    order = tf.cumsum(tf.cast(present, tf.int32), 1)
-    count = order[:, -1:]
-    place = tf.range(tf.shape(present)[1])
-    first, last = present & (order == 1), present & (order == count)
-    begin = tf.pad(first[:, 1:], [[0, 0], [0, 1]]) | ((count == 0) & (place == 0))
-    end = tf.pad(last[:, :-1], [[0, 0], [1, 0]]) | ((count == 0) & (place == 1))
-    index = tf.where(begin, 0, tf.where(end, count + 1, order))
-    return Places(index, present | begin | end)
-
-
 def character_ids(tokens: tf.Tensor, max_characters: int = 50) -> tf.Tensor:
     """Padded strings as `ElmoLayer` takes characters; for `Dataset.map`, where a model itself must not see strings.
 
@@ -221,40 +193,3 @@ def character_ids(tokens: tf.Tensor, max_characters: int = 50) -> tf.Tensor:
     """
     tokens = tf.convert_to_tensor(tokens)
     return shift_for_prediction_tf(encode_words_tf(tokens, max_characters), tokens != "")
-
-
-@keras.saving.register_keras_serializable(package="elmo_tf")
-class TokenMask(keras.layers.Layer):
-    """The Keras mask of a batch of sentences: True where a token stands.
-
-    Args:
-        keep_boundaries: whether `<S>` and `</S>` have places, two more, and count.
-
-    Call arguments:
-        inputs: strings `(B, T)` or character ids `(B, T, C)`, dense or ragged.
-        mask: booleans `(B, T)`, False where a token does not count; all True if left out.
-
-    Output shape: booleans `(B, T)`, or `(B, T + 2)`.
-
-    Example:
-
-    >>> TokenMask()(tf.constant([["", "cat"]])).numpy()
-    array([[False,  True]])
-    """
-
-    def __init__(self, keep_boundaries: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.keep_boundaries = keep_boundaries
-        self.supports_masking = True
-
-    def call(self, inputs: Any, mask: tf.Tensor | None = None) -> tf.Tensor:
-        """See the class."""
-        return places_of(is_token(dense(inputs), mask), self.keep_boundaries).is_shown
-
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: a mask has none."""
-        return
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments."""
-        return {**super().get_config(), "keep_boundaries": self.keep_boundaries}

@@ -20,7 +20,7 @@ def from_lists(inputs: Any, form: str) -> Any:
         form: what the layer reads, for messages: "expected ...".
 
     Raises:
-        ValueError: the values are none that go into one tensor.
+        ValueError: the values do not form one tensor.
 
     Example:
 
@@ -69,7 +69,7 @@ def mask_from_lists(mask: Any) -> Any:
         return tf.cast(tf.ragged.constant(mask, ragged_rank=1), tf.bool)
     except _FAILURES as error:
         what = str(error).splitlines()[0]
-        raise ValueError(f"mask: expected booleans (batch, time), got lists that are none: {what}") from error
+        raise ValueError(f"mask: expected booleans (batch, time), which the lists do not form: {what}") from error
 
 
 def _check(leaves: list[Any], form: str) -> None:

@@ -5,14 +5,15 @@ from typing import Any
 
 import tensorflow as tf
 
-from elmo_tf.elmo_inputs import Places, Sentences
+from elmo_tf.elmo_inputs import Sentences
 from elmo_tf.layers import ScalarMix
+from elmo_tf.token_places import Places
 
 OUTPUTS = ("mix", "top", "average", "all", "concat")
 
 
 def check_output(output: str, num_mixes: int, **mixing: Any) -> None:
-    """A `ValueError` where arguments are none that `ElmoLayer` takes, or do not go together."""
+    """A `ValueError` where an argument is not one that `ElmoLayer` takes, or two do not go together."""
     if output not in OUTPUTS:
         raise ValueError(f"output: expected one of {OUTPUTS}, got {output!r}")
     if num_mixes < 1:
@@ -23,7 +24,14 @@ def check_output(output: str, num_mixes: int, **mixing: Any) -> None:
 
 
 def mixed(layers: tf.Tensor, sentences: Sentences, mixes: Sequence[ScalarMix], boundaries: bool) -> list[tf.Tensor]:
-    """What each mix makes of the layers, `(B, S, size)`; whether boundaries count in bilm-tf's norm is said."""
+    """What each mix makes of the layers, `(B, S, size)`.
+
+    Args:
+        layers: the biLM's, `(B, L + 1, S, size)`.
+        sentences: what it read.
+        mixes: one a result.
+        boundaries: whether `<S>` and `</S>` count in the norm of "bilm-tf".
+    """
     steps = tf.range(tf.shape(sentences.index)[1])
     lengths = sentences.lengths[:, None]
     mask = steps < lengths if boundaries else (steps > 0) & (steps < lengths - 1)

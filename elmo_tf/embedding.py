@@ -57,10 +57,16 @@ class SentenceEmbedder:
 
         Returns:
             For each sentence float32 `(L + 1, tokens, directions * D)`, without `<S>` and `</S>`.
+
+        Raises:
+            ValueError: a sentence is a text that is not split yet, or a token is no string.
         """
+        _check_not_text(sentences)
         if not sentences:
             return []
         numbers: dict[str, int] = {}
+        for sentence in sentences:
+            _check_not_text(sentence)
         rows = [
             [numbers.setdefault(word, len(numbers)) for word in (BEGIN_SENTENCE, *sentence, END_SENTENCE)]
             for sentence in sentences
@@ -76,6 +82,9 @@ class SentenceEmbedder:
         ]
 
     def _words(self, words: Sequence[str]) -> np.ndarray:
+        for word in words:
+            if not isinstance(word, str):
+                raise ValueError(f"sentences: expected lists of tokens that are strings, got {word!r}")
         if self._char_cnn is not None:
             return encode_words(words, self._char_cnn.max_characters_per_token)
         if self._vocabulary is None:
@@ -87,10 +96,16 @@ class SentenceEmbedder:
         return self._bilm.contextualize(tokens, mask=tf.sequence_mask(lengths))[0]
 
 
+def _check_not_text(sentence: Sequence[Any]) -> None:
+    """A text is a sequence too, and its letters would count as sentences, or as tokens."""
+    if isinstance(sentence, (str, bytes)):
+        raise ValueError(f"sentences: expected lists of tokens, got the text {sentence!r}; split it first")
+
+
 def embed_file(
     embed: SentenceEmbedder,
-    input_file: str,
-    output_file: str,
+    input_file: str | os.PathLike[str],
+    output_file: str | os.PathLike[str],
     batch_tokens: int = BATCH_TOKENS,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[int, int]:
@@ -111,6 +126,7 @@ def embed_file(
         InputError: the input cannot be read, is not UTF-8 or is empty, or the output is the input or cannot be
             written.
     """
+    input_file, output_file = os.fspath(input_file), os.fspath(output_file)
     if os.path.realpath(output_file) == os.path.realpath(input_file):
         raise InputError(f"{output_file} is the input; expected the name of a new file")
     lines = tokens = 0

@@ -1,6 +1,7 @@
 """Models ready to use, from wherever they lie: a folder of `elmo-tf train`, or any other form that is known."""
 
 import contextlib
+import os
 from dataclasses import dataclass
 
 from elmo_tf.bilm import BiLM
@@ -26,7 +27,24 @@ class LoadedBiLM:
     source: str
 
 
-def load_bilm(model_dir: str, which: str | None = None, vocab_file: str | None = None) -> LoadedBiLM:
+@dataclass(frozen=True)
+class LoadedLanguageModel:
+    """A language model with its weights.
+
+    Args:
+        model: the biLM with its softmax.
+        vocabulary: the words that it predicts.
+        source: the file that the weights came from.
+    """
+
+    model: LanguageModel
+    vocabulary: Vocabulary
+    source: str
+
+
+def load_bilm(
+    model_dir: str | os.PathLike[str], which: str | None = None, vocab_file: str | os.PathLike[str] | None = None
+) -> LoadedBiLM:
     """Loads the biLM of a folder, without its softmax.
 
     Args:
@@ -38,24 +56,22 @@ def load_bilm(model_dir: str, which: str | None = None, vocab_file: str | None =
     Raises:
         InputError: there is no model, or something in it is damaged or does not fit together.
     """
-    with open_model(model_dir, which) as stored:
-        vocabulary = _vocabulary(stored, vocab_file)
+    with open_model(os.fspath(model_dir), which) as stored:
+        vocabulary = _vocabulary(stored, None if vocab_file is None else os.fspath(vocab_file))
         bilm = BiLM(stored.options, name="bilm")
         filled(bilm, stored.weights)
         return LoadedBiLM(bilm, vocabulary, stored.source)
 
 
 def load_language_model(
-    model_dir: str, which: str | None = None, vocab_file: str | None = None
-) -> tuple[LanguageModel, Vocabulary, str]:
+    model_dir: str | os.PathLike[str], which: str | None = None, vocab_file: str | os.PathLike[str] | None = None
+) -> LoadedLanguageModel:
     """Loads a whole language model, with its softmax; the arguments are those of `load_bilm`.
-
-    Returns:
-        The model, its vocabulary, and the file that the weights came from.
 
     Raises:
         InputError: as `load_bilm`, and where there is no softmax, or no vocabulary.
     """
+    model_dir, vocab_file = os.fspath(model_dir), None if vocab_file is None else os.fspath(vocab_file)
     with open_model(model_dir, which) as stored:
         if not stored.has_softmax:
             raise InputError(
@@ -72,7 +88,7 @@ def load_language_model(
             )
         model = LanguageModel(stored.options, name="language_model")
         filled(model, stored.weights)
-        return model, vocabulary, stored.source
+        return LoadedLanguageModel(model, vocabulary, stored.source)
 
 
 def _vocabulary(stored: StoredModel, vocab_file: str | None) -> Vocabulary | None:

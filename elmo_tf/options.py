@@ -6,6 +6,7 @@ true unless it says false, because the files that travel with published weights 
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -153,8 +154,9 @@ class Options:
         return options.checked(name)
 
     @classmethod
-    def from_file(cls, path: str) -> "Options":
+    def from_file(cls, path: str | os.PathLike[str]) -> "Options":
         """Reads an `options.json`; raises as `from_dict`, and where the file is missing or no JSON."""
+        path = os.fspath(path)
         return cls.from_dict(files.read_json(path), path)
 
     def checked(self, name: str = "options") -> "Options":
@@ -210,7 +212,7 @@ class Options:
         values.update(dataclasses.asdict(self.training))
         return {name: value for name, value in values.items() if value is not None}
 
-    def write(self, path: str) -> None:
+    def write(self, path: str | os.PathLike[str]) -> None:
         """Writes `options.json`, whole or not at all."""
         files.write_text(path, json.dumps(self.to_dict(), indent=1) + "\n")
 

@@ -33,7 +33,10 @@ def export_model(model: keras.Model, folder: str | os.PathLike[str]) -> None:
     """
     inputs = _inputs_of(model)
     if inputs is None:
-        raise ValueError("model: expected one that knows its inputs, Functional or Sequential, got none such")
+        raise ValueError(
+            f"model: expected one that knows its inputs, Functional or Sequential, got {type(model).__name__} "
+            f"{model.name!r}, which does not"
+        )
     named = inputs if isinstance(inputs, Mapping) else {"inputs": inputs}
     if any(not hasattr(value, "shape") for value in named.values()):
         raise ValueError("model: expected one input or a dictionary of inputs, got another structure")

@@ -10,10 +10,11 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from elmo_tf.data.word_vectors import read_word_vectors
-from elmo_tf.elmo_inputs import TokenMask, form_of, is_token, tokens_of
+from elmo_tf.elmo_inputs import form_of, is_token, tokens_of
 from elmo_tf.elmo_lists import from_lists
 from elmo_tf.layers.variables import of_this_replica
 from elmo_tf.layers.word_table import check_words, word_index
+from elmo_tf.token_places import TokenMask
 
 UNKNOWN_VECTORS = ("zero", "mean")
 
@@ -36,7 +37,7 @@ class StaticEmbedding(keras.layers.Layer):
     last row for unknown words.
 
     Raises:
-        ValueError: arguments or inputs are none of these.
+        ValueError: an argument or input is not one of the above.
 
     Example:
 

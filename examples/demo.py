@@ -2,8 +2,7 @@
 
     python examples/demo.py [--corpus=file] [--language=en] [--output_dir=demo]
 
-Without --corpus it takes the Lee background corpus, 300 Australian news stories of 2000 and 2001, which the package
-gensim ships. Every step is printed as the command that a user would type.
+Every step is printed as the command that a user would type.
 """
 
 import csv
@@ -11,28 +10,59 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import h5py
 import numpy as np
-from absl import app, flags, logging
 
+from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.main import main as elmo_tf
+from elmo_tf.cli.main import run_command
 from elmo_tf.data.text import iterate_lines
+from elmo_tf.errors import InputError
+from elmo_tf.files import copy, make_folder, write_text
 
-CORPUS = flags.DEFINE_string("corpus", None, "raw text, UTF-8; not set: the Lee background corpus of gensim")
-LANGUAGE = flags.DEFINE_string("language", "en", "language of the text, for the tokeniser")
-OUTPUT = flags.DEFINE_string("output_dir", "demo", "folder to work in; what an earlier demo left there is removed")
-MAX_STEPS = flags.DEFINE_integer("max_steps", 1500, "most training steps, so that a large text does not take long")
+DESCRIPTION = """
+    Goes the whole way on a small text: tokenize, a split into training and held-out sentences, vocab, train, evaluate,
+    convert, embed, and a look at what came out. Without --corpus it takes the Lee background corpus, 300 Australian
+    news stories of 2000 and 2001, which the package gensim ships. For example:
+
+      python examples/demo.py --corpus=my.txt --language=nb --output_dir=my_demo
+"""
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 EVERY = 10
 """Every tenth sentence is held out."""
 
-MADE = ("raw", "corpus", "train.txt", "held.txt", "vocab.txt", "model", "hdf5", "embeddings.hdf5")
+MARK = ".elmo_tf_demo"
+"""The file that tells a folder of the demo from one that holds somebody's work under the same names."""
 
 
-def run(*arguments: str) -> None:
+class Made(NamedTuple):
+    """What the demo makes: names in its folder, or paths."""
+
+    raw: str = "raw"
+    corpus: str = "corpus"
+    train: str = "train.txt"
+    held: str = "held.txt"
+    vocab: str = "vocab.txt"
+    model: str = "model"
+    hdf5: str = "hdf5"
+    embeddings: str = "embeddings.hdf5"
+
+
+def define_flags(flag_set: FlagSet) -> None:
+    """Declares the command's flags."""
+    flag_set.string("corpus", None, "raw text, UTF-8, .gz too; not set: the Lee background corpus of gensim")
+    flag_set.string("language", "en", "language of the text, for the tokeniser")
+    flag_set.string(
+        "output_dir", "demo", "folder to work in: a new or empty one, or an earlier demo's, which is removed from it"
+    )
+    flag_set.integer("max_steps", 1500, "most training steps, so that a large text does not take long", lower=1)
+
+
+def elmo_tf_command(*arguments: str) -> None:
     """Prints and runs one command; ends the demo where it fails."""
     print(f"\n$ elmo-tf {' '.join(arguments)}", flush=True)
     code = elmo_tf(arguments)
@@ -44,20 +74,55 @@ def lee_corpus() -> str:
     """The path of gensim's Lee background corpus."""
     try:
         from gensim.test.utils import datapath
-    except ImportError:
-        sys.exit("demo: gensim is not installed: pip install 'elmo_tf[demo]', or give a text with --corpus=FILE")
+    except ImportError as error:
+        message = "gensim is not installed: pip install 'elmo_tf[demo]', or give a text with --corpus=FILE"
+        raise InputError(message) from error
     return str(datapath("lee_background.cor"))
 
 
-def clear(folder: str) -> None:
-    """Makes the folder, without what an earlier demo left."""
-    os.makedirs(folder, exist_ok=True)
-    for name in MADE:
-        path = os.path.join(folder, name)
-        if os.path.isdir(path):
-            shutil.rmtree(path)
-        elif os.path.exists(path):
-            os.remove(path)
+def check_corpus(corpus: str, folder: str) -> None:
+    """An `InputError` where there is no such file, or it lies where the demo removes files."""
+    if not os.path.isfile(corpus):
+        raise InputError(f"--corpus={corpus}: no such file; expected a raw text, one or more paragraphs")
+    above = os.path.realpath(corpus)
+    while os.path.isdir(folder) and above != os.path.dirname(above):
+        above = os.path.dirname(above)
+        if os.path.samefile(above, folder):
+            raise InputError(
+                f"--corpus={corpus} lies in --output_dir={folder}, where the demo removes files: give another folder"
+            )
+
+
+def cleared(folder: str) -> Made:
+    """The paths of what the demo makes in a folder, which is made, or emptied of what an earlier demo left.
+
+    Raises:
+        InputError: the folder cannot be made or emptied, or it holds something and is not one of the demo, so that
+            nothing in it is touched.
+    """
+    make_folder(folder)
+    mark = os.path.join(folder, MARK)
+    made = Made(*(os.path.join(folder, name) for name in Made()))
+    try:
+        if os.listdir(folder) and not os.path.isfile(mark):
+            raise InputError(
+                f"--output_dir={folder} holds files that are not known to be of a demo (no {MARK} is among them); "
+                "expected a new or empty folder, or that of an earlier demo"
+            )
+        write_text(mark, "examples/demo.py works here, and removes what it made before.\n")
+        for path in made:
+            remove(path)
+    except OSError as error:
+        raise InputError(f"--output_dir={folder} cannot be emptied: {error}") from error
+    return made
+
+
+def remove(path: str) -> None:
+    """Removes a file, a link or a whole folder, if it is there."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.remove(path)
 
 
 def split(source: str, train: str, held: str) -> None:
@@ -95,13 +160,10 @@ def word_in_two_contexts(sentences: list[list[str]]) -> tuple[str, tuple[int, in
     return word, first, second
 
 
-def cosine(left: np.ndarray, right: np.ndarray) -> float:
-    """Cosine of the angle between two vectors."""
-    return float(left @ right / (np.linalg.norm(left) * np.linalg.norm(right)))
-
-
 def show_contexts(held: str, embeddings: str) -> None:
     """How the vectors of one word in two sentences differ, layer by layer."""
+    from common import cosines
+
     sentences = [line.split() for line in iterate_lines(held)]
     found = word_in_two_contexts(sentences)
     if found is None:
@@ -117,52 +179,62 @@ def show_contexts(held: str, embeddings: str) -> None:
     for layer, (left, right) in enumerate(zip(*vectors, strict=True)):
         what = "the word alone" if layer == 0 else f"LSTM layer {layer}"
         print(
-            f"  layer {layer} ({what}): cosine {cosine(left, right):.3f}, "
+            f"  layer {layer} ({what}): cosine {cosines(left[None], right[None])[0, 0]:.3f}, "
             f"largest difference of a component {np.abs(left - right).max():.3f}"
         )
 
 
-def main(_: list[str]) -> None:
-    """Runs the demo."""
-    logging.set_verbosity(logging.WARNING)
+def run(values: FlagValues, arguments: Sequence[str]) -> None:
+    """Goes the whole way."""
     started = time.perf_counter()
-    folder, corpus = OUTPUT.value, CORPUS.value or lee_corpus()
-    if not os.path.isfile(corpus):
-        sys.exit(f"demo: {corpus}: no such file; expected a raw text, one or more paragraphs")
-    clear(folder)
-    raw, tokenized, train, held, vocab, model, hdf5, embeddings = (os.path.join(folder, name) for name in MADE)
-    os.makedirs(raw)
-    ending = ".txt.gz" if corpus.endswith(".gz") else ".txt"
-    shutil.copyfile(corpus, os.path.join(raw, f"text{ending}"))
+    corpus = values.corpus or lee_corpus()
+    check_corpus(corpus, values.output_dir)
+    source = os.path.realpath(corpus)  # a link may lie where the demo removes files; what it leads to does not
+    made = cleared(values.output_dir)
+    copy(source, os.path.join(made.raw, "text.txt.gz" if corpus.endswith(".gz") else "text.txt"))
     print(f"Corpus: {corpus}")
+    prepare(made, values.language)
+    train_and_use(made, values.max_steps)
+    show(made, time.perf_counter() - started)
 
-    run("tokenize", f"--input_files={raw}/*", f"--output_dir={tokenized}", f"--language={LANGUAGE.value}")
-    split(os.path.join(tokenized, "text.txt"), train, held)
-    print(f"Every {EVERY}th sentence is held out: {train}, {held}")
-    run("vocab", f"--train_files={train}", f"--vocab_file={vocab}", "--min_count=2")
-    config = os.path.join(os.path.dirname(HERE), "configs", "tiny.flags")
-    run(
+
+def prepare(made: Made, language: str) -> None:
+    """Raw text to a tokenised one in two parts, and a vocabulary."""
+    elmo_tf_command("tokenize", f"--input_files={made.raw}/*", f"--output_dir={made.corpus}", f"--language={language}")
+    split(os.path.join(made.corpus, "text.txt"), made.train, made.held)
+    print(f"Every {EVERY}th sentence is held out: {made.train}, {made.held}")
+    elmo_tf_command("vocab", f"--train_files={made.train}", f"--vocab_file={made.vocab}", "--min_count=2")
+
+
+def train_and_use(made: Made, max_steps: int) -> None:
+    """A trained model, its perplexity, its HDF5 files, and vectors of the held-out text."""
+    elmo_tf_command(
         "train",
-        f"--flagfile={config}",
-        f"--train_files={train}",
-        f"--valid_files={held}",
-        f"--vocab_file={vocab}",
-        f"--model_dir={model}",
-        f"--max_steps={MAX_STEPS.value}",
+        f"--flagfile={os.path.join(os.path.dirname(HERE), 'configs', 'tiny.flags')}",
+        f"--train_files={made.train}",
+        f"--valid_files={made.held}",
+        f"--vocab_file={made.vocab}",
+        f"--model_dir={made.model}",
+        f"--max_steps={max_steps}",
         "--validate_first",
     )
-    run("evaluate", f"--model_dir={model}", f"--test_files={held}")
-    run("convert", f"--model_dir={model}", f"--output_dir={hdf5}")
-    run("embed", f"--model_dir={hdf5}", f"--input_file={held}", f"--output_file={embeddings}")
+    elmo_tf_command("evaluate", f"--model_dir={made.model}", f"--test_files={made.held}")
+    elmo_tf_command("convert", f"--model_dir={made.model}", f"--output_dir={made.hdf5}")
+    elmo_tf_command(
+        "embed", f"--model_dir={made.hdf5}", f"--input_file={made.held}", f"--output_file={made.embeddings}"
+    )
 
-    before, *_, after = perplexities(os.path.join(model, "log.csv"))
-    print(f"\nMade in {time.perf_counter() - started:.0f} s:")
-    print(f"  {model}: the model, with its checkpoints, log.csv and TensorBoard logs")
-    print(f"  {hdf5}: weights.hdf5, options.json and vocab.txt for AllenNLP, bilm-tf and simple_elmo")
-    print(f"  {embeddings}: three layers of vectors for every token of {held}")
+
+def show(made: Made, seconds: float) -> None:
+    """Says what was made, what the model learned, and how a word's vectors differ."""
+    before, *_, after = perplexities(os.path.join(made.model, "log.csv"))
+    print(f"\nMade in {seconds:.0f} s:")
+    print(f"  {made.model}: the model, with its checkpoints, log.csv and TensorBoard logs")
+    print(f"  {made.hdf5}: weights.hdf5, options.json and vocab.txt for AllenNLP, bilm-tf and simple_elmo")
+    print(f"  {made.embeddings}: three layers of vectors for every token of {made.held}")
     print(f"Held-out perplexity before training {before:.1f}, after it {after:.1f} (mean of both directions).")
-    show_contexts(held, embeddings)
+    show_contexts(made.held, made.embeddings)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(run_command(sys.modules[__name__], "python examples/demo.py", sys.argv[1:]))

@@ -185,7 +185,7 @@ def compare(
     import keras
     from tagger import Settings, accuracy, build, train
 
-    settings = Settings(*(values[name].value for name in Settings._fields))
+    settings = Settings(*(getattr(values, name) for name in Settings._fields))
     for size in sizes:
         for seed in range(1, values.seeds + 1):
             rows = np.sort(np.random.default_rng(seed).permutation(len(data[0]))[:size])

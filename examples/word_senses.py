@@ -8,6 +8,7 @@ neighbours are uses in that sense (Peters et al. 2018, table 4).
 
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -124,7 +125,13 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
 
 
 def draw(
-    pyplot: object, path: str, word: str, uses: Sequence[Use], points: np.ndarray, queries: list[int], near: np.ndarray
+    pyplot: ModuleType,
+    path: str,
+    word: str,
+    uses: Sequence[Use],
+    points: np.ndarray,
+    queries: list[int],
+    near: np.ndarray,
 ) -> None:
     """A point a use, in the colour of the query that it is nearest to; queries are stars, some points are labelled."""
     from common import picture

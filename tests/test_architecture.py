@@ -31,6 +31,7 @@ BANDS = {
         "elmo_lists",
         "elmo_outputs",
         "elmo_words",
+        "token_places",
         "static_embedding",
     },
     "exchange": {"exchange"},
@@ -122,6 +123,12 @@ NUMBERED = [pytest.param(module, id=module.removeprefix("elmo_tf.")) for module 
 @pytest.mark.parametrize("module", NUMBERED)
 def test_every_module_has_a_place(module):
     assert place(module) in HEIGHTS, f"{module} is in no band: place it in BANDS of {pathlib.Path(__file__).name}"
+
+
+def test_every_place_has_a_module_and_is_the_only_one_of_its_name():
+    names = [name for band in BANDS.values() for name in band]
+    assert set(names) == {place(module) for module in INNER}, "BANDS names what is no module"
+    assert len(names) == len(HEIGHTS), "BANDS names a module twice"
 
 
 @pytest.mark.parametrize("module", NUMBERED)

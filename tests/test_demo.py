@@ -1,20 +1,26 @@
 """The demo on a slice of a text, as a user runs it."""
 
+import functools
 import pathlib
 import re
-import subprocess
-import sys
 
 import h5py
 import pytest
+from demo import MARK, Made, cleared
+from example_runs import one_sentence
+from example_runs import run as run_example
+from model_folders import content_of
 
-DEMO = pathlib.Path(__file__).parents[1] / "examples" / "demo.py"
+run = functools.partial(run_example, "demo")
 
 
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(DEMO), *arguments], capture_output=True, text=True, timeout=600, check=False
-    )
+def with_work(folder):
+    """A folder with somebody's files under every name that the demo uses."""
+    for name in Made():
+        path = folder / name / "mine.txt" if "." not in name else folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    return folder
 
 
 def test_the_demo_goes_the_whole_way_on_a_users_text(tmp_path):
@@ -34,7 +40,40 @@ def test_the_demo_goes_the_whole_way_on_a_users_text(tmp_path):
 
 
 def test_a_corpus_that_is_not_there_is_one_sentence(tmp_path):
-    result = run(f"--corpus={tmp_path / 'none.txt'}", f"--output_dir={tmp_path / 'demo'}")
-    assert result.returncode == 1
-    assert "no such file" in result.stderr
-    assert "Traceback" not in result.stderr
+    message = one_sentence(run(f"--corpus={tmp_path / 'none.txt'}", f"--output_dir={tmp_path / 'demo'}"))
+    assert f"--corpus={tmp_path / 'none.txt'}: no such file" in message
+    assert not (tmp_path / "demo").exists()
+
+
+def test_a_folder_that_no_demo_made_is_refused_and_every_file_kept(tmp_path):
+    (tmp_path / "news.txt").write_text("A short text.")
+    before = content_of(with_work(tmp_path / "work"))
+    message = one_sentence(run(f"--corpus={tmp_path / 'news.txt'}", f"--output_dir={tmp_path / 'work'}"))
+    assert f"--output_dir={tmp_path / 'work'} holds files that are not known to be of a demo" in message
+    assert content_of(tmp_path / "work") == before
+
+
+@pytest.mark.parametrize("corpus", ["work/raw/mine.txt", "link/raw/mine.txt", "mine.txt"])
+def test_a_corpus_in_the_demos_own_folder_is_refused_and_every_file_kept(tmp_path, corpus):
+    work = with_work(tmp_path / "work")
+    (work / MARK).touch()
+    (tmp_path / "link").symlink_to(work)
+    (tmp_path / "mine.txt").symlink_to(work / "corpus" / "mine.txt")
+    before = content_of(work)
+    message = one_sentence(run(f"--corpus={tmp_path / corpus}", f"--output_dir={work}"))
+    assert f"--corpus={tmp_path / corpus} lies in --output_dir={work}" in message
+    assert content_of(work) == before
+
+
+def test_an_earlier_demo_is_removed_and_whatever_else_lies_there_kept(tmp_path):
+    folder = with_work(tmp_path / "demo")
+    (folder / MARK).touch()
+    (folder / "notes.txt").write_text("mine")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept.txt").write_text("mine")
+    (folder / Made().vocab).unlink()
+    (folder / Made().vocab).symlink_to(outside)
+    assert cleared(str(folder)) == Made(*(str(folder / name) for name in Made()))
+    assert sorted(path.name for path in folder.iterdir()) == [MARK, "notes.txt"]
+    assert (outside / "kept.txt").exists()

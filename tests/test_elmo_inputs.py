@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from elmo_cases import LIMIT, SENTENCES, ids_of, layers_by_oracle, padded
-from model_cases import CHARACTERS, WORD_INPUT, changed
+from model_cases import CHARACTERS, WORD_INPUT
 from model_folders import trained_folder
 
 from elmo_tf import elmo_words
 from elmo_tf.elmo import ElmoLayer
-from elmo_tf.elmo_inputs import TokenMask, character_ids
+from elmo_tf.elmo_inputs import character_ids
 from elmo_tf.errors import InputError
 
 TOKENS = padded(SENTENCES)
@@ -285,28 +285,6 @@ def test_words_to_cache_come_from_a_file(tmp_path):
     assert cached.words.cache.words == ("<S>", "</S>", "the", "øl")
     tokens = padded([["the", "øl", "new"]])
     is_equal(cached(tokens), ElmoLayer.from_pretrained(tmp_path / "model")(tokens), 1e-6)
-
-
-def test_the_mask_layer_alone():
-    tokens = np.array([["", "a", "b"], ["", "", ""]], dtype=object)
-    np.testing.assert_array_equal(TokenMask()(tokens), tokens != "")
-    np.testing.assert_array_equal(TokenMask()(tokens, mask=np.array([[1, 1, 0]] * 2, bool)), [[0, 1, 0], [0, 0, 0]])
-    inputs = keras.Input((None,), dtype="string")
-    model = keras.Model(inputs, TokenMask.from_config(TokenMask(keep_boundaries=True).get_config())(inputs))
-    np.testing.assert_array_equal(model(tf.constant(tokens)), [[0, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
-
-
-def test_the_mask_is_there_for_layers_that_are_given_it_by_name(tmp_path):
-    """Such as attention: the symbolic mask is part of the graph, so a functional model may use and save it."""
-    inputs = keras.Input((None,), dtype="string")
-    vectors = elmo_cases.layer(changed(CHARACTERS))(inputs)
-    scores = keras.layers.Dense(1)(vectors)[..., 0]
-    weights = keras.layers.Softmax()(scores, mask=vectors._keras_mask)
-    model = keras.Model(inputs, weights)
-    model.save(tmp_path / "model.keras")
-    for each in (model, keras.models.load_model(tmp_path / "model.keras")):
-        came = each(tf.constant(TOKENS[:3])).numpy()
-        np.testing.assert_allclose((came * (TOKENS[:3] != "")).sum(1), 1, atol=1e-5)
 
 
 def test_a_sequential_model_without_an_input_is_told_what_it_needs():

@@ -101,7 +101,7 @@ def test_a_mask_of_lists_may_have_rows_of_any_length_as_the_tokens_have(first):
 
 @pytest.mark.parametrize("mask", [[[True, None], [True]], [True, False], [["yes", "no"], ["yes"]], [[True], False]])
 def test_a_mask_of_lists_that_is_none_is_one_clear_error(mask):
-    with pytest.raises(ValueError, match=r"mask: expected booleans \(batch, time\), got lists that are none: "):
+    with pytest.raises(ValueError, match=r"mask: expected booleans \(batch, time\), which the lists do not form: "):
         elmo_cases.layer()([["a", "b"], ["c"]], mask=mask)
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import resource
 
 import h5py
@@ -141,6 +142,20 @@ def test_no_sentences_give_no_vectors_and_empty_ones_none_of_their_tokens(embed)
     assert [vectors.shape for vectors in embed([[], ["a"], []])] == [(3, 0, 8), (3, 1, 8), (3, 0, 8)]
 
 
+@pytest.mark.parametrize("text", ["The cat sat", b"The cat sat", ""])
+@pytest.mark.parametrize("place", [lambda text: text, lambda text: [text], lambda text: [["The"], text]])
+def test_a_text_that_is_not_split_is_refused_for_its_letters_are_no_tokens(embed, text, place):
+    with pytest.raises(ValueError, match=re.escape(f"sentences: expected lists of tokens, got the text {text!r}; spl")):
+        embed(place(text))
+
+
+@pytest.mark.parametrize("token", [b"The", 7, None])
+def test_a_token_that_is_no_string_is_refused_by_characters_and_by_ids(embed, embed_ids, token):
+    for embedder in (embed, embed_ids):
+        with pytest.raises(ValueError, match=re.escape(f"tokens that are strings, got {token!r}")):
+            embedder([["The"], ["cat", token]])
+
+
 def test_one_direction_gives_half_as_wide_vectors():
     embed = SentenceEmbedder(filled(BiLM(changed(CHARACTERS, bidirectional=False))))
     assert embed([["the", "cat"]])[0].shape == (3, 2, 4)
@@ -262,6 +277,13 @@ def test_an_output_that_cannot_be_is_refused_and_all_files_are_kept(embed, tmp_p
     before = content_of(tmp_path)
     assert output.split("/")[0] in refused(embed, path, str(tmp_path / output))
     assert content_of(tmp_path) == before
+
+
+def test_files_may_be_paths(embed, tmp_path):
+    text_file(tmp_path / "text.txt", ["a cat"])
+    assert embed_file(embed, tmp_path / "text.txt", tmp_path / "out.hdf5") == (1, 2)
+    assert vectors_of(tmp_path / "out.hdf5")["0"].shape == (3, 2, 8)
+    assert refused(embed, tmp_path / "text.txt", tmp_path / "text.txt").startswith(f"{tmp_path}/text.txt is the input")
 
 
 def test_an_old_output_is_replaced(embed, tmp_path):

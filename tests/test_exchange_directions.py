@@ -170,7 +170,7 @@ def test_a_zip_file_is_laid_out_as_nlpls(tmp_path):
     ]  # fmt: skip
     assert stored.source == str(tmp_path / "new" / "b.zip")
     are_equal(found, weights)
-    assert load_language_model(str(tmp_path / "new" / "b.zip"))[1].words == WORDS
+    assert load_language_model(str(tmp_path / "new" / "b.zip")).vocabulary.words == WORDS
     convert(str(tmp_path / "a"), str(tmp_path / "b.zip"), settings=ConvertSettings(zipped=True))
     assert load_bilm(str(tmp_path / "b.zip")).vocabulary.words == WORDS
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b.zip", "new"]
@@ -246,7 +246,7 @@ def test_new_words_get_new_rows_and_known_words_keep_theirs(tmp_path):
     assert slots["softmax/W"].shape == (6, 4)
     rest = {name: array for name, array in weights.items() if not name.startswith("softmax/")}
     are_equal({name: found[name] for name in rest}, rest)
-    assert load_language_model(str(tmp_path / "b"))[1].words == new
+    assert load_language_model(str(tmp_path / "b")).vocabulary.words == new
 
 
 def test_hdf5_without_a_softmax_gets_a_new_one_for_its_vocabulary_or_a_given_one(tmp_path):

@@ -41,8 +41,8 @@ def started(settings, path, model_dir, **changes):
 
 
 def perplexity(settings, folder, vocab_file=None, rows=32):
-    model, vocabulary, _ = load_language_model(str(folder), "latest" if "model" in str(folder) else None, vocab_file)
-    return Evaluator(model, Corpus.scan(list(settings.valid_files)), vocabulary, rows)().mean
+    loaded = load_language_model(folder, "latest" if "model" in str(folder) else None, vocab_file)
+    return Evaluator(loaded.model, Corpus.scan(list(settings.valid_files)), loaded.vocabulary, rows)().mean
 
 
 def test_the_same_words_start_from_the_perplexity_that_the_model_has(trained, tmp_path):

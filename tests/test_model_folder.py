@@ -61,10 +61,10 @@ def test_weights_of_the_checkpoint_asked_for_and_of_the_best_by_default(trained,
     assert loaded.source == str(folder / name / f"ckpt-{step}")
     assert loaded.vocabulary.words == WORDS
     assert loaded.bilm.options.lstm.dim == CHARACTERS["lstm"]["dim"]
-    model, vocabulary, source = load_language_model(str(folder), which)
-    assert (source, vocabulary.words) == (loaded.source, WORDS)
-    are_equal(weights_of(model), weights[name])
-    assert len(weights_of(model)) == len(weights[name])
+    whole = load_language_model(str(folder), which)
+    assert (whole.source, whole.vocabulary.words) == (loaded.source, WORDS)
+    are_equal(weights_of(whole.model), weights[name])
+    assert len(weights_of(whole.model)) == len(weights[name])
     are_equal(weights_of(loaded.bilm), weights[name])
     assert set(weights[name]) - set(weights_of(loaded.bilm)) == {"softmax/W", "softmax/b"}
 
@@ -72,17 +72,28 @@ def test_weights_of_the_checkpoint_asked_for_and_of_the_best_by_default(trained,
 def test_the_latest_counts_where_there_is_no_best(tmp_path):
     weights = trained_folder(tmp_path, best=False)
     assert load_bilm(str(tmp_path)).source == str(tmp_path / "latest" / f"ckpt-{LATEST_STEP}")
-    are_equal(weights_of(load_language_model(str(tmp_path))[0]), weights["latest"])
+    are_equal(weights_of(load_language_model(str(tmp_path)).model), weights["latest"])
     assert refused(load_bilm, str(tmp_path), "best").startswith(f"{tmp_path} holds no best checkpoint")
 
 
 @pytest.mark.parametrize("name", ["forward only", "shared softmax", "no projection at all", "two highways"])
 def test_models_of_other_options_are_read_too(tmp_path, name):
     weights = trained_folder(tmp_path, CASES[name], latest=False)
-    model, _, _ = load_language_model(str(tmp_path))
+    model = load_language_model(str(tmp_path)).model
     assert len(weights_of(model)) == len(weights["best"])
     are_equal(weights_of(model), weights["best"])
     are_equal(weights_of(load_bilm(str(tmp_path)).bilm), weights["best"])
+
+
+def test_a_folder_may_be_a_path_and_so_may_a_vocabulary(trained, tmp_path):
+    folder, _ = trained
+    copy = copy_of(folder, tmp_path)
+    (copy / "vocab.txt").rename(tmp_path / "words.txt")
+    for load in (load_bilm, load_language_model):
+        loaded = load(copy, vocab_file=tmp_path / "words.txt")
+        assert (loaded.source, loaded.vocabulary.words) == (str(copy / "best" / f"ckpt-{BEST_STEP}"), WORDS)
+    message = refused(load_language_model, tmp_path / "none")
+    assert message.startswith(f"{tmp_path / 'none'}: there is no such file or folder")
 
 
 def test_a_folder_that_was_moved_is_read_from_where_it_is(trained, tmp_path):
@@ -241,7 +252,7 @@ def test_word_input_whose_options_lost_the_vocabulary_size_has_that_of_its_array
     copy = copy_of(trained_on_words[0], tmp_path)
     change_options(copy, n_tokens_vocab=None)
     loaded = load(str(copy))
-    model = loaded.bilm if load is load_bilm else loaded[0]
+    model = loaded.bilm if load is load_bilm else loaded.model
     assert model.options.n_tokens_vocab == len(WORDS)
 
 

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import pathlib
 
 import pytest
 
@@ -65,8 +66,9 @@ def test_261_and_262_characters_name_the_same_model_and_262_is_written(n_charact
 
 def test_what_is_written_is_read_back_the_same(tmp_path):
     options = Options.from_dict(CHARACTER_MODEL).replace(batch_size=7, n_train_tokens=12345)
-    options.write(str(tmp_path / "options.json"))
-    assert Options.from_file(str(tmp_path / "options.json")) == options
+    for path in (str(tmp_path / "a.json"), tmp_path / "b.json"):
+        options.write(path)
+        assert Options.from_file(path) == options
 
 
 def test_options_are_frozen():
@@ -127,8 +129,9 @@ def test_names_of_other_programs_are_left_alone():
     assert Options.from_dict({**CHARACTER_MODEL, "n_gpus": 3}) == Options.from_dict(CHARACTER_MODEL)
 
 
-def test_a_file_that_is_no_json_is_named_with_its_line(tmp_path):
+@pytest.mark.parametrize("kind", [str, pathlib.Path])
+def test_a_file_that_is_no_json_is_named_with_its_line(tmp_path, kind):
     path = tmp_path / "options.json"
     path.write_text('{\n "lstm": {,}\n}')
     with pytest.raises(InputError, match=r"options.json, line 2: not valid JSON"):
-        Options.from_file(str(path))
+        Options.from_file(kind(path))

@@ -86,8 +86,7 @@ def test_a_run_learns_logs_and_leaves_a_folder_that_needs_nothing_else(tmp_path)
     assert validations[0] == pytest.approx(vocabulary_size, rel=0.3)
     assert result.best_perplexity < 0.4 * vocabulary_size
     assert [row["step"] for row in log if row["sampled_loss"] and not row["val_perplexity"]]
-    _, vocabulary, _ = load_language_model(settings.model_dir)
-    assert len(vocabulary) == vocabulary_size
+    assert len(load_language_model(settings.model_dir).vocabulary) == vocabulary_size
     options = Options.from_file(os.path.join(settings.model_dir, "options.json"))
     words = sum(len(line.split()) for line in tiny.sentences(400))
     assert options.training.n_train_tokens == words

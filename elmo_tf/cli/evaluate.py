@@ -53,13 +53,11 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     if compatible and values["unroll_steps"].present and values.unroll_steps != 1:
         raise InputError(f"--unroll_steps={values.unroll_steps}: expected 1 with --bilm_tf_compatible, as bilm-tf does")
     paths = expand_patterns(values.test_files, "--test_files")
-    model, vocabulary, source = load_language_model(
-        values.model_dir, shared_flags.which_checkpoint(values), values.vocab_file
-    )
+    loaded = load_language_model(values.model_dir, shared_flags.which_checkpoint(values), values.vocab_file)
     corpus = Corpus.scan(paths, blank_lines=compatible)
-    print(f"{source}: {corpus.sentences:,} sentences, {corpus.words:,} words", file=sys.stderr, flush=True)
+    print(f"{loaded.source}: {corpus.sentences:,} sentences, {corpus.words:,} words", file=sys.stderr, flush=True)
     steps = 1 if compatible else values.unroll_steps
-    evaluator = Evaluator(model, corpus, vocabulary, values.batch_size, steps, drop_remainder=compatible)
+    evaluator = Evaluator(loaded.model, corpus, loaded.vocabulary, values.batch_size, steps, drop_remainder=compatible)
     counter = shared_flags.Counter(corpus.predictions, "tokens")
     result = evaluator(counter)
     counter.close()

@@ -39,7 +39,7 @@ def encode_words(words: Sequence[str], max_characters: int) -> npt.NDArray[np.in
     A lone surrogate, which UTF-8 cannot hold and which reading UTF-8 never yields, is left out, as in bilm-tf.
 
     Args:
-        words: U words.
+        words: U words, not a text.
         max_characters: C, the length of a row; at least 3.
 
     Returns:
@@ -47,12 +47,15 @@ def encode_words(words: Sequence[str], max_characters: int) -> npt.NDArray[np.in
 
     Raises:
         InputError: `max_characters` is below 3.
+        ValueError: `words` is a text, whose letters would count as words.
 
     >>> encode_words(["cat", "<S>", "overlong"], 6)
     array([[258,  99,  97, 116, 259, 260],
            [258, 256, 259, 260, 260, 260],
            [258, 111, 118, 101, 114, 259]], dtype=int32)
     """
+    if isinstance(words, (str, bytes)):
+        raise ValueError(f"words: expected a list of words, got the text {words!r}; split it first")
     limit = _byte_limit(max_characters)
     encoded = [word.encode("utf-8", "ignore") for word in words]
     kept = [word[:limit] for word in encoded]

@@ -70,7 +70,7 @@ class WordTable(keras.layers.Layer):
 
 
 def check_words(words: Sequence[str]) -> tuple[str, ...]:
-    """The words; a `ValueError` where they are none, or one is no string, is empty or comes twice."""
+    """The words; a `ValueError` where there is no word, or one is not a string, is empty or comes twice."""
     found: set[str] = set()
     for number, word in enumerate(words):
         if not isinstance(word, str) or not word:

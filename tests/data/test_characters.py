@@ -33,6 +33,12 @@ GOLDENS = {
 golden = pytest.mark.parametrize(("word", "max_characters", "row"), GOLDENS.values(), ids=GOLDENS.keys())
 
 
+@pytest.mark.parametrize("text", ["cat", "", b"cat"])
+def test_a_text_is_no_list_of_words(text):
+    with pytest.raises(ValueError, match=f"words: expected a list of words, got the text {text!r}"):
+        characters.encode_words(text, 6)
+
+
 @golden
 def test_numpy_gives_the_golden_row(word, max_characters, row):
     ids = characters.encode_words([word], max_characters)
