@@ -54,16 +54,17 @@ def _sizes(text: str) -> list[int]:
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures; returns the last line's values."""
     from elmo_tf.devices import make_strategy
-    from elmo_tf.layers import recurrence
+    from elmo_tf.layers.fused_recurrence import fused
+    from elmo_tf.layers.recurrence import plain
 
     device = make_strategy().extended.worker_devices[0].split("/device:")[-1]  # sets the threads as training does
     steps, rows, dim, cells = arguments.size
     layer = _Layer(steps, rows, dim, cells)
     ways = {
-        "plain": layer.gradients(recurrence.plain),
-        "fused, ungated": layer.gradients(recurrence.fused),
-        "fused": layer.gradients(recurrence.fused),
-        "XLA": layer.gradients(recurrence.fused, jit_compile=True),
+        "plain": layer.gradients(plain),
+        "fused, ungated": layer.gradients(fused),
+        "fused": layer.gradients(fused),
+        "XLA": layer.gradients(fused, jit_compile=True),
     }
     first: dict[str, float] = {}
     for name, compute in ways.items():
@@ -151,9 +152,10 @@ class _Layer:
 
 def _gates_as_they_are(really: bool) -> Any:
     """Where gates are traced without kernels of their own, if so asked."""
-    from elmo_tf.layers import recurrence
+    from elmo_tf.layers import fused_recurrence
 
-    return mock.patch.object(recurrence, "compiled", (lambda function, *_: function) if really else recurrence.compiled)
+    compiled = (lambda function, *_: function) if really else fused_recurrence.compiled
+    return mock.patch.object(fused_recurrence, "compiled", compiled)
 
 
 def _seconds(compute: Callable[[], Any]) -> float:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from benchmarks.trainer import Trainer
 from elmo_tf.data.characters import PADDING
 from elmo_tf.data.windows import Window
-from elmo_tf.layers import cross_entropy, recurrence, token_encoder
+from elmo_tf.layers import cross_entropy, fused_recurrence, token_encoder
 
 _WORDS_BUCKET, _CHARACTERS_BUCKET = 256, 8
 
@@ -46,7 +46,7 @@ class Stage:
         """Where the graph of this stage is to be traced."""
         with contextlib.ExitStack() as stack:
             if not self.compiled:
-                for module in (recurrence, cross_entropy):
+                for module in (fused_recurrence, cross_entropy):
                     stack.enter_context(mock.patch.object(module, "compiled", _as_it_is))
             if self.full_width:
                 stack.enter_context(mock.patch.object(token_encoder, "in_groups_of_like_length", _in_one_group))
