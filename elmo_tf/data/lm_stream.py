@@ -12,7 +12,7 @@ import numpy as np
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.negatives import draw_negatives
 from elmo_tf.data.packing import RowPacker
-from elmo_tf.data.sentences import ShuffledSentences, WordNumbers, in_file_order
+from elmo_tf.data.sentences import ShuffledSentences, WordNumbers, in_file_order, word_of
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.data.windows import Window, WindowMaker
 from elmo_tf.errors import InputError
@@ -144,16 +144,12 @@ class Position:
     def to_json(self) -> str:
         """The position as text; some kilobytes."""
         return json.dumps(
-            [
-                {"position": list(position), "left": [[self._word(number) for number in row.tolist()] for row in left]}
-                for position, left in self.parts
-            ],
+            [{"position": list(position), "left": [self._words(row) for row in left]} for position, left in self.parts],
             ensure_ascii=False,
         )
 
-    def _word(self, number: int) -> str:
-        size = len(self.vocabulary)
-        return self.vocabulary.words[number] if number < size else self.others[number - size]
+    def _words(self, row: np.ndarray) -> list[str]:
+        return [word_of(number, self.vocabulary, self.others) for number in row.tolist()]
 
 
 @dataclass(frozen=True)
