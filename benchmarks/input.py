@@ -39,7 +39,7 @@ def define_flags() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures; returns the last line's values."""
     from benchmarks.trainer import make_stream
-    from elmo_tf.data.lm_stream import Prefetched
+    from elmo_tf.data.prefetching import Prefetched
     from elmo_tf.devices import make_strategy
     from elmo_tf.preparation import prepare
 

@@ -127,7 +127,7 @@ class _Worker:
 def work(arguments: argparse.Namespace) -> dict[str, Any]:
     """The worker: a step for every line that comes in, and its seconds out."""
     from benchmarks.trainer import Trainer, make_stream
-    from elmo_tf.data.lm_stream import Prefetched
+    from elmo_tf.data.prefetching import Prefetched
     from elmo_tf.devices import make_strategy
     from elmo_tf.preparation import prepare
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from benchmarks.trainer import Trainer
 from elmo_tf.data.characters import PADDING
+from elmo_tf.data.steps import flat, unflattened
 from elmo_tf.data.windows import Window
 from elmo_tf.layers import cross_entropy, fused_recurrence, token_encoder
 
@@ -117,12 +118,8 @@ class Staged:
             return self.trainer(tensors)
 
     def _changed(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        negatives, tries, *arrays = tensors
-        size, made = len(Window._fields), [negatives, tries]
-        for start in range(0, len(arrays), size):
-            window = Window(*(array.numpy() for array in arrays[start : start + size]))
-            window = self.stage.changed(window, self._max_characters)
-            if self.trainer.jit_compile:
-                window = _bucketed(window, self._max_characters)
-            made += map(tf.constant, window)
-        return made
+        step = unflattened([tensor.numpy() for tensor in tensors])
+        windows = tuple(self.stage.changed(window, self._max_characters) for window in step.windows)
+        if self.trainer.jit_compile:
+            windows = tuple(_bucketed(window, self._max_characters) for window in windows)
+        return [tf.constant(array) for array in flat(step._replace(windows=windows))]

@@ -55,7 +55,7 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
     after_import = harness.resident_memory()
     from benchmarks.stages import STAGES, TRAINED, Staged
     from benchmarks.trainer import Trainer, make_stream
-    from elmo_tf.data.lm_stream import Prefetched
+    from elmo_tf.data.prefetching import Prefetched
     from elmo_tf.devices import make_strategy
     from elmo_tf.preparation import prepare
 
@@ -149,6 +149,8 @@ class _Run:
 
     def measure(self, steps: int) -> None:
         """So many steps of every stage; those that are new warm up first."""
+        from elmo_tf.data.steps import unflattened
+
         for _ in range(_WARM_UP if len(self._stages) > 1 else 0):
             tensors, _ = next(self._stream)
             for stage in self._stages:
@@ -160,7 +162,7 @@ class _Run:
             waited = time.perf_counter() - started
             for stage, seconds in zip(self._stages, self.seconds, strict=True):
                 seconds.append(waited + stage(tensors))
-            self.distinct.append([words.numpy() for words in tensors[2::4]])
+            self.distinct.append([window.words.numpy() for window in unflattened(tensors).windows])
 
     def show(self, words: int, needed: float, product: harness.MatrixProduct) -> list[dict[str, Any]]:
         """Prints the table; its rows as values."""

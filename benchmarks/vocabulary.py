@@ -40,7 +40,7 @@ def _sizes(values: str) -> list[int]:
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures; returns the last line's values."""
     from benchmarks.trainer import Trainer, make_stream
-    from elmo_tf.data.lm_stream import Prefetched
+    from elmo_tf.data.prefetching import Prefetched
     from elmo_tf.data.vocabulary import Vocabulary
     from elmo_tf.devices import make_strategy
     from elmo_tf.preparation import prepare
