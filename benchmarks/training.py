@@ -20,28 +20,20 @@ import functools
 import os
 import statistics
 import sys
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # measure the checkout that this is in
 
-from benchmarks import counting, harness, settings, text
+from benchmarks import harness, settings, text
 from elmo_tf.options import Options
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from benchmarks.stages import Stage, Staged
-    from elmo_tf.data.prefetching import Prefetched
+    from benchmarks.turns import StageSteps
     from elmo_tf.preparation import Prepared
-
-_WARM_UP = 3
-"""Steps before the clock counts."""
-
-_LAST = 50
-"""Steps at the end whose mean loss is printed."""
 
 
 def define_flags() -> argparse.ArgumentParser:
@@ -90,26 +82,6 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _StageSteps:
-    """The steps of one stage.
-
-    Args:
-        name: the stage's.
-        seconds: of each step, the wait for its input included.
-        loss: the mean of the last steps.
-    """
-
-    name: str
-    seconds: list[float]
-    loss: float
-
-    @property
-    def median(self) -> float:
-        """Of the seconds."""
-        return statistics.median(self.seconds)
-
-
-@dataclass(frozen=True)
 class _Measured:
     """What the steps showed.
 
@@ -125,8 +97,8 @@ class _Measured:
         device: where the steps were taken.
     """
 
-    stages: list[_StageSteps]
-    trained: _StageSteps
+    stages: "list[StageSteps]"
+    trained: "StageSteps"
     words: int
     multiplications: list[int]
     distinct: list[int]
@@ -147,6 +119,7 @@ def _measured(
 ) -> _Measured:
     from benchmarks.stages import STAGES, TRAINED
     from benchmarks.trainer import make_stream
+    from benchmarks.turns import Turns, warm_up
     from elmo_tf.data.prefetching import Prefetched
 
     device = strategy.extended.worker_devices[0].split("/device:")[-1]
@@ -156,13 +129,13 @@ def _measured(
     stages[0](next(stream)[0])
     first_step = harness.process_age()
     product = harness.MatrixProduct(device)
-    _warm_up(stages, stream)
+    warm_up(stages, stream)
     peak, estimated = harness.peak_memory(device), stages[0].trainer.estimated_memory(stream).total
     if arguments.stages:
         stages.clear()  # it is ahead of the others; all begin alike, so that their losses can be compared
         stages += map(make, STAGES)
-        _warm_up(stages, stream)
-    turns = _Turns(stages, product, prepared.options)
+        warm_up(stages, stream)
+    turns = Turns(stages, product, prepared.options)
     for _ in range(arguments.steps):
         turns.take(stream)
     taken = turns.steps()
@@ -195,54 +168,6 @@ def _staged(
     )
 
 
-def _warm_up(stages: "Sequence[Staged]", stream: "Prefetched") -> None:
-    for _ in range(_WARM_UP):
-        tensors, _ = next(stream)
-        for stage in stages:
-            stage(tensors)
-
-
-class _Turns:
-    """Stages that take turns, step by step, on the same words.
-
-    Args:
-        stages: what is compared.
-        product: measured before every turn.
-        options: the model's, by which multiplications are counted.
-    """
-
-    def __init__(self, stages: "Sequence[Staged]", product: harness.MatrixProduct, options: Options) -> None:
-        self._stages, self._product, self._options = stages, product, options
-        self._seconds: list[list[float]] = [[] for _ in stages]
-        self.multiplications: list[int] = []
-        self.distinct: list[int] = []
-
-    def take(self, stream: "Prefetched") -> None:
-        """One step of every stage."""
-        self._product.measure()
-        started = time.perf_counter()
-        tensors, _ = next(stream)
-        waited = time.perf_counter() - started
-        for stage, seconds in zip(self._stages, self._seconds, strict=True):
-            seconds.append(waited + stage(tensors))
-        self._count(tensors)
-
-    def _count(self, tensors: "Sequence[tf.Tensor]") -> None:
-        from elmo_tf.data.steps import unflattened
-
-        words = [window.words for window in unflattened([tensor.numpy() for tensor in tensors]).windows]
-        rows = self._options.training.batch_size
-        self.multiplications.append(sum(counting.of_window(self._options, part, rows).total for part in words))
-        self.distinct.append(sum(map(len, words)))
-
-    def steps(self) -> list[_StageSteps]:
-        """By stage."""
-        return [
-            _StageSteps(stage.stage.name, seconds, statistics.mean(stage.trainer.losses[-_LAST:]))
-            for stage, seconds in zip(self._stages, self._seconds, strict=True)
-        ]
-
-
 def _rates(measured: _Measured) -> dict[str, Any]:
     """Of the training's stage."""
     rate = measured.words / measured.trained.median
@@ -266,7 +191,7 @@ def _counts(measured: _Measured) -> dict[str, Any]:
     }
 
 
-def _stage_values(measured: _Measured, stage: _StageSteps) -> dict[str, Any]:
+def _stage_values(measured: _Measured, stage: "StageSteps") -> dict[str, Any]:
     return {
         "name": stage.name,
         "words_per_second": measured.words / stage.median,
@@ -275,7 +200,7 @@ def _stage_values(measured: _Measured, stage: _StageSteps) -> dict[str, Any]:
     }
 
 
-def _row(measured: _Measured, stage: _StageSteps) -> list[str]:
+def _row(measured: _Measured, stage: "StageSteps") -> list[str]:
     values = _stage_values(measured, stage)
     gflops = 1e-3 * measured.mflop_per_word * values["words_per_second"]
     return [
