@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # measure the checkout that this is in
@@ -38,8 +39,39 @@ def define_flags() -> argparse.ArgumentParser:
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures; returns the last line's values."""
+    measured = _measured(arguments)
+    _show(measured)
+    return harness.rounded(_values(measured))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What the rounds showed.
+
+    Args:
+        alone: by round, seconds a step of the stream in one thread.
+        ahead: the same behind `tf.data`.
+        directions: the model's.
+        tokens: of a step, all directions together.
+        vocabulary_size: words.
+        text: its name.
+    """
+
+    alone: list[float]
+    ahead: list[float]
+    directions: int
+    tokens: int
+    vocabulary_size: int
+    text: str
+
+    def rate(self, seconds: list[float]) -> float:
+        """Tokens a second, by the median."""
+        return self.tokens / statistics.median(seconds)
+
+
+def _measured(arguments: argparse.Namespace) -> _Measured:
     from benchmarks.trainer import make_stream
-    from elmo_tf.data.lm_stream import Prefetched
+    from elmo_tf.data.prefetching import Prefetched
     from elmo_tf.devices import make_strategy
     from elmo_tf.preparation import prepare
 
@@ -53,31 +85,36 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
         alone_seconds = _seconds(lambda: next(alone), arguments.steps)
         ahead = Prefetched(make_stream(prepared))
         ahead_seconds = _seconds(lambda: next(ahead), arguments.steps)
-    options = prepared.options
-    tokens = options.training.batch_size * options.training.unroll_steps * options.directions
-    seconds = {"the stream, one thread": alone_seconds, "behind tf.data, as training": ahead_seconds}
+    training, directions = prepared.options.training, prepared.options.directions
+    tokens = training.batch_size * training.unroll_steps * directions
+    return _Measured(alone_seconds, ahead_seconds, directions, tokens, len(prepared.vocabulary), found.name)
+
+
+def _show(measured: _Measured) -> None:
+    ways = {"the stream, one thread": measured.alone, "behind tf.data, as training": measured.ahead}
     harness.table(
         ["input", "median ms a step", "best ms", "tokens/s", "a direction"],
         [
-            [name, *harness.milliseconds(times), f"{rate:,.0f}", f"{rate / options.directions:,.0f}"]
-            for name, times in seconds.items()
-            for rate in [tokens / statistics.median(times)]
+            [name, *harness.milliseconds(seconds), f"{rate:,.0f}", f"{rate / measured.directions:,.0f}"]
+            for name, seconds in ways.items()
+            for rate in [measured.rate(seconds)]
         ],
     )
-    rate = tokens / statistics.median(ahead_seconds)
-    return harness.rounded(
-        {
-            "tokens_per_second": rate,
-            "tokens_per_second_and_direction": rate / options.directions,
-            "best_tokens_per_second": tokens / min(ahead_seconds),
-            "stream_tokens_per_second": tokens / statistics.median(alone_seconds),
-            "tokens_per_step": tokens,
-            "steps": len(ahead_seconds) * _ROUND,
-            "cores": harness.cores(),
-            "vocabulary_size": len(prepared.vocabulary),
-            "text": found.name,
-        }
-    )
+
+
+def _values(measured: _Measured) -> dict[str, Any]:
+    rate = measured.rate(measured.ahead)
+    return {
+        "tokens_per_second": rate,
+        "tokens_per_second_and_direction": rate / measured.directions,
+        "best_tokens_per_second": measured.tokens / min(measured.ahead),
+        "stream_tokens_per_second": measured.rate(measured.alone),
+        "tokens_per_step": measured.tokens,
+        "steps": len(measured.ahead) * _ROUND,
+        "cores": harness.cores(),
+        "vocabulary_size": measured.vocabulary_size,
+        "text": measured.text,
+    }
 
 
 def _seconds(take: Callable[[], Any], steps: int) -> list[float]:

@@ -13,11 +13,13 @@ One layer in both directions, each with weights of its own. GFLOP/s counts the p
 """
 
 import argparse
+import contextlib
 import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -53,18 +55,43 @@ def _sizes(text: str) -> list[int]:
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures; returns the last line's values."""
+    measured = _measured(arguments)
+    _show(measured)
+    return harness.rounded({**_values(measured), "size": arguments.size, "device": measured.device})
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What the turns showed.
+
+    Args:
+        first: by way, seconds of the first call, tracing and compiling included.
+        seconds: by way, of every turn.
+        product: measured between the turns.
+        work: 10^9 operations of the products of a turn.
+        device: where they were computed.
+    """
+
+    first: dict[str, float]
+    seconds: dict[str, list[float]]
+    product: harness.MatrixProduct
+    work: float
+    device: str
+
+    def median(self, way: str) -> float:
+        """Seconds."""
+        return statistics.median(self.seconds[way])
+
+    def ratio(self, way: str) -> float:
+        """How many times as long the plain one takes."""
+        return self.median("plain") / self.median(way)
+
+
+def _measured(arguments: argparse.Namespace) -> _Measured:
     from elmo_tf.devices import make_strategy
-    from elmo_tf.layers import recurrence
 
     device = make_strategy().extended.worker_devices[0].split("/device:")[-1]  # sets the threads as training does
-    steps, rows, dim, cells = arguments.size
-    layer = _Layer(steps, rows, dim, cells)
-    ways = {
-        "plain": layer.gradients(recurrence.plain),
-        "fused, ungated": layer.gradients(recurrence.fused),
-        "fused": layer.gradients(recurrence.fused),
-        "XLA": layer.gradients(recurrence.fused, jit_compile=True),
-    }
+    ways = _ways(_Layer(*arguments.size))
     first: dict[str, float] = {}
     for name, compute in ways.items():
         with _gates_as_they_are(name in ("fused, ungated", "XLA")):
@@ -78,34 +105,53 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
         product.measure()
         for name, compute in ways.items():
             seconds[name].append(_seconds(compute))
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    work = 2e-9 * 3 * 2 * steps * rows * (2 * dim * 4 * cells + (cells * dim if dim < cells else 0))
+    return _Measured(first, seconds, product, _work(*arguments.size), device)
+
+
+def _ways(layer: "_Layer") -> dict[str, Callable[[], Any]]:
+    from elmo_tf.layers.fused_recurrence import fused
+    from elmo_tf.layers.recurrence import plain
+
+    return {
+        "plain": layer.gradients(plain),
+        "fused, ungated": layer.gradients(fused),
+        "fused": layer.gradients(fused),
+        "XLA": layer.gradients(fused, jit_compile=True),
+    }
+
+
+def _work(steps: int, rows: int, dim: int, cells: int) -> float:
+    """10^9 operations: a multiplication and its addition, three passes, two directions."""
+    return 2e-9 * 3 * 2 * steps * rows * (2 * dim * 4 * cells + (cells * dim if dim < cells else 0))
+
+
+def _show(measured: _Measured) -> None:
     harness.table(
         ["recurrence", "median ms", "best ms", "GFLOP/s", "plain / this", "first call s"],
         [
             [
-                name,
-                *harness.milliseconds(times),
-                f"{work / medians[name]:.1f}",
-                f"{medians['plain'] / medians[name]:.2f}",
-                f"{first[name]:.1f}",
+                way,
+                *harness.milliseconds(seconds),
+                f"{measured.work / measured.median(way):.1f}",
+                f"{measured.ratio(way):.2f}",
+                f"{measured.first[way]:.1f}",
             ]
-            for name, times in seconds.items()
+            for way, seconds in measured.seconds.items()
         ],
     )
-    print(product.describe())
+    print(measured.product.describe())
+
+
+def _values(measured: _Measured) -> dict[str, Any]:
     keys = {"plain": "plain", "fused, ungated": "ungated", "fused": "fused", "XLA": "xla"}
-    return harness.rounded(
-        {
-            **{f"{keys[name]}_seconds": median for name, median in medians.items()},
-            **{f"{keys[name]}_ratio": medians["plain"] / median for name, median in medians.items()},
-            "fused_gflops": work / medians["fused"],
-            "matmul_gflops": product.gflops,
-            "fraction_of_matmul": work / medians["fused"] / product.gflops,
-            "size": arguments.size,
-            "device": device,
-        }
-    )
+    gflops = measured.work / measured.median("fused")
+    return {
+        **{f"{key}_seconds": measured.median(way) for way, key in keys.items()},
+        **{f"{key}_ratio": measured.ratio(way) for way, key in keys.items()},
+        "fused_gflops": gflops,
+        "matmul_gflops": measured.product.gflops,
+        "fraction_of_matmul": gflops / measured.product.gflops,
+    }
 
 
 class _Layer:
@@ -151,9 +197,11 @@ class _Layer:
 
 def _gates_as_they_are(really: bool) -> Any:
     """Where gates are traced without kernels of their own, if so asked."""
-    from elmo_tf.layers import recurrence
+    from elmo_tf.layers import fused_recurrence
 
-    return mock.patch.object(recurrence, "compiled", (lambda function, *_: function) if really else recurrence.compiled)
+    if not really:
+        return contextlib.nullcontext()
+    return mock.patch.object(fused_recurrence, "compiled", lambda function, *_: function)
 
 
 def _seconds(compute: Callable[[], Any]) -> float:

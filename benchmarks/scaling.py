@@ -16,7 +16,8 @@ import os
 import statistics
 import subprocess
 import sys
-from typing import Any
+from dataclasses import dataclass
+from typing import IO, Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # measure the checkout that this is in
 
@@ -50,6 +51,45 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
     for count in arguments.replicas:
         if rows % count:
             raise InputError(f"--batch_size={rows}: expected a multiple of {count} replicas, to deal the rows evenly")
+    measured = _Measured(_seconds(arguments), rows, rows * options.training.unroll_steps)
+    _show(measured)
+    return harness.rounded(
+        {
+            **_values(measured),
+            "rows": rows,
+            "steps": arguments.steps,
+            "cores": harness.cores(),
+            "config": os.path.basename(arguments.config),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What the steps showed.
+
+    Args:
+        seconds: by number of replicas, of each step.
+        rows: of a step, all replicas together.
+        words: of a step, each read by both directions.
+    """
+
+    seconds: dict[int, list[float]]
+    rows: int
+    words: int
+
+    def words_per_second(self, count: int) -> float:
+        """By the median."""
+        return self.words / statistics.median(self.seconds[count])
+
+    def overhead(self, count: int) -> float:
+        """The median, over rounds, of what so many replicas take longer than one, as a share."""
+        pairs = zip(self.seconds[1], self.seconds[count], strict=True)
+        return statistics.median(b / a for a, b in pairs) - 1
+
+
+def _seconds(arguments: argparse.Namespace) -> dict[int, list[float]]:
+    """By number of replicas, of each step."""
     seconds: dict[int, list[float]] = {count: [] for count in arguments.replicas}
     with contextlib.ExitStack() as stack:
         workers = {count: stack.enter_context(_Worker(count)) for count in arguments.replicas}
@@ -58,34 +98,30 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
                 spent = worker.step()
                 if step >= _WARM_UP:
                     seconds[count].append(spent)
-    overheads = {
-        count: statistics.median(b / a for a, b in zip(seconds[1], times, strict=True)) - 1
-        for count, times in seconds.items()
-    }
-    words = rows * options.training.unroll_steps
+    return seconds
+
+
+def _show(measured: _Measured) -> None:
     harness.table(
         ["replicas", "rows each", "median ms", "best ms", "words/s", "overhead"],
         [
             [
                 str(count),
-                str(rows // count),
-                *harness.milliseconds(times),
-                f"{words / statistics.median(times):,.0f}",
-                f"{overheads[count]:.1%}",
+                str(measured.rows // count),
+                *harness.milliseconds(seconds),
+                f"{measured.words_per_second(count):,.0f}",
+                f"{measured.overhead(count):.1%}",
             ]
-            for count, times in seconds.items()
+            for count, seconds in measured.seconds.items()
         ],
     )
-    return harness.rounded(
-        {
-            **{f"overhead_{count}": overhead for count, overhead in overheads.items() if count > 1},
-            **{f"words_per_second_{count}": words / statistics.median(times) for count, times in seconds.items()},
-            "rows": rows,
-            "steps": arguments.steps,
-            "cores": harness.cores(),
-            "config": os.path.basename(arguments.config),
-        }
-    )
+
+
+def _values(measured: _Measured) -> dict[str, Any]:
+    return {
+        **{f"overhead_{count}": measured.overhead(count) for count in measured.seconds if count > 1},
+        **{f"words_per_second_{count}": measured.words_per_second(count) for count in measured.seconds},
+    }
 
 
 class _Worker:
@@ -102,10 +138,7 @@ class _Worker:
             text=True,
             env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
         )
-        pipes = self._process.stdin, self._process.stdout
-        if pipes[0] is None or pipes[1] is None:
-            raise RuntimeError("expected pipes to and from the process")
-        self._in, self._out = pipes
+        self._in, self._out = _pipe(self._process.stdin), _pipe(self._process.stdout)
         return self
 
     def step(self) -> float:
@@ -124,10 +157,16 @@ class _Worker:
         self._out.close()
 
 
+def _pipe(file: IO[str] | None) -> IO[str]:
+    if file is None:
+        raise RuntimeError("expected pipes to and from the process")
+    return file
+
+
 def work(arguments: argparse.Namespace) -> dict[str, Any]:
     """The worker: a step for every line that comes in, and its seconds out."""
     from benchmarks.trainer import Trainer, make_stream
-    from elmo_tf.data.lm_stream import Prefetched
+    from elmo_tf.data.prefetching import Prefetched
     from elmo_tf.devices import make_strategy
     from elmo_tf.preparation import prepare
 

@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from benchmarks.trainer import Trainer
 from elmo_tf.data.characters import PADDING
+from elmo_tf.data.steps import flat, unflattened
 from elmo_tf.data.windows import Window
-from elmo_tf.layers import cross_entropy, recurrence, token_encoder
+from elmo_tf.layers import cross_entropy, fused_recurrence, token_encoder
 
 _WORDS_BUCKET, _CHARACTERS_BUCKET = 256, 8
 
@@ -46,7 +47,7 @@ class Stage:
         """Where the graph of this stage is to be traced."""
         with contextlib.ExitStack() as stack:
             if not self.compiled:
-                for module in (recurrence, cross_entropy):
+                for module in (fused_recurrence, cross_entropy):
                     stack.enter_context(mock.patch.object(module, "compiled", _as_it_is))
             if self.full_width:
                 stack.enter_context(mock.patch.object(token_encoder, "in_groups_of_like_length", _in_one_group))
@@ -117,12 +118,8 @@ class Staged:
             return self.trainer(tensors)
 
     def _changed(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        negatives, tries, *arrays = tensors
-        size, made = len(Window._fields), [negatives, tries]
-        for start in range(0, len(arrays), size):
-            window = Window(*(array.numpy() for array in arrays[start : start + size]))
-            window = self.stage.changed(window, self._max_characters)
-            if self.trainer.jit_compile:
-                window = _bucketed(window, self._max_characters)
-            made += map(tf.constant, window)
-        return made
+        step = unflattened([tensor.numpy() for tensor in tensors])
+        windows = tuple(self.stage.changed(window, self._max_characters) for window in step.windows)
+        if self.trainer.jit_compile:
+            windows = tuple(_bucketed(window, self._max_characters) for window in windows)
+        return [tf.constant(array) for array in flat(step._replace(windows=windows))]

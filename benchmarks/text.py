@@ -116,7 +116,7 @@ def made_up_sentences(count: int, seed: int = 1) -> Iterator[str]:
     ends = np.cumsum(lengths)
     # the number keeps words apart that were made of the same letters
     found: set[str] = set()
-    words = []
+    words: list[str] = []
     for end, length in zip(ends.tolist(), lengths.tolist(), strict=True):
         word = letters[end - length : end]
         words.append(word if word not in found else f"{word}{len(words)}")

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from elmo_tf import memory
-from elmo_tf.data.lm_stream import Prefetched, StreamSettings, TrainingStream
+from elmo_tf.data.lm_stream import StreamSettings, TrainingStream
+from elmo_tf.data.prefetching import Prefetched
 from elmo_tf.exchange.names import named_variables
 from elmo_tf.language_model import LanguageModel
 from elmo_tf.loss_scale import LossScale

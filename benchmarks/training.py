@@ -16,25 +16,24 @@ took there. first_step_seconds counts from the start of the process to the end o
 """
 
 import argparse
+import functools
 import os
 import statistics
 import sys
-import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # measure the checkout that this is in
 
-from benchmarks import counting, harness, settings, text
+from benchmarks import harness, settings, text
+from elmo_tf.options import Options
 
 if TYPE_CHECKING:
-    from benchmarks.stages import Staged
+    import tensorflow as tf
 
-_WARM_UP = 3
-"""Steps before the clock counts."""
-
-_LAST = 50
-"""Steps at the end whose mean loss is printed."""
+    from benchmarks.stages import Stage, Staged
+    from benchmarks.turns import StageSteps
+    from elmo_tf.preparation import Prepared
 
 
 def define_flags() -> argparse.ArgumentParser:
@@ -53,144 +52,172 @@ def define_flags() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures; returns the last line's values."""
     after_import = harness.resident_memory()
-    from benchmarks.stages import STAGES, TRAINED, Staged
-    from benchmarks.trainer import Trainer, make_stream
-    from elmo_tf.data.lm_stream import Prefetched
     from elmo_tf.devices import make_strategy
     from elmo_tf.preparation import prepare
 
     strategy = make_strategy()
-    device = strategy.extended.worker_devices[0].split("/device:")[-1]
     parts = strategy.num_replicas_in_sync * arguments.accumulation_steps
     with harness.working_folder() as folder:
         found = text.find(arguments, folder)
         prepared = prepare(settings.read_options(arguments), found.train_files, (), found.vocab_file, parts)
-        stream = Prefetched(make_stream(prepared, parts))
-
-        def staged(stage: Any) -> Staged:
-            jit_compile = stage.jit_compile or arguments.jit_compile
-            trainer = Trainer(
-                prepared.options, strategy, stage.implementation, arguments.precision, accumulation, jit_compile
-            )
-            return Staged(stage, trainer)
-
-        accumulation = arguments.accumulation_steps
-        trained = staged(TRAINED)
-        trained(next(stream)[0])
-        first_step = harness.process_age()
-        product = harness.MatrixProduct(device)
-        for _ in range(_WARM_UP):
-            trained(next(stream)[0])
-        peak = harness.peak_memory(device)
-        estimated = trained.trainer.estimated_memory(stream).total
-        stages = [trained]
-        if arguments.stages:
-            stages.clear()
-            del trained  # it is ahead of the others; all begin alike, so that their losses can be compared
-            stages = [staged(stage) for stage in STAGES]
-            trained = stages[STAGES.index(TRAINED)]
-        run = _Run(stages, stream, product)
-        run.measure(arguments.steps)
-    if not arguments.stages:
-        peak = harness.peak_memory(device)
-    training = prepared.options.training
-    words = parts * training.batch_size * training.unroll_steps
-    needed = (
-        2e-6
-        * statistics.mean(
-            sum(counting.of_window(prepared.options, part, training.batch_size).total for part in step)
-            for step in run.distinct
-        )
-        / words
-    )
-    seconds = statistics.median(run.seconds[stages.index(trained)])
+        measured = _measured(arguments, strategy, prepared, parts)
     values = {
-        "words_per_second": words / seconds,
-        "best_words_per_second": words / min(run.seconds[stages.index(trained)]),
-        "needed_mflop_per_word": needed,
-        "gflops": 1e-3 * needed * words / seconds,
-        "matmul_gflops": product.gflops,
-        "fraction_of_matmul": 1e-3 * needed * words / seconds / product.gflops,
-        "peak_memory_bytes": peak,
+        **_rates(measured),
+        "peak_memory_bytes": measured.peak_memory,
         "memory_after_import_bytes": after_import,
-        "estimated_memory_bytes": estimated,
-        "first_step_seconds": first_step,
-        "step_seconds": seconds,
-        "steps": arguments.steps,
-        "words_per_step": words,
-        "distinct_words_per_step": statistics.mean(sum(map(len, step)) for step in run.distinct),
-        "device": device,
+        "estimated_memory_bytes": measured.estimated_memory,
+        **_counts(measured),
+        "device": measured.device,
         "cores": harness.cores(),
         "precision": arguments.precision,
         "jit_compile": arguments.jit_compile,
-        "accumulation_steps": accumulation,
+        "accumulation_steps": arguments.accumulation_steps,
         "config": os.path.basename(arguments.config),
         "vocabulary_size": len(prepared.vocabulary),
         "text": found.name,
+        "stages": [harness.rounded(_stage_values(measured, stage)) for stage in measured.stages],
     }
-    values["stages"] = run.show(words, needed, product)
-    _describe(values, product)
+    _show(measured, values)
     return harness.rounded(values)
 
 
-class _Run:
-    """Stages that take turns.
+@dataclass(frozen=True)
+class _Measured:
+    """What the steps showed.
 
     Args:
-        stages: what is compared.
-        stream: the input.
-        product: measured between the rounds.
+        stages: what took turns.
+        trained: the one of them that is the training's.
+        words: of a step, each read by both directions.
+        multiplications: by step, how many it needs.
+        distinct: by step, the distinct words of its parts.
+        product: measured between the steps.
+        first_step: seconds from the start of the process to the end of the first step.
+        peak_memory, estimated_memory: of the training's stage, in bytes.
+        device: where the steps were taken.
     """
 
-    def __init__(self, stages: "Sequence[Staged]", stream: Any, product: harness.MatrixProduct) -> None:
-        self._stages, self._stream, self._product = stages, stream, product
-        self.seconds: list[list[float]] = [[] for _ in stages]
-        self.distinct: list[list[Any]] = []
+    stages: "list[StageSteps]"
+    trained: "StageSteps"
+    words: int
+    multiplications: list[int]
+    distinct: list[int]
+    product: harness.MatrixProduct
+    first_step: float
+    peak_memory: int
+    estimated_memory: int
+    device: str
 
-    def measure(self, steps: int) -> None:
-        """So many steps of every stage; those that are new warm up first."""
-        for _ in range(_WARM_UP if len(self._stages) > 1 else 0):
-            tensors, _ = next(self._stream)
-            for stage in self._stages:
-                stage(tensors)
-        for _ in range(steps):
-            self._product.measure()
-            started = time.perf_counter()
-            tensors, _ = next(self._stream)
-            waited = time.perf_counter() - started
-            for stage, seconds in zip(self._stages, self.seconds, strict=True):
-                seconds.append(waited + stage(tensors))
-            self.distinct.append([words.numpy() for words in tensors[2::4]])
-
-    def show(self, words: int, needed: float, product: harness.MatrixProduct) -> list[dict[str, Any]]:
-        """Prints the table; its rows as values."""
-        first = statistics.median(self.seconds[0])
-        rows, values = [], []
-        for stage, seconds in zip(self._stages, self.seconds, strict=True):
-            rate = words / statistics.median(seconds)
-            gflops = 1e-3 * needed * rate
-            ratio = first / statistics.median(seconds)
-            loss = statistics.mean(stage.trainer.losses[-_LAST:])
-            rows.append(
-                [
-                    stage.stage.name,
-                    *harness.milliseconds(seconds),
-                    f"{rate:,.0f}",
-                    f"{gflops:.1f}",
-                    f"{gflops / product.gflops:.1%}",
-                    f"{ratio:.2f}",
-                    f"{loss:.4f}",
-                ]
-            )
-            value = {"name": stage.stage.name, "words_per_second": rate, "ratio": ratio, "loss": loss}
-            values.append(harness.rounded(value))
-        header = ["stage", "median ms", "best ms", "words/s", "needed GFLOP/s", "of product", "ratio", "loss"]
-        harness.table(header, rows)
-        return values
+    @property
+    def mflop_per_word(self) -> float:
+        """Those that are needed; a multiplication and its addition are two."""
+        return 2e-6 * statistics.mean(self.multiplications) / self.words
 
 
-def _describe(values: dict[str, Any], product: harness.MatrixProduct) -> None:
-    print(product.describe())
+def _measured(
+    arguments: argparse.Namespace, strategy: "tf.distribute.Strategy", prepared: "Prepared", parts: int
+) -> _Measured:
+    from benchmarks.stages import STAGES, TRAINED
+    from benchmarks.trainer import make_stream
+    from benchmarks.turns import Turns, warm_up
+    from elmo_tf.data.prefetching import Prefetched
+
+    device = strategy.extended.worker_devices[0].split("/device:")[-1]
+    stream = Prefetched(make_stream(prepared, parts))
+    make = functools.partial(_staged, arguments, strategy, prepared.options)
+    stages = [make(TRAINED)]
+    stages[0](next(stream)[0])
+    first_step = harness.process_age()
+    product = harness.MatrixProduct(device)
+    warm_up(stages, stream)
+    peak, estimated = harness.peak_memory(device), stages[0].trainer.estimated_memory(stream).total
+    if arguments.stages:
+        stages.clear()  # it is ahead of the others; all begin alike, so that their losses can be compared
+        stages += map(make, STAGES)
+        warm_up(stages, stream)
+    turns = Turns(stages, product, prepared.options)
+    for _ in range(arguments.steps):
+        turns.take(stream)
+    taken = turns.steps()
+    return _Measured(
+        stages=taken,
+        trained=taken[STAGES.index(TRAINED) if arguments.stages else 0],
+        words=parts * prepared.options.training.batch_size * prepared.options.training.unroll_steps,
+        multiplications=turns.multiplications,
+        distinct=turns.distinct,
+        product=product,
+        first_step=first_step,
+        peak_memory=peak if arguments.stages else harness.peak_memory(device),
+        estimated_memory=estimated,
+        device=device,
+    )
+
+
+def _staged(
+    arguments: argparse.Namespace, strategy: "tf.distribute.Strategy", options: Options, stage: "Stage"
+) -> "Staged":
+    from benchmarks.stages import Staged
+    from benchmarks.trainer import Trainer
+
+    jit_compile = stage.jit_compile or arguments.jit_compile
+    return Staged(
+        stage,
+        Trainer(
+            options, strategy, stage.implementation, arguments.precision, arguments.accumulation_steps, jit_compile
+        ),
+    )
+
+
+def _rates(measured: _Measured) -> dict[str, Any]:
+    """Of the training's stage."""
+    rate = measured.words / measured.trained.median
+    return {
+        "words_per_second": rate,
+        "best_words_per_second": measured.words / min(measured.trained.seconds),
+        "needed_mflop_per_word": measured.mflop_per_word,
+        "gflops": 1e-3 * measured.mflop_per_word * rate,
+        "matmul_gflops": measured.product.gflops,
+        "fraction_of_matmul": 1e-3 * measured.mflop_per_word * rate / measured.product.gflops,
+    }
+
+
+def _counts(measured: _Measured) -> dict[str, Any]:
+    return {
+        "first_step_seconds": measured.first_step,
+        "step_seconds": measured.trained.median,
+        "steps": len(measured.distinct),
+        "words_per_step": measured.words,
+        "distinct_words_per_step": statistics.mean(measured.distinct),
+    }
+
+
+def _stage_values(measured: _Measured, stage: "StageSteps") -> dict[str, Any]:
+    return {
+        "name": stage.name,
+        "words_per_second": measured.words / stage.median,
+        "ratio": measured.stages[0].median / stage.median,
+        "loss": stage.loss,
+    }
+
+
+def _row(measured: _Measured, stage: "StageSteps") -> list[str]:
+    values = _stage_values(measured, stage)
+    gflops = 1e-3 * measured.mflop_per_word * values["words_per_second"]
+    return [
+        stage.name,
+        *harness.milliseconds(stage.seconds),
+        f"{values['words_per_second']:,.0f}",
+        f"{gflops:.1f}",
+        f"{gflops / measured.product.gflops:.1%}",
+        f"{values['ratio']:.2f}",
+        f"{stage.loss:.4f}",
+    ]
+
+
+def _show(measured: _Measured, values: dict[str, Any]) -> None:
+    header = ["stage", "median ms", "best ms", "words/s", "needed GFLOP/s", "of product", "ratio", "loss"]
+    harness.table(header, [_row(measured, stage) for stage in measured.stages])
+    print(measured.product.describe())
     print(
         f"needed: {values['needed_mflop_per_word']:.1f} MFLOP a word; a step has {values['words_per_step']:,} words of "
         f"{values['text']}, {values['distinct_words_per_step']:,.0f} distinct ones in its parts"

@@ -13,11 +13,15 @@ import argparse
 import os
 import statistics
 import sys
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # measure the checkout that this is in
 
 from benchmarks import harness, settings, text
+
+if TYPE_CHECKING:
+    from elmo_tf.preparation import Prepared
 
 _WARM_UP = 5
 
@@ -34,57 +38,87 @@ def define_flags() -> argparse.ArgumentParser:
 
 
 def _sizes(values: str) -> list[int]:
-    return sorted(harness.whole(4)(value) for value in values.split(","))
+    return sorted({harness.whole(4)(value) for value in values.split(",")})
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures; returns the last line's values."""
-    from benchmarks.trainer import Trainer, make_stream
-    from elmo_tf.data.lm_stream import Prefetched
-    from elmo_tf.data.vocabulary import Vocabulary
-    from elmo_tf.devices import make_strategy
-    from elmo_tf.preparation import prepare
+    measured = _measured(arguments)
+    _show(measured)
+    return harness.rounded({**_values(measured), "config": os.path.basename(arguments.config), "text": measured.text})
 
-    strategy, sizes = make_strategy(), arguments.sizes
-    trainers, streams = [], []
+
+@dataclass(frozen=True)
+class _Measured:
+    """What the steps showed.
+
+    Args:
+        seconds: by size of the vocabulary, smallest first, of each step.
+        device: where they were taken.
+        text: its name.
+    """
+
+    seconds: dict[int, list[float]]
+    device: str
+    text: str
+
+    def ratios(self) -> list[float]:
+        """By size, the median of what a step takes against the smallest's in the same round."""
+        smallest, *_ = self.seconds.values()
+        return [statistics.median(b / a for a, b in zip(smallest, own, strict=True)) for own in self.seconds.values()]
+
+
+def _measured(arguments: argparse.Namespace) -> _Measured:
+    from benchmarks.trainer import Trainer, make_stream
+    from elmo_tf.data.prefetching import Prefetched
+    from elmo_tf.devices import make_strategy
+
+    strategy = make_strategy()
     with harness.working_folder() as folder:
-        arguments.vocabulary_size = sizes[0]
+        arguments.vocabulary_size = arguments.sizes[0]
         found = text.find(arguments, folder)
-        words = Vocabulary.from_file(found.vocab_file).words
-        for size in sizes:
-            path = os.path.join(folder, f"extended_{size}.txt")
-            Vocabulary(text.with_size(words, size)).save(path)
-            prepared = prepare(settings.read_options(arguments), found.train_files, (), path, 1)
-            trainers.append(Trainer(prepared.options, strategy))
-            streams.append(Prefetched(make_stream(prepared), ahead=1))
-        seconds: list[list[float]] = [[] for _ in sizes]
-        for step in range(_WARM_UP + arguments.steps):
+        all_prepared = [_prepared(arguments, found, size, folder) for size in arguments.sizes]
+        trainers = [Trainer(prepared.options, strategy) for prepared in all_prepared]
+        streams = [Prefetched(make_stream(prepared), ahead=1) for prepared in all_prepared]
+        rounds = []
+        for _ in range(_WARM_UP + arguments.steps):
             # all input first: what is prepared meanwhile falls on all alike
             inputs = [next(stream)[0] for stream in streams]
-            for trainer, tensors, times in zip(trainers, inputs, seconds, strict=True):
-                spent = trainer(tensors)
-                if step >= _WARM_UP:
-                    times.append(spent)
-    ratios = [statistics.median(b / a for a, b in zip(seconds[0], times, strict=True)) for times in seconds]
+            rounds.append([trainer(tensors) for trainer, tensors in zip(trainers, inputs, strict=True)])
+    seconds = {size: list(own) for size, *own in zip(arguments.sizes, *rounds[_WARM_UP:], strict=True)}
+    return _Measured(seconds, strategy.extended.worker_devices[0].split("/device:")[-1], found.name)
+
+
+def _prepared(arguments: argparse.Namespace, found: text.Text, size: int, folder: str) -> "Prepared":
+    """The text with a vocabulary of that size: the smallest one, and made-up words."""
+    from elmo_tf.data.vocabulary import Vocabulary
+    from elmo_tf.preparation import prepare
+
+    path = os.path.join(folder, f"extended_{size}.txt")
+    Vocabulary(text.with_size(Vocabulary.from_file(found.vocab_file).words, size)).save(path)
+    return prepare(settings.read_options(arguments), found.train_files, (), path, 1)
+
+
+def _show(measured: _Measured) -> None:
     harness.table(
         ["words", "median ms", "best ms", "of the smallest"],
         [
-            [f"{size:,}", *harness.milliseconds(times), f"{ratio:.3f}"]
-            for size, times, ratio in zip(sizes, seconds, ratios, strict=True)
+            [f"{size:,}", *harness.milliseconds(seconds), f"{ratio:.3f}"]
+            for (size, seconds), ratio in zip(measured.seconds.items(), measured.ratios(), strict=True)
         ],
     )
-    return harness.rounded(
-        {
-            "step_ratio": ratios[-1],
-            "best_step_ratio": min(seconds[-1]) / min(seconds[0]),
-            "sizes": sizes,
-            "step_seconds": [float(f"{statistics.median(times):.5g}") for times in seconds],
-            "steps": arguments.steps,
-            "device": strategy.extended.worker_devices[0].split("/device:")[-1],
-            "config": os.path.basename(arguments.config),
-            "text": found.name,
-        }
-    )
+
+
+def _values(measured: _Measured) -> dict[str, Any]:
+    sizes, seconds = list(measured.seconds), list(measured.seconds.values())
+    return {
+        "step_ratio": measured.ratios()[-1],
+        "best_step_ratio": min(seconds[-1]) / min(seconds[0]),
+        "sizes": sizes,
+        "step_seconds": [float(f"{statistics.median(own):.5g}") for own in seconds],
+        "steps": len(seconds[0]),
+        "device": measured.device,
+    }
 
 
 if __name__ == "__main__":

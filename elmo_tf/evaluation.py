@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from elmo_tf.bilm_state import BiLMState
 from elmo_tf.data.corpus import Corpus
-from elmo_tf.data.lm_stream import EvaluationWindow, evaluation_windows
+from elmo_tf.data.evaluation_windows import EvaluationWindow, evaluation_windows
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.language_model import LanguageModel

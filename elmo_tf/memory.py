@@ -71,8 +71,8 @@ def _lstm(options: Options, tokens: int) -> int:
     lstm = options.lstm
     kept = lstm.n_layers * (6 * lstm.dim + 4 * lstm.projection_dim)
     passing = 8 * lstm.dim + 4 * lstm.projection_dim
-    turned = options.directions * lstm.dim * (8 * lstm.projection_dim + lstm.projection_dim)  # a layer's weights
-    return tokens * (kept + passing) + turned
+    kernel, projection = 2 * lstm.projection_dim * 4 * lstm.dim, lstm.dim * lstm.projection_dim
+    return tokens * (kept + passing) + options.directions * (kernel + projection)
 
 
 def _encoder(options: Options, distinct: int, characters: int) -> int:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from elmo_tf.bilm_state import BiLMState
+from elmo_tf.data.steps import signature, unflattened
 from elmo_tf.data.windows import Window
 from elmo_tf.exchange.names import named_variables
 from elmo_tf.language_model import LanguageModel
@@ -80,7 +81,7 @@ class TrainStep:
 
         Args:
             step: its number, which the dropout masks are a function of.
-            tensors: the input, in the order of `elmo_tf.data.lm_stream.flat`.
+            tensors: the input, in the order of `elmo_tf.data.steps.flat`.
             states: LSTM states before the window.
             loss_scale: what the step before gave; from the first on if left out.
         """
@@ -99,18 +100,12 @@ class TrainStep:
 
     def _signature(self, tensors: Sequence[tf.Tensor], states: States) -> tuple[Any, ...]:
         """One trace for all steps: the number of distinct words, and their longest, are left open."""
-        words = {2 + len(Window._fields) * part for part in range(self._parts)}
-        specs = tuple(
-            tf.TensorSpec([None] * tensor.shape.rank if number in words else tensor.shape, tensor.dtype)
-            for number, tensor in enumerate(tensors)
-        )
         state_specs = tf.nest.map_structure(lambda state: tf.TensorSpec(state.shape, state.dtype), states)
-        return tf.TensorSpec([], tf.int32), specs, state_specs, LossScale.signature()
+        return tf.TensorSpec([], tf.int32), signature(tensors), state_specs, LossScale.signature()
 
     def _step(self, step: tf.Tensor, tensors: Sequence[tf.Tensor], states: States, scale: LossScale) -> tuple[Any, ...]:
-        negatives, tries, *windows = tensors
-        size, own = len(Window._fields), self._accumulation
-        parts = [(Window(*windows[size * k : size * (k + 1)]), states[k]) for k in range(self._parts)]
+        windows, negatives, tries = unflattened(tensors)
+        parts, own = list(zip(windows, states, strict=True)), self._accumulation
         inputs = self._strategy.experimental_distribute_values_from_function(
             lambda context: tuple(
                 parts[context.replica_id_in_sync_group * own : (context.replica_id_in_sync_group + 1) * own]

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from elmo_tf import callbacks, memory
 from elmo_tf.checkpoint import TrainingCheckpoint
-from elmo_tf.data.lm_stream import Position, Prefetched, StreamSettings, TrainingStream
+from elmo_tf.data.lm_stream import Position, StreamSettings, TrainingStream
+from elmo_tf.data.prefetching import Prefetched
 from elmo_tf.devices import make_strategy
 from elmo_tf.errors import InputError
 from elmo_tf.evaluation import Evaluator

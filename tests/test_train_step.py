@@ -6,7 +6,8 @@ import tensorflow as tf
 import tiny
 
 from elmo_tf.data.corpus import Corpus
-from elmo_tf.data.lm_stream import StreamSettings, TrainingStream, flat
+from elmo_tf.data.lm_stream import StreamSettings, TrainingStream
+from elmo_tf.data.steps import flat
 from elmo_tf.data.vocabulary import build_vocabulary, count_corpus
 from elmo_tf.devices import make_strategy
 from elmo_tf.exchange.names import named_variables

@@ -1,11 +1,10 @@
 """Text files as a corpus: counted once, then read in blocks, so that no more than a few blocks are in memory."""
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from elmo_tf.data.text import BYTE_ORDER_MARK, is_packed, open_bytes
+from elmo_tf.data.text import BYTE_ORDER_MARK, UNREADABLE, is_packed, open_bytes
 from elmo_tf.errors import InputError
 
 BLOCK_BYTES = 1 << 20
@@ -113,7 +112,7 @@ def _read(file: BinaryIO, path: str, size: int) -> bytes:
     """About `size` bytes, up to the end of a line."""
     try:
         return file.read(size) + file.readline()
-    except (EOFError, OSError, zlib.error) as error:
+    except UNREADABLE as error:
         raise InputError(f"{path} cannot be read to its end: {error}") from error
 
 
@@ -179,7 +178,7 @@ def _part(file: BinaryIO, block: Block) -> bytes:
     try:
         file.seek(block.start)  # of a .gz: forwards unpacks, backwards begins again
         return file.read(block.size)
-    except (EOFError, OSError, zlib.error) as error:
+    except UNREADABLE as error:
         raise InputError(f"{block.path} cannot be read: {error}") from error
 
 

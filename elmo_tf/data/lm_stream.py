@@ -1,20 +1,19 @@
-"""The language model's input: text files -> windows of packed rows in both directions, from any saved position on."""
+"""The training's input: text files -> windows of packed rows in both directions, from any saved position on."""
 
-import collections
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.negatives import draw_negatives
 from elmo_tf.data.packing import RowPacker
-from elmo_tf.data.sentences import ShuffledSentences, WordNumbers, in_file_order
+from elmo_tf.data.sentences import ShuffledSentences, WordNumbers, word_of
+from elmo_tf.data.steps import Step
 from elmo_tf.data.vocabulary import Vocabulary
-from elmo_tf.data.windows import Window, WindowMaker
+from elmo_tf.data.windows import WindowMaker
 from elmo_tf.errors import InputError
 from elmo_tf.options import Options
 
@@ -41,20 +40,6 @@ class StreamSettings:
     buckets: bool = False
 
 
-class Step(NamedTuple):
-    """The input of one training step.
-
-    Args:
-        windows: one a part.
-        negatives: word ids int32 `(directions, n)`, the same for all parts; `(directions, 0)` without sampling.
-        tries: how many draws each sample took, float32 `(directions,)`.
-    """
-
-    windows: tuple[Window, ...]
-    negatives: np.ndarray
-    tries: np.ndarray
-
-
 class TrainingStream:
     """Steps without end, and after each of them the position to go on from.
 
@@ -64,7 +49,7 @@ class TrainingStream:
         corpus: the text.
         vocabulary: the model's.
         options: the model's; of its training `unroll_steps` is used.
-        settings: rows, replicas, seed, negatives.
+        settings: rows, parts, seed, negatives, buckets.
         step: number of the first step.
         position: None, or what `Position.to_json` gave after the step before.
     """
@@ -144,16 +129,12 @@ class Position:
     def to_json(self) -> str:
         """The position as text; some kilobytes."""
         return json.dumps(
-            [
-                {"position": list(position), "left": [[self._word(number) for number in row.tolist()] for row in left]}
-                for position, left in self.parts
-            ],
+            [{"position": list(position), "left": [self._words(row) for row in left]} for position, left in self.parts],
             ensure_ascii=False,
         )
 
-    def _word(self, number: int) -> str:
-        size = len(self.vocabulary)
-        return self.vocabulary.words[number] if number < size else self.others[number - size]
+    def _words(self, row: np.ndarray) -> list[str]:
+        return [word_of(number, self.vocabulary, self.others) for number in row.tolist()]
 
 
 @dataclass(frozen=True)
@@ -173,116 +154,3 @@ def _read_position(text: str | None, directions: int, rows: int) -> list[_Direct
             "--batch_size times replicas times --accumulation_steps must stay as it was"
         )
     return states
-
-
-class EvaluationWindow(NamedTuple):
-    """A window of held-out text, and where it is filled.
-
-    Args:
-        window: words, inputs, targets.
-        mask: booleans `(directions, B, T)`; False behind the end of the text.
-    """
-
-    window: Window
-    mask: np.ndarray
-
-
-def evaluation_windows(
-    corpus: Corpus,
-    vocabulary: Vocabulary,
-    options: Options,
-    rows: int,
-    steps: int,
-    drop_remainder: bool = False,
-) -> Iterator[EvaluationWindow]:
-    """Every sentence of a corpus once, in file order, packed as in training; both directions read the same sentences.
-
-    Args:
-        corpus: the held-out text.
-        vocabulary: the model's.
-        options: the model's.
-        rows: rows of a window.
-        steps: steps of a window.
-        drop_remainder: whether to end with the last window that is full, as bilm-tf does, instead of at the last token.
-    """
-    numbers = WordNumbers(vocabulary, options.char_cnn is not None)
-    make_window = WindowMaker(numbers, options)
-
-    def sentences(backward: bool) -> Iterator[np.ndarray]:
-        for words in in_file_order(corpus):
-            yield numbers.sentence(words, backward)
-
-    packers = [RowPacker(sentences(direction == 1), rows) for direction in range(options.directions)]
-    while True:
-        packed = [packer.window(steps) for packer in packers]
-        filled = np.stack([part[2] for part in packed])
-        if not filled.any() or (drop_remainder and (filled < steps).any()):
-            return
-        window = make_window([part[0] for part in packed], [part[1] for part in packed])
-        yield EvaluationWindow(window, np.arange(steps) < filled[:, :, None])
-
-
-class Prefetched:
-    """A stream that is computed ahead in the background by `tf.data`, each step with the position that belongs to it.
-
-    Args:
-        stream: the stream.
-        ahead: how many steps are kept ready.
-
-    `first` is the step that comes first, for its shapes.
-    """
-
-    def __init__(self, stream: TrainingStream, ahead: int = 4) -> None:
-        self._positions: collections.deque[Position] = collections.deque()
-        self._error: InputError | None = None
-        steps = iter(stream)
-        following = next(steps)
-        self.first = following[0]
-        self._elements = iter(self._dataset(following, steps, ahead))
-
-    def _dataset(self, first: tuple[Step, Position], steps: Iterator[tuple[Step, Position]], ahead: int) -> Any:
-        import tensorflow as tf
-
-        def generate() -> Iterator[tuple[np.ndarray, ...]]:
-            following: tuple[Step, Position] | None = first
-            while following is not None:
-                step, position = following
-                self._positions.append(position)
-                yield tuple(flat(step))
-                following = self._next(steps)
-
-        signature = tuple(
-            tf.TensorSpec([None if free else n for n, free in zip(array.shape, unknown, strict=True)], array.dtype)
-            for array, unknown in zip(flat(first[0]), free_dimensions(first[0]), strict=True)
-        )
-        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(ahead)
-
-    def _next(self, steps: Iterator[tuple[Step, Position]]) -> tuple[Step, Position] | None:
-        try:
-            return next(steps)
-        except InputError as error:  # tf.data would bury it in an error of its own
-            self._error = error
-            return None
-
-    def __iter__(self) -> "Prefetched":
-        return self
-
-    def __next__(self) -> tuple[tuple[Any, ...], Position]:
-        """The step's tensors in the order of `flat`, and the position after it."""
-        element = next(self._elements, None)
-        if element is None:
-            raise self._error or StopIteration
-        return element, self._positions.popleft()
-
-
-def flat(step: Step) -> list[np.ndarray]:
-    """The arrays of a step in a fixed order: negatives, tries, then of each part words, inputs, targets, begins."""
-    return [step.negatives, step.tries, *(array for window in step.windows for array in window)]
-
-
-def free_dimensions(step: Step) -> list[list[bool]]:
-    """For each array of `flat`, which of its dimensions change from step to step: those of the words."""
-    fixed = [[False] * step.negatives.ndim, [False]]
-    for window in step.windows:
-        fixed += [[True] * window.words.ndim, [False] * 3, [False] * 3, [False] * 2]
-    return fixed

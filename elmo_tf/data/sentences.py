@@ -44,8 +44,7 @@ class WordNumbers(dict[str, int]):
 
     def word(self, number: int) -> str:
         """The word of a number."""
-        size = len(self.vocabulary)
-        return self.vocabulary.words[number] if number < size else self.others[number - size]
+        return word_of(number, self.vocabulary, self.others)
 
     def sentence(self, words: Sequence[str], backward: bool = False) -> np.ndarray:
         """`<S> w1 .. wn </S>` as int32 `(n + 2,)`, or `</S> wn .. w1 <S>`."""
@@ -59,6 +58,12 @@ class WordNumbers(dict[str, int]):
             del self[word]
         self.others = []
         self.times_forgotten += 1
+
+
+def word_of(number: int, vocabulary: Vocabulary, others: Sequence[str]) -> str:
+    """The word of a number: one of the vocabulary's, or from V on one of `others`."""
+    size = len(vocabulary)
+    return vocabulary.words[number] if number < size else others[number - size]
 
 
 class ShuffledSentences:

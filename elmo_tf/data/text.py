@@ -11,6 +11,9 @@ from elmo_tf.errors import InputError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+UNREADABLE = (EOFError, OSError, zlib.error)
+"""What reading a plain or .gz file raises: a .gz file that is cut short, any file, and a .gz file that is damaged."""
+
 
 def expand_patterns(patterns: Sequence[str], name: str) -> list[str]:
     """The files that names and glob patterns stand for, sorted, each once.
@@ -64,5 +67,5 @@ def iterate_lines(path: str) -> Iterator[str]:
                 yield line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
             raise InputError(f"{path}, line {number}: not UTF-8 text: {error.reason} at byte {error.start}") from error
-        except (EOFError, OSError, zlib.error) as error:
+        except UNREADABLE as error:
             raise InputError(f"{path} cannot be read past line {number}: {error}") from error

@@ -100,9 +100,9 @@ def _check(words: tuple[str, ...], ids: Mapping[str, int], source: str) -> None:
     # never met in a text that is split at white space, and do no harm.
     encoded = [word.encode("utf-8", "surrogatepass") for word in words]
     if b" ".join(encoded).split() != encoded:
-        number, word = next((n, word) for n, word in enumerate(words, 1) if word.encode().split() != [word.encode()])
-        what = f"{word!r} has white space inside" if word.strip() else "the line is empty"
-        raise InputError(f"{source}, line {number}: {what}; expected one word a line and nothing else")
+        wrong = next(n for n, word in enumerate(encoded) if word.split() != [word])
+        what = f"{words[wrong]!r} has white space inside" if words[wrong].strip() else "the line is empty"
+        raise InputError(f"{source}, line {wrong + 1}: {what}; expected one word a line and nothing else")
     if len(ids) != len(words):
         # A repeated word keeps its last id, so the first word found elsewhere than at its own id is the first repeat.
         first = next(n for n, word in enumerate(words) if ids[word] != n)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from elmo_tf.data.distinct import in_order_of_appearance
 from elmo_tf.data.sentences import WordNumbers
 from elmo_tf.data.spelling import SpelledWords
 from elmo_tf.options import Options
@@ -47,7 +48,9 @@ class WindowMaker:
     def __call__(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Window:
         """`inputs` and `targets`: one `(B, T)` a direction, in word numbers."""
         stacked, targets_stacked = np.stack(inputs), np.stack(targets)
-        distinct, index = _in_order_of_appearance(stacked)
+        # numbers of words outside the vocabulary depend on what was read before; the order must not, or a resumed run
+        # would sum in another order
+        distinct, index = in_order_of_appearance(stacked)
         vocabulary = self._numbers.vocabulary
         if self._buckets:
             distinct = np.pad(distinct, (0, -len(distinct) % _WORDS_BUCKET), mode="edge")
@@ -65,22 +68,3 @@ class WindowMaker:
         if self._buckets:
             length += -length % _CHARACTERS_BUCKET
         return self._spelled.rows(distinct, length)  # which ends at max_characters_per_token
-
-
-def _in_order_of_appearance(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct values and, in the shape of `values`, their positions among them.
-
-    Numbers of words outside the vocabulary depend on what was read before; the order must not, or a resumed run would
-    sum in another order.
-    """
-    # one sort of (value, place) pairs as single numbers: several times as fast as np.unique with its indices
-    count = values.size
-    pairs = np.sort(values.ravel().astype(np.int64) * count + np.arange(count))
-    found, places = np.divmod(pairs, count)
-    starts = np.concatenate([[True], found[1:] != found[:-1]])  # where a value's places begin, the first in front
-    order = np.argsort(places[starts])
-    rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order))
-    index = np.empty(count, np.int32)
-    index[places] = rank[np.cumsum(starts) - 1]
-    return found[starts][order].astype(values.dtype), index.reshape(values.shape)

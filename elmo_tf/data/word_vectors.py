@@ -1,5 +1,6 @@
 """Static word vectors as word2vec, GloVe and gensim write them: text with or without a header, and binary."""
 
+import itertools
 import os
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -51,7 +52,7 @@ def read_word_vectors(path: str | os.PathLike[str], limit: int | None = None) ->
             if size < 1:
                 raise InputError(f"{path}, line 1: expected a word and its numbers, or two counts, got {first[:60]!r}")
             return _collected(pairs, path, size, limit)
-    except (EOFError, OSError) as error:
+    except text.UNREADABLE as error:
         raise InputError(f"{path} cannot be read: {error}") from error
 
 
@@ -103,6 +104,10 @@ def _of_binary(file: BinaryIO, path: str, count: int, size: int, read: bytes) ->
             )
         yield word.lstrip(b"\n"), np.frombuffer(rest[: 4 * size], "<f4")
         rest = rest[4 * size :]
+    # a line end may follow; and only at its end does a .gz file tell that it is damaged
+    behind = itertools.chain([rest], iter(lambda: file.read(1 << 16), b""))
+    if any(part.strip() for part in behind):
+        raise InputError(f"{path}: expected {count} words with {size} float32 numbers each, got more behind them")
 
 
 def _collected(pairs: Iterator[tuple[bytes, object]], path: str, size: int, limit: int | None) -> Vectors:
@@ -112,7 +117,8 @@ def _collected(pairs: Iterator[tuple[bytes, object]], path: str, size: int, limi
             break
         name = word.decode("utf-8", "replace")
         if name and name not in rows:
-            rows[name] = np.array(numbers, np.float32)
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+                rows[name] = np.array(numbers, np.float32)
     if not rows:
         raise InputError(f"{path} holds no words; expected word vectors of word2vec, GloVe or gensim")
     vectors = np.stack(list(rows.values())).reshape(len(rows), size)

@@ -13,7 +13,7 @@ original size."""
 
 
 def lean(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | None) -> tuple[tf.Tensor, State]:
-    """The values of `recurrence.fused` in a fraction of its memory: outputs and the gates of a few steps, never of all.
+    """The values of `fused` in a fraction of its memory: outputs and the gates of a few steps, never of all.
 
     64 rows of 202 steps at 4096/512 make 2.1 GB of gates and cells a layer there. The gradient is TensorFlow's, and
     needs what was not kept; it is right, and slow.

@@ -5,12 +5,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from elmo_tf.layers import recurrence
+from elmo_tf.layers.fused_recurrence import fused
 from elmo_tf.layers.initial_values import initial
 from elmo_tf.layers.lean_recurrence import lean
+from elmo_tf.layers.recurrence import Weights, plain
 from elmo_tf.layers.scan import State
 
-IMPLEMENTATIONS = {"plain": recurrence.plain, "fused": recurrence.fused, "lean": lean}
+IMPLEMENTATIONS = {"plain": plain, "fused": fused, "lean": lean}
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
@@ -83,7 +84,7 @@ class ProjectedLSTM(keras.layers.Layer):
         """See the class."""
         dtype = self.compute_dtype
         inputs = tf.cast(inputs, dtype)
-        weights = recurrence.Weights(
+        weights = Weights(
             tf.cast(self.kernel, dtype),
             tf.cast(self.bias, dtype),
             None if self.projection is None else tf.cast(self.projection, dtype),

@@ -102,6 +102,11 @@ def test_a_missing_file_is_named(tmp_path):
         Vocabulary.from_file(tmp_path / "none.txt")
 
 
+def test_a_wrong_word_is_found_behind_one_that_has_no_utf8():
+    with pytest.raises(InputError, match=r"^the vocabulary, line 5: 'a b' has white space inside"):
+        Vocabulary((*SPECIALS, "\ud800", "a b"))
+
+
 def test_an_error_without_a_file_names_the_source_given():
     with pytest.raises(InputError, match=r"^words of the test lacks <UNK>"):
         Vocabulary(("<S>", "</S>"), source="words of the test")

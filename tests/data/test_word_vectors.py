@@ -1,6 +1,7 @@
 """Files of word vectors in all their forms, and files that are none."""
 
 import gzip
+import zlib
 
 import numpy as np
 import pytest
@@ -43,6 +44,11 @@ def test_every_form_is_read(form, tmp_path):
     assert (words, vectors.shape) == (WORDS[:2], (2, 7))
 
 
+def test_a_limit_reads_no_further(tmp_path):
+    (tmp_path / "vectors").write_bytes(as_binary() + b"more")
+    assert read_word_vectors(tmp_path / "vectors", limit=3)[0] == WORDS[:3]
+
+
 @pytest.mark.parametrize("binary", [True, False])
 def test_gensim_writes_what_is_read(binary, tmp_path):
     models = pytest.importorskip("gensim.models")
@@ -77,6 +83,7 @@ WRONG = {
     "letters for numbers": (b"a 1 2\nb x 2\n", "line 2: expected a word and 2 numbers"),
     "binary cut short": (as_binary()[:-10], "word 4: expected 4 words with 7 float32 numbers each; cut short"),
     "binary cut in a word": (as_binary()[: len(as_binary()) - 31], "word 4: expected 4 words"),
+    "binary that goes on": (as_binary() + b"more", "expected 4 words with 7 float32 numbers each, got more"),
     "a header alone": (b"3 7\n", "word 1: expected 3 words"),
     "no words": (b"0 7\n", "holds no words"),
     "not finite": (b"1 2\na nan 1\n", "the vector of 'a' is not finite"),
@@ -96,3 +103,20 @@ def test_what_is_no_file_of_vectors_is_one_clear_error(case, tmp_path):
 def test_a_missing_file_is_one_clear_error(tmp_path):
     with pytest.raises(InputError, match="nothing cannot be read"):
         read_word_vectors(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("form", [as_text(True), as_text(False), as_binary()], ids=["text", "GloVe", "binary"])
+def test_no_flipped_bit_of_a_packed_file_is_missed_or_more_than_one_clear_error(form, tmp_path):
+    packed, causes = gzip.compress(form, mtime=0), set()
+    for bit in range(8 * len(packed)):
+        damaged = bytearray(packed)
+        damaged[bit // 8] ^= 1 << bit % 8
+        (tmp_path / "vectors").write_bytes(damaged)
+        try:
+            words, vectors = read_word_vectors(tmp_path / "vectors")  # some bits of its head say nothing
+        except InputError as error:
+            causes.add(type(error.__cause__))
+        else:
+            assert words == WORDS
+            np.testing.assert_array_equal(vectors, VECTORS)
+    assert {zlib.error, EOFError, gzip.BadGzipFile} <= causes

@@ -8,11 +8,12 @@ import pytest
 import tensorflow as tf
 
 from elmo_tf.layers import lean_recurrence, recurrence
+from elmo_tf.layers.fused_recurrence import fused
 from elmo_tf.layers.lean_recurrence import lean
 from elmo_tf.layers.recurrence import Weights
 
 B, I, H, D = 4, 3, 5, 2
-BOTH = {"plain": recurrence.plain, "fused": recurrence.fused}
+BOTH = {"plain": recurrence.plain, "fused": fused}
 ALL = {**BOTH, "lean": lean}
 ARGUMENTS = ("inputs", "kernel", "bias", "projection", "cell", "output")
 CLIPS = {"no clips": (None, None), "tight clips": (0.25, 0.04), "far clips": (50.0, 50.0)}
@@ -82,7 +83,7 @@ def test_all_give_the_oracles_values_and_each_others_gradients(steps, has_projec
     plain, plain_gradients = values_and_gradients(recurrence.plain, given, clips, mask)
     for one, right in zip(plain, expected, strict=True):
         np.testing.assert_allclose(one, right, rtol=0, atol=1e-12)
-    for implementation in (recurrence.fused, lean):
+    for implementation in (fused, lean):
         values, gradients = values_and_gradients(implementation, given, clips, mask)
         for one, right in zip(values, expected, strict=True):
             np.testing.assert_allclose(one, right, rtol=0, atol=1e-12)
@@ -259,7 +260,7 @@ def test_in_a_graph_where_the_gates_are_compiled_values_and_gradients_are_the_pl
 
     @tf.function(jit_compile=jit_compile)
     def run():
-        return values_and_gradients(recurrence.fused, given, CLIPS[clips], mask)
+        return values_and_gradients(fused, given, CLIPS[clips], mask)
 
     results, gradients = run()
     for one, other in zip(results, expected, strict=True):
@@ -293,7 +294,7 @@ def test_gates_at_their_ends_lose_nothing_in_float32(jit_compile):
     single = {name: tf.constant(array, tf.float32) for name, array in given.items()}
 
     def run():
-        return call(recurrence.fused, single, (None, None), None)
+        return call(fused, single, (None, None), None)
 
     came = run() if jit_compile is None else tf.function(run, jit_compile=jit_compile)()
     for ours, expected in zip(came, call(recurrence.plain, given, (None, None), None), strict=True):

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from elmo_tf.data.lm_stream import Step, flat
+from elmo_tf.data.steps import Step, flat
 from elmo_tf.data.windows import Window
 from elmo_tf.devices import make_strategy
 from elmo_tf.exchange.names import named_variables

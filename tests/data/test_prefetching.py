@@ -1,0 +1,51 @@
+"""The stream computed ahead: the same steps and positions, and what the user can mend."""
+
+import itertools
+
+import numpy as np
+import pytest
+from stream_cases import INPUTS, options_of
+
+from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.lm_stream import StreamSettings, TrainingStream
+from elmo_tf.data.prefetching import Prefetched
+from elmo_tf.data.steps import flat
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.errors import InputError
+
+
+@INPUTS
+def test_prefetched_steps_and_positions_are_those_of_the_stream(made, by_characters):
+    def stream():
+        return TrainingStream(*made, options_of(by_characters), StreamSettings(4, parts=2, negatives=3))
+
+    ahead = Prefetched(stream(), ahead=3)
+    for step, position in itertools.islice(stream(), 15):
+        tensors, came = next(ahead)
+        for tensor, array in zip(tensors, flat(step), strict=True):
+            assert tensor.dtype.as_numpy_dtype == array.dtype
+            np.testing.assert_array_equal(tensor.numpy(), array)
+        assert came.to_json() == position.to_json()
+    assert tensors[0].shape.as_list() == [2, 3]
+
+
+def test_prefetched_passes_on_what_the_user_can_mend_and_the_steps_before_it(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("a b c d\n" * 500)
+    corpus = Corpus.scan([str(path)], block_bytes=100)
+    stream = TrainingStream(corpus, Vocabulary(("<S>", "</S>", "<UNK>", "a")), options_of(), StreamSettings(4))
+    ahead = Prefetched(stream, ahead=2)
+    path.write_text("a b c d\n" * 490)
+    assert len(list(itertools.islice(ahead, 125))) == 125  # the first epoch, whose sentences are in memory
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"text\.txt has changed while it was in use"):
+            list(itertools.islice(ahead, 5))
+
+
+def test_prefetched_says_at_once_that_the_text_is_gone(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("a b\n")
+    corpus = Corpus.scan([str(path)])
+    path.unlink()
+    with pytest.raises(InputError, match=r"text\.txt cannot be read"):
+        Prefetched(TrainingStream(corpus, Vocabulary(("<S>", "</S>", "<UNK>")), options_of(), StreamSettings(1)))
