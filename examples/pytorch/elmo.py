@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 BEGIN_WORD, END_WORD, PADDING = 258, 259, 260  # after the 256 bytes and the two ids below
 SENTENCE_ENDS = {"<S>": [256], "</S>": [257]}
+CELL = "RNN_{}/RNN/MultiRNNCell/Cell{}/LSTMCell/"  # of a direction, forward is 0, and a layer
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
@@ -57,8 +58,11 @@ class Elmo(nn.Module):
 
     Args:
         options: the content of `options.json`.
-        arrays: the weights, by the names of `weights.hdf5`.
+        arrays: the weights, by the names of `weights.hdf5`; a softmax is left out.
         vocabulary: the words by their ids, the lines of `vocab.txt`; needed where the model reads word ids.
+
+    Raises:
+        ValueError: options and arrays are of different models, or the vocabulary is of another size than the embedding.
     """
 
     def __init__(
@@ -67,13 +71,36 @@ class Elmo(nn.Module):
         super().__init__()
         self.cnn: Mapping[str, Any] = options.get("char_cnn") or {}  # empty: the model reads word ids
         self.lstm: Mapping[str, Any] = options["lstm"]
-        self.directions = 2 if options.get("bidirectional", True) else 1
-        self.n_layers = self.lstm.get("n_layers", 1)
+        self.directions = 1 if options.get("bidirectional") is False else 2
+        self.n_layers, self.n_highway = self.lstm.get("n_layers") or 1, self.cnn.get("n_highway") or 0
         self.word_ids = {word: number for number, word in enumerate(vocabulary or ())}
-        if not self.cnn and not self.word_ids:
-            raise ValueError("vocabulary: expected one, for the model reads word ids, got none")
+        arrays = {name: array for name, array in arrays.items() if not name.startswith("softmax/")}
+        missing, unused = sorted(self.names() - arrays.keys()), sorted(arrays.keys() - self.names())
+        if missing or unused:
+            older = any("cell" in name.lower() and "MultiRNNCell" not in name for name in unused)
+            lacks = f"missing: {', '.join(missing) or 'none'}; never used: {', '.join(unused) or 'none'}"
+            raise ValueError(f"options and arrays do not fit; {lacks}{'; `elmo-tf convert` renames these' * older}")
+        if not self.cnn and len(self.word_ids) != len(arrays["embedding"]):
+            what = f"expected one of {len(arrays['embedding'])} words, for the model reads word ids"
+            raise ValueError(f"vocabulary: {what}, got {len(self.word_ids)} words")
         values = {name: torch.from_numpy(np.array(array, np.float32)) for name, array in arrays.items()}
         self.weights = nn.ParameterDict({n: nn.Parameter(v, requires_grad=False) for n, v in values.items()})
+
+    def names(self) -> set[str]:
+        """The arrays of a model of these options."""
+        size, cell = self.lstm["projection_dim"], ["W_0", "B"]
+        names = ["embedding"]
+        if self.cnn:
+            filters = range(len(self.cnn["filters"]))
+            names = ["char_embed", *(f"CNN/{kind}_cnn_{i}" for i in filters for kind in "Wb")]
+            gates = [f"{kind}_{gate}" for kind in "Wb" for gate in ("carry", "transform")]
+            names += [f"CNN_high_{i}/{gate}" for i in range(self.n_highway) for gate in gates]
+            if sum(number for _, number in self.cnn["filters"]) != size:
+                names += ["CNN_proj/W_proj", "CNN_proj/b_proj"]
+        if size < self.lstm["dim"]:
+            cell += ["W_P_0"]
+        layers = [CELL.format(direction, n) for direction in range(self.directions) for n in range(self.n_layers)]
+        return {*names, *(prefix + name for prefix in layers for name in cell)}
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Elmo":
@@ -83,9 +110,8 @@ class Elmo(nn.Module):
         options = json.loads((folder / "options.json").read_text(encoding="utf-8"))
         vocab, names = folder / "vocab.txt", ("weights.hdf5", "model.hdf5", "model.safetensors")
         path = next((folder / name for name in names if (folder / name).exists()), folder / names[0])
-        arrays = {name: array for name, array in read_arrays(path).items() if not name.startswith("softmax/")}
         words = vocab.read_text(encoding="utf-8").strip("\n").split("\n") if vocab.exists() else None
-        return cls(options, arrays, words)
+        return cls(options, read_arrays(path), words)
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
         """Tokenised sentences to what `forward` takes, `<S>` and `</S>` added: ids and mask."""
@@ -94,7 +120,7 @@ class Elmo(nn.Module):
         if not self.cnn:
             inputs, unknown = np.zeros(shape, np.int64), self.word_ids["<UNK>"]
         else:
-            length = self.cnn.get("max_characters_per_token", 50)
+            length = self.cnn.get("max_characters_per_token") or 50
             inputs = np.full((*shape, length), PADDING, np.int64)
         for row, words in zip(inputs, rows, strict=True):
             if not self.cnn:
@@ -141,7 +167,7 @@ class Elmo(nn.Module):
             windows = nn.functional.conv1d(characters, kernel, self.weights[f"CNN/b_cnn_{i}"])
             features.append(activation(windows.amax(-1)))
         x = torch.cat(features, -1)
-        for i in range(self.cnn.get("n_highway", 0)):  # "carry" is bilm-tf's name of the gate that lets the new one in
+        for i in range(self.n_highway):  # "carry" is bilm-tf's name of the gate that lets the new one in
             gate = torch.sigmoid(self.linear(f"CNN_high_{i}", "carry", x))
             x = gate * torch.relu(self.linear(f"CNN_high_{i}", "transform", x)) + (1 - gate) * x
         if "CNN_proj/W_proj" in self.weights:
@@ -156,7 +182,7 @@ class Elmo(nn.Module):
         """The LSTM layers of one direction, `(B, T, D)` to L times `(B, T, D)`; what follows a row's end is noise."""
         outputs: list[Tensor] = []
         for number in range(self.n_layers):
-            y = self.run_layer(f"RNN_{direction}/RNN/MultiRNNCell/Cell{number}/LSTMCell/", x)
+            y = self.run_layer(CELL.format(direction, number), x)
             x = y + x if number and self.lstm.get("use_skip_connections", False) else y
             outputs.append(x)
         return outputs

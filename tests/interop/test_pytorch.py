@@ -1,11 +1,13 @@
 """The plain PyTorch module in `examples/pytorch/` gives our vectors for every kind of model."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
 import textwrap
 
+import h5py
 import interop_models
 import numpy as np
 import pytest
@@ -109,8 +111,87 @@ print(*elmo(*elmo.encode([["a", "cat"]])).shape, sum("softmax" in name for name 
     assert run_python(source, tmp_path) == ["1", "3", "2", "8", "0"]
 
 
+def rewritten(folder, change):
+    """Changes what `options.json` holds, which must not be written back whole: `Options` would refuse some of it."""
+    path = folder / "options.json"
+    options = json.loads(path.read_text())
+    change(options)
+    path.write_text(json.dumps(options))
+
+
+MISFITS = {
+    "no highway": (lambda options: options["char_cnn"].pop("n_highway"), "never used: CNN_high_0/W_carry, "),
+    "a layer less": (
+        lambda options: options["lstm"].update(n_layers=1),
+        "missing: none; never used: RNN_0/RNN/MultiRNNCell/Cell1/LSTMCell/B, ",
+    ),
+    "a layer more": (
+        lambda options: options["lstm"].update(n_layers=3),
+        "missing: RNN_0/RNN/MultiRNNCell/Cell2/LSTMCell/B, ",
+    ),
+    "forward only": (lambda options: options.update(bidirectional=False), "never used: RNN_1/"),
+    "a filter less": (lambda options: options["char_cnn"]["filters"].pop(), "never used: CNN/W_cnn_2, CNN/b_cnn_2"),
+    "no LSTM projection": (lambda options: options["lstm"].update(projection_dim=6), "Cell0/LSTMCell/W_P_0"),
+    "no CNN projection": (lambda options: options["lstm"].update(projection_dim=9, dim=12), "CNN_proj/W_proj, "),
+    "word ids": (lambda options: options.pop("char_cnn"), "missing: embedding; never used: CNN/W_cnn_0, "),
+}
+
+
+def refused(jobs, folder):
+    return [str(found.get("refused")) for found in interop_models.consume("plain", jobs, folder)]
+
+
+def test_options_that_do_not_fit_the_arrays_are_refused_with_the_names(tmp_path, installed):
+    jobs = []
+    for name, (change, _) in MISFITS.items():
+        interop_models.exported(tmp_path / name, CHARACTERS)
+        rewritten(tmp_path / name / "hdf5", change)
+        jobs.append(interop_models.job(tmp_path / name, 3))
+    for said, (_, expected) in zip(refused(jobs, tmp_path), MISFITS.values(), strict=True):
+        assert said.startswith("ValueError: options and arrays do not fit; missing: ")
+        assert expected in said
+        assert "elmo-tf convert" not in said
+
+
+def test_options_that_are_null_are_the_usual_ones(tmp_path, installed):
+    embed = interop_models.exported(
+        tmp_path, changed(CHARACTERS, cnn_n_highway=0, lstm_n_layers=1, cnn_max_characters_per_token=50)
+    )
+
+    def to_null(options):
+        options["bidirectional"] = options["lstm"]["n_layers"] = options["char_cnn"]["n_highway"] = None
+        options["char_cnn"]["max_characters_per_token"] = None
+
+    rewritten(tmp_path / "hdf5", to_null)
+    job = interop_models.job(tmp_path, 2)
+    interop_models.check_same(interop_models.consume("plain", [job], tmp_path)[0], embed, job)
+
+
+def test_an_older_dump_of_one_layer_is_said_to_need_a_conversion(tmp_path, installed):
+    interop_models.exported(tmp_path, changed(CHARACTERS, lstm_n_layers=1))
+    (tmp_path / "hdf5").rename(tmp_path / "dumped")
+    with h5py.File(tmp_path / "dumped" / "weights.hdf5", "r+") as file:
+        for direction in range(2):  # as dump_weights names them where there is no stack
+            file.move(f"RNN_{direction}/RNN/MultiRNNCell/Cell0/LSTMCell", f"RNN_{direction}/RNN/LSTMCell")
+    job = {**interop_models.job(tmp_path, 2), "folder": str(tmp_path / "dumped")}
+    said = refused([job], tmp_path)[0]
+    assert "missing: RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/B, " in said
+    assert "never used: RNN_0/RNN/LSTMCell/B, " in said
+    assert said.endswith("; `elmo-tf convert` renames these")
+    convert(str(tmp_path / "dumped"), str(tmp_path / "hdf5"))
+    assert refused([interop_models.job(tmp_path, 2)], tmp_path) == ["None"]
+
+
+def test_a_vocabulary_of_another_size_is_refused(tmp_path, installed):
+    interop_models.exported(tmp_path, WORD_INPUT)
+    vocab = tmp_path / "hdf5" / "vocab.txt"
+    vocab.write_text(vocab.read_text(encoding="utf-8").replace("sat\n", ""), encoding="utf-8")
+    said = refused([interop_models.job(tmp_path, 3)], tmp_path)[0]
+    assert "vocabulary: expected one of 11 words, for the model reads word ids, got 10 words" in said
+
+
 def test_it_can_be_fine_tuned(tmp_path, installed):
-    interop_models.exported(tmp_path, CHARACTERS)
+    interop_models.exported(tmp_path, CHARACTERS, from_checkpoint=True)  # the same numbers in each run: no dead unit
     source = """
 from elmo import Elmo
 elmo = Elmo.from_folder("hdf5").requires_grad_(True)
