@@ -20,6 +20,7 @@ B rows, T tokens of the longest sentence, C characters of a word, D projection, 
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,15 +37,24 @@ CELL = "RNN_{}/RNN/MultiRNNCell/Cell{}/LSTMCell/"  # of a direction, forward is 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """All arrays of a `.hdf5` or `.safetensors` file by their names, such as `CNN/W_cnn_0`."""
     if str(path).endswith(".safetensors"):
-        from safetensors.numpy import load_file
+        from safetensors.torch import load_file  # NumPy has no bfloat16
 
-        return dict(load_file(path))
+        return {name: tensor.float().numpy() for name, tensor in load_file(path).items()}
     import h5py
 
     arrays: dict[str, np.ndarray] = {}
     with h5py.File(path, "r") as file:
         file.visititems(lambda name, item: arrays.update({name: item[...]} if isinstance(item, h5py.Dataset) else {}))
     return arrays
+
+
+def find_file(folder: Path, *patterns: str) -> Path:
+    """The file of the first of these patterns that any fits; of that pattern there has to be one."""
+    found = next((found for pattern in patterns if (found := sorted(folder.glob(pattern)))), [])
+    if len(found) != 1:
+        came = ", ".join(path.name for path in found) or "none"
+        raise FileNotFoundError(f"{folder}: expected one {' or '.join(patterns)}, got {came}")
+    return found[0]
 
 
 def character_ids(word: str, length: int) -> list[int]:
@@ -75,43 +85,40 @@ class Elmo(nn.Module):
         self.n_layers, self.n_highway = self.lstm.get("n_layers") or 1, self.cnn.get("n_highway") or 0
         self.word_ids = {word: number for number, word in enumerate(vocabulary or ())}
         arrays = {name: array for name, array in arrays.items() if not name.startswith("softmax/")}
-        missing, unused = sorted(self.names() - arrays.keys()), sorted(arrays.keys() - self.names())
+        missing, unused = (", ".join(sorted(x)) for x in (self.names() - arrays.keys(), arrays.keys() - self.names()))
         if missing or unused:
-            older = any("cell" in name.lower() and "MultiRNNCell" not in name for name in unused)
-            lacks = f"missing: {', '.join(missing) or 'none'}; never used: {', '.join(unused) or 'none'}"
-            raise ValueError(f"options and arrays do not fit; {lacks}{'; `elmo-tf convert` renames these' * older}")
+            hint = "; `elmo-tf convert` renames these" if re.search(r"(?i)rnn/(?!multirnncell)", unused) else ""
+            raise ValueError(f"options do not fit; missing: {missing or 'none'}; never used: {unused or 'none'}{hint}")
         if not self.cnn and len(self.word_ids) != len(arrays["embedding"]):
-            what = f"expected one of {len(arrays['embedding'])} words, for the model reads word ids"
-            raise ValueError(f"vocabulary: {what}, got {len(self.word_ids)} words")
+            what = f"one of {len(arrays['embedding'])} words, for the model reads word ids"
+            raise ValueError(f"vocabulary: expected {what}, got {len(self.word_ids)} words")
         values = {name: torch.from_numpy(np.array(array, np.float32)) for name, array in arrays.items()}
         self.weights = nn.ParameterDict({n: nn.Parameter(v, requires_grad=False) for n, v in values.items()})
 
     def names(self) -> set[str]:
-        """The arrays of a model of these options."""
-        size, cell = self.lstm["projection_dim"], ["W_0", "B"]
-        names = ["embedding"]
+        """Of the arrays that a model of these options has."""
+        size, names = self.lstm["projection_dim"], {"embedding"}
         if self.cnn:
-            filters = range(len(self.cnn["filters"]))
-            names = ["char_embed", *(f"CNN/{kind}_cnn_{i}" for i in filters for kind in "Wb")]
-            gates = [f"{kind}_{gate}" for kind in "Wb" for gate in ("carry", "transform")]
-            names += [f"CNN_high_{i}/{gate}" for i in range(self.n_highway) for gate in gates]
-            if sum(number for _, number in self.cnn["filters"]) != size:
-                names += ["CNN_proj/W_proj", "CNN_proj/b_proj"]
-        if size < self.lstm["dim"]:
-            cell += ["W_P_0"]
-        layers = [CELL.format(direction, n) for direction in range(self.directions) for n in range(self.n_layers)]
-        return {*names, *(prefix + name for prefix in layers for name in cell)}
+            filters, gates = self.cnn["filters"], ("W_carry", "b_carry", "W_transform", "b_transform")
+            names = {"char_embed", *(f"CNN/{kind}_cnn_{i}" for kind in "Wb" for i in range(len(filters)))}
+            names |= {f"CNN_high_{i}/{gate}" for gate in gates for i in range(self.n_highway)}
+            names |= {"CNN_proj/W_proj", "CNN_proj/b_proj"} if sum(n for _, n in filters) != size else set()
+        cell = ["W_0", "B", "W_P_0"] if size < self.lstm["dim"] else ["W_0", "B"]
+        prefixes = [CELL.format(direction, n) for direction in range(self.directions) for n in range(self.n_layers)]
+        return names | {prefix + name for prefix in prefixes for name in cell}
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Elmo":
-        """Reads `options.json` with `weights.hdf5`, or else `model.hdf5` or `model.safetensors`, and `vocab.txt` if it
-        is there; of a whole language model all but the softmax."""
+        """Reads the weights that elmo_tf would read, of a whole language model all but the softmax: safetensors before
+        HDF5, and `model.safetensors` or `weights.hdf5` before files of other names; with the options and `vocab.txt`,
+        if it is there. AllenNLP's `x_weights.hdf5` goes with `x_options.json`."""
         folder = Path(folder)
-        options = json.loads((folder / "options.json").read_text(encoding="utf-8"))
-        vocab, names = folder / "vocab.txt", ("weights.hdf5", "model.hdf5", "model.safetensors")
-        path = next((folder / name for name in names if (folder / name).exists()), folder / names[0])
-        words = vocab.read_text(encoding="utf-8").strip("\n").split("\n") if vocab.exists() else None
-        return cls(options, read_arrays(path), words)
+        path = find_file(folder, "model.safetensors", "*.safetensors", "weights.hdf5", "model.hdf5", "*weights.hdf5")
+        named = {path.name.replace("weights.hdf5", "options.json")} - {path.name, "options.json"}
+        options = json.loads(find_file(folder, *named, "options.json", "*options.json").read_text(encoding="utf-8"))
+        vocab = folder / "vocab.txt"
+        words = vocab.read_text(encoding="utf-8").rstrip().split("\n") if vocab.exists() else ()
+        return cls(options, read_arrays(path), [word.strip() for word in words])
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
         """Tokenised sentences to what `forward` takes, `<S>` and `</S>` added: ids and mask."""
