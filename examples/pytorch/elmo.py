@@ -1,7 +1,8 @@
-"""ELMo in plain PyTorch: every layer's vectors from `weights.hdf5` or `model.safetensors` and `options.json`.
+"""ELMo in plain PyTorch: every layer's vectors from `options.json` and `weights.hdf5` or `model.safetensors`.
 
 To be copied and changed. It needs torch, numpy, and h5py or safetensors; no AllenNLP, no TensorFlow, nothing of
-elmo_tf. The folder is one that `elmo-tf convert` writes, or bilm-tf's or AllenNLP's own files:
+elmo_tf. The folder is one that `elmo-tf convert` writes, or holds what AllenNLP publishes or bilm-tf dumps; older dumps
+and those of one layer have other names, are refused, and need `elmo-tf convert`:
 
     from elmo import Elmo, ScalarMix
 
@@ -13,14 +14,14 @@ elmo_tf. The folder is one that `elmo-tf convert` writes, or bilm-tf's or AllenN
 
 Every sentence starts from the zero state, so its vectors depend on nothing but the sentence. Unlike AllenNLP's module
 this one also reads models without skip connections, without projections, with words of other lengths than 50
-characters, with word ids, and those that read forwards only. Weights keep the names and layout of the file, and are
-frozen until `elmo.requires_grad_(True)`.
+characters, with word ids, and those that read forwards only. Weights are frozen until `elmo.requires_grad_(True)`, and
+have the file's names and layout: with `options.json` and `vocab.txt` copied beside it, what
+`safetensors.torch.save_file(elmo.state_dict(), "tuned/model.safetensors")` writes is a model for elmo_tf, too.
 
 B rows, T tokens of the longest sentence, C characters of a word, D projection, H cells, L LSTM layers.
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,7 @@ def find_file(folder: Path, *patterns: str) -> Path:
     """The file of the first of these patterns that any fits; of that pattern there has to be one."""
     found = next((found for pattern in patterns if (found := sorted(folder.glob(pattern)))), [])
     if len(found) != 1:
-        came = ", ".join(path.name for path in found) or "none"
-        raise FileNotFoundError(f"{folder}: expected one {' or '.join(patterns)}, got {came}")
+        raise FileNotFoundError(f"{folder}: expected one {' or '.join(patterns)}, got {[path.name for path in found]}")
     return found[0]
 
 
@@ -72,7 +72,7 @@ class Elmo(nn.Module):
         vocabulary: the words by their ids, the lines of `vocab.txt`; needed where the model reads word ids.
 
     Raises:
-        ValueError: options and arrays are of different models, or the vocabulary is of another size than the embedding.
+        ValueError: options, arrays and vocabulary are not of one model; it names the arrays.
     """
 
     def __init__(
@@ -87,13 +87,14 @@ class Elmo(nn.Module):
         arrays = {name: array for name, array in arrays.items() if not name.startswith("softmax/")}
         missing, unused = (", ".join(sorted(x)) for x in (self.names() - arrays.keys(), arrays.keys() - self.names()))
         if missing or unused:
-            hint = "; `elmo-tf convert` renames these" if re.search(r"(?i)rnn/(?!multirnncell)", unused) else ""
+            hint = "; `elmo-tf convert` renames them" if "lstm" in unused.lower() and "/Cell" not in unused else ""
             raise ValueError(f"options do not fit; missing: {missing or 'none'}; never used: {unused or 'none'}{hint}")
-        if not self.cnn and len(self.word_ids) != len(arrays["embedding"]):
-            what = f"one of {len(arrays['embedding'])} words, for the model reads word ids"
-            raise ValueError(f"vocabulary: expected {what}, got {len(self.word_ids)} words")
-        values = {name: torch.from_numpy(np.array(array, np.float32)) for name, array in arrays.items()}
-        self.weights = nn.ParameterDict({n: nn.Parameter(v, requires_grad=False) for n, v in values.items()})
+        if not self.cnn and len(self.word_ids) != (rows := len(arrays["embedding"])):
+            raise ValueError(
+                f"vocabulary: expected one of {rows} words, by whose ids it reads, got {len(self.word_ids)}"
+            )
+        for name, array in arrays.items():  # right in the module, so that state_dict() has the names of the file
+            self.register_parameter(name, nn.Parameter(torch.from_numpy(np.array(array, np.float32)), False))
 
     def names(self) -> set[str]:
         """Of the arrays that a model of these options has."""
@@ -109,9 +110,8 @@ class Elmo(nn.Module):
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Elmo":
-        """Reads the weights that elmo_tf would read, of a whole language model all but the softmax: safetensors before
-        HDF5, and `model.safetensors` or `weights.hdf5` before files of other names; with the options and `vocab.txt`,
-        if it is there. AllenNLP's `x_weights.hdf5` goes with `x_options.json`."""
+        """Reads the file that elmo_tf reads: safetensors before HDF5, `model.safetensors` and `weights.hdf5` first,
+        with `options.json` (AllenNLP's `x_weights.hdf5` with `x_options.json`) and `vocab.txt`, if it is there."""
         folder = Path(folder)
         path = find_file(folder, "model.safetensors", "*.safetensors", "weights.hdf5", "model.hdf5", "*weights.hdf5")
         named = {path.name.replace("weights.hdf5", "options.json")} - {path.name, "options.json"}
@@ -121,20 +121,16 @@ class Elmo(nn.Module):
         return cls(options, read_arrays(path), [word.strip() for word in words])
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
-        """Tokenised sentences to what `forward` takes, `<S>` and `</S>` added: ids and mask."""
+        """Tokenised sentences to what `forward` takes, `<S>` and `</S>` added: ids and mask; of none an empty batch."""
+        if any(isinstance(sentence, str) for sentence in sentences):
+            raise TypeError("sentences: expected a list of words for each, got a string")
         rows = [["<S>", *sentence, "</S>"] for sentence in sentences]
-        shape = (len(rows), max(map(len, rows)))
-        if not self.cnn:
-            inputs, unknown = np.zeros(shape, np.int64), self.word_ids["<UNK>"]
-        else:
-            length = self.cnn.get("max_characters_per_token") or 50
-            inputs = np.full((*shape, length), PADDING, np.int64)
+        steps, length = max(map(len, rows), default=2), self.cnn.get("max_characters_per_token") or 50
+        mask = np.arange(steps) < np.array([len(words) for words in rows])[:, None]
+        inputs = np.full((*mask.shape, length), PADDING, np.int64) if self.cnn else np.zeros(mask.shape, np.int64)
+        ids, unknown = self.word_ids, None if self.cnn else self.word_ids["<UNK>"]
         for row, words in zip(inputs, rows, strict=True):
-            if not self.cnn:
-                row[: len(words)] = [self.word_ids.get(word, unknown) for word in words]
-            else:
-                row[: len(words)] = [character_ids(word, length) for word in words]
-        mask = np.arange(shape[1]) < np.array([[len(words)] for words in rows])
+            row[: len(words)] = [character_ids(w, length) if self.cnn else ids.get(w, unknown) for w in words]
         device = next(self.parameters()).device
         return torch.from_numpy(inputs).to(device), torch.from_numpy(mask).to(device)
 
@@ -149,7 +145,7 @@ class Elmo(nn.Module):
         Returns:
             `(B, L + 1, T, directions * D)`: layer 0 is the word's own vector, once a direction; forward comes first.
         """
-        tokens = self.encode_words(inputs) if self.cnn else self.weights["embedding"][inputs]
+        tokens = self.encode_words(inputs) if self.cnn else self.embedding[inputs]
         lengths = mask.sum(1, keepdim=True)
         steps = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
         turned = torch.where(mask, lengths - 1 - steps, steps)  # each row reversed by its own length; its own inverse
@@ -166,24 +162,24 @@ class Elmo(nn.Module):
     def encode_words(self, ids: Tensor) -> Tensor:
         """The character CNN: `(B, T, C)` to `(B, T, D)`. Each distinct word is computed once."""
         words, index = torch.unique(ids.flatten(0, 1), dim=0, return_inverse=True)
-        characters = self.weights["char_embed"][words].transpose(1, 2)  # (words, embedding, C)
+        characters = self.char_embed[words].transpose(1, 2)  # (words, embedding, C)
         activation = {"relu": torch.relu, "tanh": torch.tanh}[self.cnn["activation"]]
         features = []
         for i in range(len(self.cnn["filters"])):
-            kernel = self.weights[f"CNN/W_cnn_{i}"].squeeze(0).permute(2, 1, 0)  # (width, in, out) to (out, in, width)
-            windows = nn.functional.conv1d(characters, kernel, self.weights[f"CNN/b_cnn_{i}"])
+            kernel = getattr(self, f"CNN/W_cnn_{i}").squeeze(0).permute(2, 1, 0)  # (width, in, out) to (out, in, width)
+            windows = nn.functional.conv1d(characters, kernel, getattr(self, f"CNN/b_cnn_{i}"))
             features.append(activation(windows.amax(-1)))
         x = torch.cat(features, -1)
         for i in range(self.n_highway):  # "carry" is bilm-tf's name of the gate that lets the new one in
             gate = torch.sigmoid(self.linear(f"CNN_high_{i}", "carry", x))
             x = gate * torch.relu(self.linear(f"CNN_high_{i}", "transform", x)) + (1 - gate) * x
-        if "CNN_proj/W_proj" in self.weights:
+        if hasattr(self, "CNN_proj/W_proj"):
             x = self.linear("CNN_proj", "proj", x)
         return x[index].unflatten(0, ids.shape[:2])
 
     def linear(self, group: str, name: str, x: Tensor) -> Tensor:
         """`x W + b`; the files hold `W` as (in, out)."""
-        return x @ self.weights[f"{group}/W_{name}"] + self.weights[f"{group}/b_{name}"]
+        return x @ getattr(self, f"{group}/W_{name}") + getattr(self, f"{group}/b_{name}")
 
     def run(self, direction: int, x: Tensor) -> list[Tensor]:
         """The LSTM layers of one direction, `(B, T, D)` to L times `(B, T, D)`; what follows a row's end is noise."""
@@ -196,8 +192,8 @@ class Elmo(nn.Module):
 
     def run_layer(self, prefix: str, x: Tensor) -> Tensor:
         """An LSTM whose cell is clipped, and whose output, which is its state too, is a clipped projection."""
-        kernel, bias = self.weights[prefix + "W_0"], self.weights[prefix + "B"]
-        projection = self.weights.get(prefix + "W_P_0")
+        kernel, bias = getattr(self, prefix + "W_0"), getattr(self, prefix + "B")
+        projection = getattr(self, prefix + "W_P_0", None)
         size, cell_clip, proj_clip = x.shape[-1], self.lstm.get("cell_clip"), self.lstm.get("proj_clip")
         from_input = x @ kernel[:size] + bias  # of all steps in one product
         cell, state = x.new_zeros(len(x), len(bias) // 4), x.new_zeros(len(x), size)
@@ -223,4 +219,4 @@ class ScalarMix(nn.Module):
 
     def forward(self, layers: Tensor) -> Tensor:
         """See the class."""
-        return self.gamma * torch.einsum("l,bl...->b...", torch.softmax(self.weights, 0), layers)
+        return self.gamma * torch.einsum("l,bl...->b...", torch.softmax(self.weights, 0).to(layers.dtype), layers)

@@ -110,7 +110,7 @@ def test_the_softmax_is_left_out_and_model_hdf5_is_found(tmp_path, installed, se
     source = """
 from elmo import Elmo
 elmo = Elmo.from_folder("new")
-print(*elmo(*elmo.encode([["a", "cat"]])).shape, sum("softmax" in name for name in elmo.weights))
+print(*elmo(*elmo.encode([["a", "cat"]])).shape, sum("softmax" in name for name in elmo.state_dict()))
 """
     assert run_python(source, tmp_path) == ["1", "3", "2", "8", "0"]
 
@@ -140,7 +140,7 @@ def test_of_several_files_it_reads_the_one_that_we_read(tmp_path, installed):
     interop_models.exported(tmp_path, CHARACTERS)
     source = """
 elmo = Elmo.from_folder("hdf5")
-print(float(elmo.weights["CNN_proj/b_proj"][0]))
+print(float(elmo.state_dict()["CNN_proj/b_proj"][0]))
 """
     folder, arrays = tmp_path / "hdf5", read_arrays(str(tmp_path / "hdf5" / "weights.hdf5"))
     for value, name in enumerate(("x_weights.hdf5", "weights.hdf5", "x.safetensors", "model.safetensors"), 2):
@@ -190,10 +190,10 @@ def test_several_files_of_one_kind_and_none_are_refused(tmp_path, installed):
         jobs.append({**interop_models.job(tmp_path, 3), "folder": str(tmp_path / name), "output": output})
     said = refused(jobs, tmp_path)
     weights = "one model.safetensors or *.safetensors or weights.hdf5 or model.hdf5 or *weights.hdf5"
-    assert said[0].endswith(f"two: expected {weights}, got a_weights.hdf5, b_weights.hdf5")
-    assert said[1].endswith(f"none: expected {weights}, got none")
-    assert said[2].endswith("no options: expected one options.json or *options.json, got none")
-    assert said[3].endswith("expected one options.json or *options.json, got a_options.json, b-options.json")
+    assert said[0].endswith(f"two: expected {weights}, got ['a_weights.hdf5', 'b_weights.hdf5']")
+    assert said[1].endswith(f"none: expected {weights}, got []")
+    assert said[2].endswith("no options: expected one options.json or *options.json, got []")
+    assert said[3].endswith("expected one options.json or *options.json, got ['a_options.json', 'b-options.json']")
 
 
 def rewritten(folder, change):
@@ -262,7 +262,7 @@ def test_an_older_dump_of_one_layer_is_said_to_need_a_conversion(tmp_path, insta
     said = refused([job], tmp_path)[0]
     assert "missing: RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/B, " in said
     assert "never used: RNN_0/RNN/LSTMCell/B, " in said
-    assert said.endswith("; `elmo-tf convert` renames these")
+    assert said.endswith("; `elmo-tf convert` renames them")
     convert(str(tmp_path / "dumped"), str(tmp_path / "hdf5"))
     assert refused([interop_models.job(tmp_path, 2)], tmp_path) == ["None"]
 
@@ -272,7 +272,7 @@ def test_a_vocabulary_of_another_size_is_refused(tmp_path, installed):
     vocab = tmp_path / "hdf5" / "vocab.txt"
     vocab.write_text(vocab.read_text(encoding="utf-8").replace("sat\n", ""), encoding="utf-8")
     said = refused([interop_models.job(tmp_path, 3)], tmp_path)[0]
-    assert "vocabulary: expected one of 11 words, for the model reads word ids, got 10 words" in said
+    assert "vocabulary: expected one of 11 words, by whose ids it reads, got 10" in said
 
 
 def test_it_can_be_fine_tuned(tmp_path, installed):
@@ -284,6 +284,88 @@ elmo(*elmo.encode([["a", "cat"], ["b"]])).square().sum().backward()
 print(*[name for name, weight in elmo.named_parameters() if weight.grad is None or not weight.grad.any()])
 """
     assert run_python(source, tmp_path) == []
+
+
+def tuned(tmp_path, options, source):
+    """Saves PyTorch's `elmo` the usual way, beside copies of the other files, after `source` has changed it."""
+    interop_models.exported(tmp_path, options, from_checkpoint=True)
+    (tmp_path / "tuned").mkdir()
+    for name in ("options.json", "vocab.txt"):
+        shutil.copyfile(tmp_path / "hdf5" / name, tmp_path / "tuned" / name)
+    training = """
+elmo = Elmo.from_folder("hdf5").requires_grad_(True)
+before = elmo(*elmo.encode([["a", "cat"]]))
+optimizer = torch.optim.SGD(elmo.parameters(), 0.02)
+elmo(*elmo.encode([["a", "cat"], ["the"]])).sin().sum().backward()
+optimizer.step()
+print(bool((elmo(*elmo.encode([["a", "cat"]])) - before).abs().max() > 0.01))
+"""
+    saving = 'save(elmo.state_dict(), "tuned/model.safetensors")'
+    assert in_torch(f"{training}{source}\n{saving}", tmp_path) == ["True"]
+
+
+@pytest.mark.parametrize("options", [CHARACTERS, WORD_INPUT])
+def test_what_was_trained_in_pytorch_is_a_model_of_ours_and_its_own(tmp_path, installed, options):
+    tuned(tmp_path, options, "")
+    shutil.rmtree(tmp_path / "hdf5")
+    convert(str(tmp_path / "tuned"), str(tmp_path / "hdf5"))
+    loaded = load_bilm(str(tmp_path / "hdf5"))
+    embed = SentenceEmbedder(loaded.bilm, loaded.vocabulary)
+    for folder in ("hdf5", "tuned"):
+        job = {**interop_models.job(tmp_path, 3), "folder": str(tmp_path / folder)}
+        interop_models.check_same(interop_models.consume("plain", [job], tmp_path)[0], embed, job)
+
+
+def test_what_was_trained_comes_back_in_half_precision(tmp_path, installed):
+    tuned(tmp_path, CHARACTERS, "elmo.half()")
+    loaded = load_bilm(str(tmp_path / "tuned"))
+    job = {**interop_models.job(tmp_path, 3), "folder": str(tmp_path / "tuned")}
+    found = interop_models.consume("plain", [job], tmp_path)[0]
+    interop_models.check_same(found, SentenceEmbedder(loaded.bilm, loaded.vocabulary), job)
+
+
+@pytest.mark.parametrize("options", [CHARACTERS, WORD_INPUT])
+def test_no_sentences_are_an_empty_batch(tmp_path, installed, options):
+    interop_models.exported(tmp_path, options)
+    source = """
+elmo = Elmo.from_folder("hdf5")
+inputs, mask = elmo.encode([])
+layers = elmo(inputs, mask)
+print(*inputs.shape[:2], *mask.shape, mask.dtype, *layers.shape, *ScalarMix(3)(layers).shape)
+"""
+    assert in_torch(source, tmp_path) == ["0", "2", "0", "2", "torch.bool", "0", "3", "0", "8", "0", "0", "8"]
+
+
+@pytest.mark.parametrize("sentences", ['["The cat sat"]', '"The cat"'])
+def test_a_sentence_that_is_a_string_is_refused(tmp_path, installed, sentences):
+    interop_models.exported(tmp_path, CHARACTERS)
+    source = f"""
+try:
+    Elmo.from_folder("hdf5").encode({sentences})
+except TypeError as error:
+    print(str(error).replace(" ", "_"))
+"""
+    assert in_torch(source, tmp_path) == ["sentences:_expected_a_list_of_words_for_each,_got_a_string"]
+
+
+def test_half_precision_autocast_and_compilation_give_the_same_vectors(tmp_path, installed):
+    interop_models.exported(tmp_path, changed(CHARACTERS, cnn_n_highway=2), from_checkpoint=True)
+    source = """
+sentences = [["The", "cat", "sat"], ["a"]]
+elmo, mix = Elmo.from_folder("hdf5"), ScalarMix(3)
+inputs, mask = elmo.encode(sentences)
+exact = elmo(inputs, mask)
+for dtype, tolerance in ((torch.float16, 0.005), (torch.bfloat16, 0.04)):
+    with torch.autocast("cpu", dtype):
+        print(bool((elmo(inputs, mask).float() - exact).abs().max() < tolerance))
+    low = Elmo.from_folder("hdf5").to(dtype)(inputs, mask)
+    print(low.dtype == dtype and bool((low.float() - exact).abs().max() < tolerance), mix(low).dtype == dtype)
+compiled = torch.compile(elmo.requires_grad_(True), backend="eager")
+layers = compiled(inputs, mask)
+layers.square().sum().backward()
+print(bool((layers - exact).abs().max() < 1e-6), all(weight.grad is not None for weight in elmo.parameters()))
+"""
+    assert in_torch(source, tmp_path) == ["True"] * 8
 
 
 def test_it_imports_nothing_of_ours_and_readers_only_where_they_are_used():
