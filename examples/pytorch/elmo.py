@@ -1,7 +1,8 @@
-"""ELMo in plain PyTorch: every layer's vectors from `weights.hdf5` or `model.safetensors` and `options.json`.
+"""ELMo in plain PyTorch: every layer's vectors from `options.json` and `weights.hdf5` or `model.safetensors`.
 
 To be copied and changed. It needs torch, numpy, and h5py or safetensors; no AllenNLP, no TensorFlow, nothing of
-elmo_tf. The folder is one that `elmo-tf convert` writes, or bilm-tf's or AllenNLP's own files:
+elmo_tf. The folder is one that `elmo-tf convert` writes, or holds what AllenNLP publishes or bilm-tf dumps; older dumps
+and those of one layer have other names, are refused, and need `elmo-tf convert`:
 
     from elmo import Elmo, ScalarMix
 
@@ -13,8 +14,9 @@ elmo_tf. The folder is one that `elmo-tf convert` writes, or bilm-tf's or AllenN
 
 Every sentence starts from the zero state, so its vectors depend on nothing but the sentence. Unlike AllenNLP's module
 this one also reads models without skip connections, without projections, with words of other lengths than 50
-characters, with word ids, and those that read forwards only. Weights keep the names and layout of the file, and are
-frozen until `elmo.requires_grad_(True)`.
+characters, with word ids, and those that read forwards only. Weights are frozen until `elmo.requires_grad_(True)`, and
+have the file's names and layout: with `options.json` and `vocab.txt` copied beside it, what
+`safetensors.torch.save_file(elmo.state_dict(), "tuned/model.safetensors")` writes is a model for elmo_tf, too.
 
 B rows, T tokens of the longest sentence, C characters of a word, D projection, H cells, L LSTM layers.
 """
@@ -30,20 +32,29 @@ from torch import Tensor, nn
 
 BEGIN_WORD, END_WORD, PADDING = 258, 259, 260  # after the 256 bytes and the two ids below
 SENTENCE_ENDS = {"<S>": [256], "</S>": [257]}
+CELL = "RNN_{}/RNN/MultiRNNCell/Cell{}/LSTMCell/"  # of a direction, forward is 0, and a layer
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """All arrays of a `.hdf5` or `.safetensors` file by their names, such as `CNN/W_cnn_0`."""
     if str(path).endswith(".safetensors"):
-        from safetensors.numpy import load_file
+        from safetensors.torch import load_file  # NumPy has no bfloat16
 
-        return dict(load_file(path))
+        return {name: tensor.float().numpy() for name, tensor in load_file(path).items()}
     import h5py
 
     arrays: dict[str, np.ndarray] = {}
     with h5py.File(path, "r") as file:
         file.visititems(lambda name, item: arrays.update({name: item[...]} if isinstance(item, h5py.Dataset) else {}))
     return arrays
+
+
+def find_file(folder: Path, *patterns: str) -> Path:
+    """The file of the first of these patterns that any fits; of that pattern there has to be one."""
+    found = next((found for pattern in patterns if (found := sorted(folder.glob(pattern)))), [])
+    if len(found) != 1:
+        raise FileNotFoundError(f"{folder}: expected one {' or '.join(patterns)}, got {[path.name for path in found]}")
+    return found[0]
 
 
 def character_ids(word: str, length: int) -> list[int]:
@@ -57,8 +68,11 @@ class Elmo(nn.Module):
 
     Args:
         options: the content of `options.json`.
-        arrays: the weights, by the names of `weights.hdf5`.
+        arrays: the weights, by the names of `weights.hdf5`; a softmax is left out.
         vocabulary: the words by their ids, the lines of `vocab.txt`; needed where the model reads word ids.
+
+    Raises:
+        ValueError: options, arrays and vocabulary are not of one model; it names the arrays.
     """
 
     def __init__(
@@ -67,41 +81,56 @@ class Elmo(nn.Module):
         super().__init__()
         self.cnn: Mapping[str, Any] = options.get("char_cnn") or {}  # empty: the model reads word ids
         self.lstm: Mapping[str, Any] = options["lstm"]
-        self.directions = 2 if options.get("bidirectional", True) else 1
-        self.n_layers = self.lstm.get("n_layers", 1)
+        self.directions = 1 if options.get("bidirectional") is False else 2
+        self.n_layers, self.n_highway = self.lstm.get("n_layers") or 1, self.cnn.get("n_highway") or 0
         self.word_ids = {word: number for number, word in enumerate(vocabulary or ())}
-        if not self.cnn and not self.word_ids:
-            raise ValueError("vocabulary: expected one, for the model reads word ids, got none")
-        values = {name: torch.from_numpy(np.array(array, np.float32)) for name, array in arrays.items()}
-        self.weights = nn.ParameterDict({n: nn.Parameter(v, requires_grad=False) for n, v in values.items()})
+        arrays = {name: array for name, array in arrays.items() if not name.startswith("softmax/")}
+        missing, unused = (", ".join(sorted(x)) for x in (self.names() - arrays.keys(), arrays.keys() - self.names()))
+        if missing or unused:
+            hint = "; `elmo-tf convert` renames them" if "lstm" in unused.lower() and "/Cell" not in unused else ""
+            raise ValueError(f"options do not fit; missing: {missing or 'none'}; never used: {unused or 'none'}{hint}")
+        if not self.cnn and len(self.word_ids) != (rows := len(arrays["embedding"])):
+            raise ValueError(
+                f"vocabulary: expected one of {rows} words, by whose ids it reads, got {len(self.word_ids)}"
+            )
+        for name, array in arrays.items():  # right in the module, so that state_dict() has the names of the file
+            self.register_parameter(name, nn.Parameter(torch.from_numpy(np.array(array, np.float32)), False))
+
+    def names(self) -> set[str]:
+        """Of the arrays that a model of these options has."""
+        size, names = self.lstm["projection_dim"], {"embedding"}
+        if self.cnn:
+            filters, gates = self.cnn["filters"], ("W_carry", "b_carry", "W_transform", "b_transform")
+            names = {"char_embed", *(f"CNN/{kind}_cnn_{i}" for kind in "Wb" for i in range(len(filters)))}
+            names |= {f"CNN_high_{i}/{gate}" for gate in gates for i in range(self.n_highway)}
+            names |= {"CNN_proj/W_proj", "CNN_proj/b_proj"} if sum(n for _, n in filters) != size else set()
+        cell = ["W_0", "B", "W_P_0"] if size < self.lstm["dim"] else ["W_0", "B"]
+        prefixes = [CELL.format(direction, n) for direction in range(self.directions) for n in range(self.n_layers)]
+        return names | {prefix + name for prefix in prefixes for name in cell}
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Elmo":
-        """Reads `options.json` with `weights.hdf5`, or else `model.hdf5` or `model.safetensors`, and `vocab.txt` if it
-        is there; of a whole language model all but the softmax."""
+        """Reads the file that elmo_tf reads: safetensors before HDF5, `model.safetensors` and `weights.hdf5` first,
+        with `options.json` (AllenNLP's `x_weights.hdf5` with `x_options.json`) and `vocab.txt`, if it is there."""
         folder = Path(folder)
-        options = json.loads((folder / "options.json").read_text(encoding="utf-8"))
-        vocab, names = folder / "vocab.txt", ("weights.hdf5", "model.hdf5", "model.safetensors")
-        path = next((folder / name for name in names if (folder / name).exists()), folder / names[0])
-        arrays = {name: array for name, array in read_arrays(path).items() if not name.startswith("softmax/")}
-        words = vocab.read_text(encoding="utf-8").strip("\n").split("\n") if vocab.exists() else None
-        return cls(options, arrays, words)
+        path = find_file(folder, "model.safetensors", "*.safetensors", "weights.hdf5", "model.hdf5", "*weights.hdf5")
+        named = {path.name.replace("weights.hdf5", "options.json")} - {path.name, "options.json"}
+        options = json.loads(find_file(folder, *named, "options.json", "*options.json").read_text(encoding="utf-8"))
+        vocab = folder / "vocab.txt"
+        words = vocab.read_text(encoding="utf-8").rstrip().split("\n") if vocab.exists() else ()
+        return cls(options, read_arrays(path), [word.strip() for word in words])
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
-        """Tokenised sentences to what `forward` takes, `<S>` and `</S>` added: ids and mask."""
+        """Tokenised sentences to what `forward` takes, `<S>` and `</S>` added: ids and mask; of none an empty batch."""
+        if any(isinstance(sentence, str) for sentence in sentences):
+            raise TypeError("sentences: expected a list of words for each, got a string")
         rows = [["<S>", *sentence, "</S>"] for sentence in sentences]
-        shape = (len(rows), max(map(len, rows)))
-        if not self.cnn:
-            inputs, unknown = np.zeros(shape, np.int64), self.word_ids["<UNK>"]
-        else:
-            length = self.cnn.get("max_characters_per_token", 50)
-            inputs = np.full((*shape, length), PADDING, np.int64)
+        steps, length = max(map(len, rows), default=2), self.cnn.get("max_characters_per_token") or 50
+        mask = np.arange(steps) < np.array([len(words) for words in rows])[:, None]
+        inputs = np.full((*mask.shape, length), PADDING, np.int64) if self.cnn else np.zeros(mask.shape, np.int64)
+        ids, unknown = self.word_ids, None if self.cnn else self.word_ids["<UNK>"]
         for row, words in zip(inputs, rows, strict=True):
-            if not self.cnn:
-                row[: len(words)] = [self.word_ids.get(word, unknown) for word in words]
-            else:
-                row[: len(words)] = [character_ids(word, length) for word in words]
-        mask = np.arange(shape[1]) < np.array([[len(words)] for words in rows])
+            row[: len(words)] = [character_ids(w, length) if self.cnn else ids.get(w, unknown) for w in words]
         device = next(self.parameters()).device
         return torch.from_numpy(inputs).to(device), torch.from_numpy(mask).to(device)
 
@@ -116,7 +145,7 @@ class Elmo(nn.Module):
         Returns:
             `(B, L + 1, T, directions * D)`: layer 0 is the word's own vector, once a direction; forward comes first.
         """
-        tokens = self.encode_words(inputs) if self.cnn else self.weights["embedding"][inputs]
+        tokens = self.encode_words(inputs) if self.cnn else self.embedding[inputs]
         lengths = mask.sum(1, keepdim=True)
         steps = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
         turned = torch.where(mask, lengths - 1 - steps, steps)  # each row reversed by its own length; its own inverse
@@ -133,38 +162,38 @@ class Elmo(nn.Module):
     def encode_words(self, ids: Tensor) -> Tensor:
         """The character CNN: `(B, T, C)` to `(B, T, D)`. Each distinct word is computed once."""
         words, index = torch.unique(ids.flatten(0, 1), dim=0, return_inverse=True)
-        characters = self.weights["char_embed"][words].transpose(1, 2)  # (words, embedding, C)
+        characters = self.char_embed[words].transpose(1, 2)  # (words, embedding, C)
         activation = {"relu": torch.relu, "tanh": torch.tanh}[self.cnn["activation"]]
         features = []
         for i in range(len(self.cnn["filters"])):
-            kernel = self.weights[f"CNN/W_cnn_{i}"].squeeze(0).permute(2, 1, 0)  # (width, in, out) to (out, in, width)
-            windows = nn.functional.conv1d(characters, kernel, self.weights[f"CNN/b_cnn_{i}"])
+            kernel = getattr(self, f"CNN/W_cnn_{i}").squeeze(0).permute(2, 1, 0)  # (width, in, out) to (out, in, width)
+            windows = nn.functional.conv1d(characters, kernel, getattr(self, f"CNN/b_cnn_{i}"))
             features.append(activation(windows.amax(-1)))
         x = torch.cat(features, -1)
-        for i in range(self.cnn.get("n_highway", 0)):  # "carry" is bilm-tf's name of the gate that lets the new one in
+        for i in range(self.n_highway):  # "carry" is bilm-tf's name of the gate that lets the new one in
             gate = torch.sigmoid(self.linear(f"CNN_high_{i}", "carry", x))
             x = gate * torch.relu(self.linear(f"CNN_high_{i}", "transform", x)) + (1 - gate) * x
-        if "CNN_proj/W_proj" in self.weights:
+        if hasattr(self, "CNN_proj/W_proj"):
             x = self.linear("CNN_proj", "proj", x)
         return x[index].unflatten(0, ids.shape[:2])
 
     def linear(self, group: str, name: str, x: Tensor) -> Tensor:
         """`x W + b`; the files hold `W` as (in, out)."""
-        return x @ self.weights[f"{group}/W_{name}"] + self.weights[f"{group}/b_{name}"]
+        return x @ getattr(self, f"{group}/W_{name}") + getattr(self, f"{group}/b_{name}")
 
     def run(self, direction: int, x: Tensor) -> list[Tensor]:
         """The LSTM layers of one direction, `(B, T, D)` to L times `(B, T, D)`; what follows a row's end is noise."""
         outputs: list[Tensor] = []
         for number in range(self.n_layers):
-            y = self.run_layer(f"RNN_{direction}/RNN/MultiRNNCell/Cell{number}/LSTMCell/", x)
+            y = self.run_layer(CELL.format(direction, number), x)
             x = y + x if number and self.lstm.get("use_skip_connections", False) else y
             outputs.append(x)
         return outputs
 
     def run_layer(self, prefix: str, x: Tensor) -> Tensor:
         """An LSTM whose cell is clipped, and whose output, which is its state too, is a clipped projection."""
-        kernel, bias = self.weights[prefix + "W_0"], self.weights[prefix + "B"]
-        projection = self.weights.get(prefix + "W_P_0")
+        kernel, bias = getattr(self, prefix + "W_0"), getattr(self, prefix + "B")
+        projection = getattr(self, prefix + "W_P_0", None)
         size, cell_clip, proj_clip = x.shape[-1], self.lstm.get("cell_clip"), self.lstm.get("proj_clip")
         from_input = x @ kernel[:size] + bias  # of all steps in one product
         cell, state = x.new_zeros(len(x), len(bias) // 4), x.new_zeros(len(x), size)
@@ -190,4 +219,4 @@ class ScalarMix(nn.Module):
 
     def forward(self, layers: Tensor) -> Tensor:
         """See the class."""
-        return self.gamma * torch.einsum("l,bl...->b...", torch.softmax(self.weights, 0), layers)
+        return self.gamma * torch.einsum("l,bl...->b...", torch.softmax(self.weights, 0).to(layers.dtype), layers)

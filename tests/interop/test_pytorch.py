@@ -1,11 +1,15 @@
 """The plain PyTorch module in `examples/pytorch/` gives our vectors for every kind of model."""
 
 import ast
+import importlib
+import json
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
 
+import h5py
 import interop_models
 import numpy as np
 import pytest
@@ -14,6 +18,8 @@ from model_folders import hdf5_folder, trained_folder
 
 from elmo_tf.conversion import ConvertSettings, convert
 from elmo_tf.embedding import SentenceEmbedder
+from elmo_tf.exchange.hdf5 import read_arrays, write_arrays
+from elmo_tf.exchange.names import named_variables
 from elmo_tf.model_folder import load_bilm
 
 ROOT = interop_models.RUN.parents[2]
@@ -104,13 +110,173 @@ def test_the_softmax_is_left_out_and_model_hdf5_is_found(tmp_path, installed, se
     source = """
 from elmo import Elmo
 elmo = Elmo.from_folder("new")
-print(*elmo(*elmo.encode([["a", "cat"]])).shape, sum("softmax" in name for name in elmo.weights))
+print(*elmo(*elmo.encode([["a", "cat"]])).shape, sum("softmax" in name for name in elmo.state_dict()))
 """
     assert run_python(source, tmp_path) == ["1", "3", "2", "8", "0"]
 
 
-def test_it_can_be_fine_tuned(tmp_path, installed):
+def in_torch(source, folder):
+    """Runs lines that know `Elmo`, `torch` and `save`; gives what they print."""
+    return run_python(
+        f"import torch\nfrom elmo import *\nfrom safetensors.torch import save_file as save\n{source}", folder
+    )
+
+
+def test_safetensors_in_bfloat16_and_float16_are_read(tmp_path, installed):
     interop_models.exported(tmp_path, CHARACTERS)
+    source = """
+for number, dtype in enumerate((torch.bfloat16, torch.float16, torch.float64)):
+    arrays = read_arrays("hdf5/weights.hdf5")
+    rounded = {name: torch.from_numpy(array).to(dtype) for name, array in arrays.items()}
+    save(rounded, "rounded.safetensors")
+    found = read_arrays("rounded.safetensors")
+    same = all((torch.from_numpy(found[name]) == rounded[name].float()).all() for name in arrays)
+    print(same, {str(array.dtype) for array in found.values()} == {"float32"})
+"""
+    assert in_torch(source, tmp_path) == ["True"] * 6
+
+
+def test_of_several_files_it_reads_the_one_that_we_read(tmp_path, installed):
+    interop_models.exported(tmp_path, CHARACTERS)
+    source = """
+elmo = Elmo.from_folder("hdf5")
+print(float(elmo.state_dict()["CNN_proj/b_proj"][0]))
+"""
+    folder, arrays = tmp_path / "hdf5", read_arrays(str(tmp_path / "hdf5" / "weights.hdf5"))
+    for value, name in enumerate(("x_weights.hdf5", "weights.hdf5", "x.safetensors", "model.safetensors"), 2):
+        arrays["CNN_proj/b_proj"] = np.full(4, value, np.float32)
+        if name.endswith(".hdf5"):
+            write_arrays(str(folder / name), arrays)
+        else:
+            safetensors_numpy().save_file(arrays, folder / name)
+        if name == "x_weights.hdf5":
+            (folder / "weights.hdf5").unlink()
+        loaded = load_bilm(str(folder)).bilm
+        assert named_variables(loaded)["CNN_proj/b_proj"].numpy()[0] == value
+        assert in_torch(source, tmp_path) == [f"{value}.0"]
+
+
+def safetensors_numpy():
+    return importlib.import_module("safetensors.numpy")
+
+
+def test_allennlps_own_names_are_read(tmp_path, installed):
+    embed = interop_models.exported(tmp_path, CHARACTERS)
+    folder = tmp_path / "hdf5"
+    for name in ("options.json", "weights.hdf5"):
+        (folder / name).rename(folder / f"elmo_2x6_4_9cnn_1xhighway_{name}")
+    (folder / "options.json").write_text("{}")  # of something else: the one of the weights' name counts
+    job = interop_models.job(tmp_path, 3)
+    interop_models.check_same(interop_models.consume("plain", [job], tmp_path)[0], embed, job)
+
+
+def test_several_files_of_one_kind_and_none_are_refused(tmp_path, installed):
+    interop_models.exported(tmp_path, CHARACTERS)
+    folder, jobs = tmp_path / "hdf5", []
+    for name, files in {
+        "two": {"a_weights.hdf5": "weights.hdf5", "b_weights.hdf5": "weights.hdf5", "options.json": "options.json"},
+        "none": {"options.json": "options.json"},
+        "no options": {"weights.hdf5": "weights.hdf5"},
+        "two options": {
+            "weights.hdf5": "weights.hdf5",
+            "a_options.json": "options.json",
+            "b-options.json": "options.json",
+        },
+    }.items():
+        (tmp_path / name).mkdir()
+        for new, old in files.items():
+            shutil.copyfile(folder / old, tmp_path / name / new)
+        output = str(tmp_path / f"{name}.npz")
+        jobs.append({**interop_models.job(tmp_path, 3), "folder": str(tmp_path / name), "output": output})
+    said = refused(jobs, tmp_path)
+    weights = "one model.safetensors or *.safetensors or weights.hdf5 or model.hdf5 or *weights.hdf5"
+    assert said[0].endswith(f"two: expected {weights}, got ['a_weights.hdf5', 'b_weights.hdf5']")
+    assert said[1].endswith(f"none: expected {weights}, got []")
+    assert said[2].endswith("no options: expected one options.json or *options.json, got []")
+    assert said[3].endswith("expected one options.json or *options.json, got ['a_options.json', 'b-options.json']")
+
+
+def rewritten(folder, change):
+    """Changes what `options.json` holds, which must not be written back whole: `Options` would refuse some of it."""
+    path = folder / "options.json"
+    options = json.loads(path.read_text())
+    change(options)
+    path.write_text(json.dumps(options))
+
+
+MISFITS = {
+    "no highway": (lambda options: options["char_cnn"].pop("n_highway"), "never used: CNN_high_0/W_carry, "),
+    "a layer less": (
+        lambda options: options["lstm"].update(n_layers=1),
+        "missing: none; never used: RNN_0/RNN/MultiRNNCell/Cell1/LSTMCell/B, ",
+    ),
+    "a layer more": (
+        lambda options: options["lstm"].update(n_layers=3),
+        "missing: RNN_0/RNN/MultiRNNCell/Cell2/LSTMCell/B, ",
+    ),
+    "forward only": (lambda options: options.update(bidirectional=False), "never used: RNN_1/"),
+    "a filter less": (lambda options: options["char_cnn"]["filters"].pop(), "never used: CNN/W_cnn_2, CNN/b_cnn_2"),
+    "no LSTM projection": (lambda options: options["lstm"].update(projection_dim=6), "Cell0/LSTMCell/W_P_0"),
+    "no CNN projection": (lambda options: options["lstm"].update(projection_dim=9, dim=12), "CNN_proj/W_proj, "),
+    "word ids": (lambda options: options.pop("char_cnn"), "missing: embedding; never used: CNN/W_cnn_0, "),
+}
+
+
+def refused(jobs, folder):
+    return [str(found.get("refused")) for found in interop_models.consume("plain", jobs, folder)]
+
+
+def test_options_that_do_not_fit_the_arrays_are_refused_with_the_names(tmp_path, installed):
+    jobs = []
+    for name, (change, _) in MISFITS.items():
+        interop_models.exported(tmp_path / name, CHARACTERS)
+        rewritten(tmp_path / name / "hdf5", change)
+        jobs.append(interop_models.job(tmp_path / name, 3))
+    for said, (_, expected) in zip(refused(jobs, tmp_path), MISFITS.values(), strict=True):
+        assert said.startswith("ValueError: options do not fit; missing: ")
+        assert expected in said
+        assert "elmo-tf convert" not in said
+
+
+def test_options_that_are_null_are_the_usual_ones(tmp_path, installed):
+    embed = interop_models.exported(
+        tmp_path, changed(CHARACTERS, cnn_n_highway=0, lstm_n_layers=1, cnn_max_characters_per_token=50)
+    )
+
+    def to_null(options):
+        options["bidirectional"] = options["lstm"]["n_layers"] = options["char_cnn"]["n_highway"] = None
+        options["char_cnn"]["max_characters_per_token"] = None
+
+    rewritten(tmp_path / "hdf5", to_null)
+    job = interop_models.job(tmp_path, 2)
+    interop_models.check_same(interop_models.consume("plain", [job], tmp_path)[0], embed, job)
+
+
+def test_an_older_dump_of_one_layer_is_said_to_need_a_conversion(tmp_path, installed):
+    interop_models.exported(tmp_path, changed(CHARACTERS, lstm_n_layers=1))
+    (tmp_path / "hdf5").rename(tmp_path / "dumped")
+    with h5py.File(tmp_path / "dumped" / "weights.hdf5", "r+") as file:
+        for direction in range(2):  # as dump_weights names them where there is no stack
+            file.move(f"RNN_{direction}/RNN/MultiRNNCell/Cell0/LSTMCell", f"RNN_{direction}/RNN/LSTMCell")
+    job = {**interop_models.job(tmp_path, 2), "folder": str(tmp_path / "dumped")}
+    said = refused([job], tmp_path)[0]
+    assert "missing: RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/B, " in said
+    assert "never used: RNN_0/RNN/LSTMCell/B, " in said
+    assert said.endswith("; `elmo-tf convert` renames them")
+    convert(str(tmp_path / "dumped"), str(tmp_path / "hdf5"))
+    assert refused([interop_models.job(tmp_path, 2)], tmp_path) == ["None"]
+
+
+def test_a_vocabulary_of_another_size_is_refused(tmp_path, installed):
+    interop_models.exported(tmp_path, WORD_INPUT)
+    vocab = tmp_path / "hdf5" / "vocab.txt"
+    vocab.write_text(vocab.read_text(encoding="utf-8").replace("sat\n", ""), encoding="utf-8")
+    said = refused([interop_models.job(tmp_path, 3)], tmp_path)[0]
+    assert "vocabulary: expected one of 11 words, by whose ids it reads, got 10" in said
+
+
+def test_it_can_be_fine_tuned(tmp_path, installed):
+    interop_models.exported(tmp_path, CHARACTERS, from_checkpoint=True)  # the same numbers in each run: no dead unit
     source = """
 from elmo import Elmo
 elmo = Elmo.from_folder("hdf5").requires_grad_(True)
@@ -120,11 +286,95 @@ print(*[name for name, weight in elmo.named_parameters() if weight.grad is None 
     assert run_python(source, tmp_path) == []
 
 
+def saving_as_shown():
+    """What the README shows of a trained model's way back."""
+    blocks = re.findall(r"(?s)```py\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"))
+    return next(block for block in blocks if "elmo.float().state_dict()" in block)
+
+
+def tuned(tmp_path, options, saving):
+    """Trains the example's module in PyTorch, and saves it."""
+    interop_models.exported(tmp_path, options, from_checkpoint=True)
+    training = """
+elmo = Elmo.from_folder("hdf5").requires_grad_(True)
+before = elmo(*elmo.encode([["a", "cat"]]))
+optimizer = torch.optim.SGD(elmo.parameters(), 0.02)
+elmo(*elmo.encode([["a", "cat"], ["the"]])).sin().sum().backward()
+optimizer.step()
+print(bool((elmo(*elmo.encode([["a", "cat"]])) - before).abs().max() > 0.01))
+"""
+    assert in_torch(training + saving, tmp_path) == ["True"]
+
+
+@pytest.mark.parametrize("options", [CHARACTERS, WORD_INPUT])
+def test_what_was_trained_in_pytorch_is_a_model_of_ours_and_its_own(tmp_path, installed, options):
+    tuned(tmp_path, options, saving_as_shown())
+    shutil.rmtree(tmp_path / "hdf5")
+    convert(str(tmp_path / "tuned"), str(tmp_path / "hdf5"))
+    loaded = load_bilm(str(tmp_path / "hdf5"))
+    embed = SentenceEmbedder(loaded.bilm, loaded.vocabulary)
+    for folder in ("hdf5", "tuned"):
+        job = {**interop_models.job(tmp_path, 3), "folder": str(tmp_path / folder)}
+        interop_models.check_same(interop_models.consume("plain", [job], tmp_path)[0], embed, job)
+
+
+def test_what_was_trained_comes_back_in_half_precision(tmp_path, installed):
+    tuned(tmp_path, CHARACTERS, saving_as_shown().replace("float()", "half()"))
+    loaded = load_bilm(str(tmp_path / "tuned"))
+    job = {**interop_models.job(tmp_path, 3), "folder": str(tmp_path / "tuned")}
+    found = interop_models.consume("plain", [job], tmp_path)[0]
+    interop_models.check_same(found, SentenceEmbedder(loaded.bilm, loaded.vocabulary), job)
+
+
+@pytest.mark.parametrize("options", [CHARACTERS, WORD_INPUT])
+def test_no_sentences_are_an_empty_batch(tmp_path, installed, options):
+    interop_models.exported(tmp_path, options)
+    source = """
+elmo = Elmo.from_folder("hdf5")
+inputs, mask = elmo.encode([])
+layers = elmo(inputs, mask)
+print(*inputs.shape[:2], *mask.shape, mask.dtype, *layers.shape, *ScalarMix(3)(layers).shape)
+"""
+    assert in_torch(source, tmp_path) == ["0", "2", "0", "2", "torch.bool", "0", "3", "0", "8", "0", "0", "8"]
+
+
+@pytest.mark.parametrize("sentences", ['["The cat sat"]', '"The cat"'])
+def test_a_sentence_that_is_a_string_is_refused(tmp_path, installed, sentences):
+    interop_models.exported(tmp_path, CHARACTERS)
+    source = f"""
+try:
+    Elmo.from_folder("hdf5").encode({sentences})
+except TypeError as error:
+    print(str(error).replace(" ", "_"))
+"""
+    assert in_torch(source, tmp_path) == ["sentences:_expected_a_list_of_words_for_each,_got_a_string"]
+
+
+def test_half_precision_autocast_and_compilation_give_the_same_vectors(tmp_path, installed):
+    interop_models.exported(tmp_path, changed(CHARACTERS, cnn_n_highway=2), from_checkpoint=True)
+    source = """
+sentences = [["The", "cat", "sat"], ["a"]]
+elmo, mix = Elmo.from_folder("hdf5"), ScalarMix(3)
+inputs, mask = elmo.encode(sentences)
+exact = elmo(inputs, mask)
+for dtype, tolerance in ((torch.float16, 0.005), (torch.bfloat16, 0.04)):
+    with torch.autocast("cpu", dtype):
+        print(bool((elmo(inputs, mask).float() - exact).abs().max() < tolerance))
+    low = Elmo.from_folder("hdf5").to(dtype)(inputs, mask)
+    print(low.dtype == dtype and bool((low.float() - exact).abs().max() < tolerance), mix(low).dtype == dtype)
+compiled = torch.compile(elmo.requires_grad_(True), backend="eager")
+layers = compiled(inputs, mask)
+layers.square().sum().backward()
+print(bool((layers - exact).abs().max() < 1e-6), all(weight.grad is not None for weight in elmo.parameters()))
+"""
+    assert in_torch(source, tmp_path) == ["True"] * 8
+
+
 def test_it_imports_nothing_of_ours_and_readers_only_where_they_are_used():
     tree = ast.parse(EXAMPLE.read_text(encoding="utf-8"))
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     at_the_top = {ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)}
     assert not [name for name in names if name.split(".")[0] in ("elmo_tf", "tensorflow", "keras", "allennlp")]
-    assert {"h5py", "safetensors.numpy"} <= names
+    assert {"h5py", "safetensors.torch"} <= names
     assert not [line for line in at_the_top if "h5py" in line or "safetensors" in line]
