@@ -20,6 +20,9 @@ from elmo_tf.files import replacing
 
 Logs = dict[str, Any]
 
+VALIDATION_DUE = "validation_due"
+"""In a run's notes, from a validation's begin to its end: the logs that it was to add to."""
+
 
 class Meter(keras.callbacks.Callback):
     """Replaces a step's loss by its mean over the last steps, and adds `words_per_second`.
@@ -62,13 +65,16 @@ class Validation(keras.callbacks.Callback):
     """Computes the exact perplexity of held-out text at the end of every epoch, or every so many steps.
 
     Adds `val_perplexity`, `val_perplexity_forward`, `val_perplexity_backward`, `val_perplexity_geometric` and the
-    losses to the logs.
+    losses and `val_unknown_tokens` to the logs.
 
     Args:
-        evaluate: gives the numbers by name, such as `lambda: Evaluator(...)().to_dict()`.
+        evaluate: gives the numbers by name, such as `lambda: Evaluator(...)().to_dict()`; what it raises passes
+            through, and the validation stays due.
         every_steps: 0 for once an epoch.
         first: whether to validate before the first step too.
         report: takes a line for people.
+        notes: where `VALIDATION_DUE` is kept, so that a checkpoint can carry it on.
+        from_step: steps taken before.
     """
 
     def __init__(
@@ -77,15 +83,19 @@ class Validation(keras.callbacks.Callback):
         every_steps: int = 0,
         first: bool = False,
         report: Callable[[str], None] = print,
+        notes: Logs | None = None,
+        from_step: int = 0,
     ) -> None:
         super().__init__()
         self._evaluate, self._every_steps, self._first, self._report = evaluate, every_steps, first, report
-        self._step = 0
+        self._notes = {} if notes is None else notes
+        self._step = from_step
         self._validated = -1
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Validates if asked to."""
-        if self._first and logs is not None:
+        """Makes up for a validation that the run before did not come to the end of, and validates if asked to."""
+        if logs is not None and (self._first or VALIDATION_DUE in self._notes):
+            logs.update(self._notes.get(VALIDATION_DUE, {}))
             self._validate(logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
@@ -101,7 +111,10 @@ class Validation(keras.callbacks.Callback):
 
     def _validate(self, logs: Logs) -> None:
         started = time.perf_counter()
+        # where the step's own validation was abandoned, its logs say more than those of the epoch's end
+        self._notes.setdefault(VALIDATION_DUE, dict(logs))
         result = self._evaluate()
+        del self._notes[VALIDATION_DUE]
         self._validated = self._step
         logs.update({f"val_{name}": value for name, value in result.items() if name != "tokens"})
         parts = [f"{name} {result[key]:.2f}" for name, key in _PERPLEXITIES.items() if key in result]
@@ -179,29 +192,39 @@ class CsvLog(keras.callbacks.Callback):
         every_steps: how often.
         names: the columns behind `step` and `epoch`; what the logs lack stays empty.
         from_step: steps taken before; rows that a killed run wrote after its last checkpoint are taken out.
+        from_epoch: the epoch that the last of them was of, from 1 on.
     """
 
-    def __init__(self, path: str, every_steps: int, names: Sequence[str], from_step: int = 0) -> None:
+    def __init__(
+        self, path: str, every_steps: int, names: Sequence[str], from_step: int = 0, from_epoch: int = 0
+    ) -> None:
         super().__init__()
         self._path, self._every_steps, self._names = path, every_steps, ["step", "epoch", *names]
-        self._epoch, self._step = 0, from_step
+        self._epoch, self._step = from_epoch, from_step
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Begins the file, or goes on where the last checkpoint was."""
         kept: list[dict[str, str]] = []
+        validated = bool(logs and "val_perplexity" in logs)
         if self._step and os.path.exists(self._path):
             with open(self._path, encoding="utf-8", errors="replace", newline="") as file:
                 reader = csv.DictReader(file)
-                for row in reader:  # a kill may have torn the last one
-                    if (row.get("step") or "").isdecimal() and int(row["step"]) <= self._step:
-                        kept.append(row)
+                kept = [row for row in reader if self._is_kept(row, validated)]
                 self._names += [name for name in reader.fieldnames or () if name not in self._names]
         with replacing(self._path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, self._names, restval="", extrasaction="ignore")
             writer.writeheader()
             writer.writerows(kept)
-        if logs and "val_perplexity" in logs:
+        if logs and validated:
             self._row(logs)
+
+    def _is_kept(self, row: Mapping[str, str | None], validated: bool) -> bool:
+        """Whether a row of the run before stays: a kill may have torn the last one, or come between the row of a
+        validation that is now done once more and the checkpoint."""
+        step = row.get("step") or ""
+        if not step.isdecimal() or int(step) > self._step:
+            return False
+        return not (validated and int(step) == self._step and row.get("val_perplexity"))
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Notes the epoch."""
@@ -230,15 +253,16 @@ class TensorBoardLog(keras.callbacks.Callback):
     Args:
         folder: where the event files go.
         every_steps: how often; validations always.
+        from_step: steps taken before.
     """
 
-    def __init__(self, folder: str, every_steps: int) -> None:
+    def __init__(self, folder: str, every_steps: int, from_step: int = 0) -> None:
         super().__init__()
         self._writer = tf.summary.create_file_writer(folder)
-        self._every_steps, self._step = every_steps, 0
+        self._every_steps, self._step = every_steps, from_step
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Writes a validation before the first step."""
+        """Writes a validation before the first step, or one made up for."""
         self._write(logs or {})
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
@@ -271,18 +295,25 @@ class BestAndPatience(keras.callbacks.Callback):
         patience: validations to wait for a better one; 0 for ever.
         notes: where `best_perplexity` and `since_best` are kept, so that a checkpoint can carry them on.
         report: takes a line for people.
+        from_step: steps taken before.
     """
 
     def __init__(
-        self, save_best: Callable[[int], Any], patience: int, notes: Logs, report: Callable[[str], None] = print
+        self,
+        save_best: Callable[[int], Any],
+        patience: int,
+        notes: Logs,
+        report: Callable[[str], None] = print,
+        from_step: int = 0,
     ) -> None:
         super().__init__()
         self._save_best, self._patience, self._notes, self._report = save_best, patience, notes, report
-        self._step = 0
+        self._step = from_step
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Looks at a validation before the first step, whose weights, come from elsewhere, may stay the best."""
-        if math.isfinite((logs or {}).get("val_perplexity", math.inf)):
+        """Looks at a validation made up for, or at one before the first step, whose weights, come from elsewhere, may
+        stay the best."""
+        if self._step or math.isfinite((logs or {}).get("val_perplexity", math.inf)):
             self._look(logs or {})
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:

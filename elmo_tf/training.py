@@ -1,5 +1,6 @@
 """The training run: one loop around the step, on any number of replicas, that Keras callbacks ride on."""
 
+import bisect
 import contextlib
 import math
 import os
@@ -35,7 +36,7 @@ _MUST_STAY = {"seed": "--seed", "unroll_steps": "--unroll_steps", "corpus": "the
 
 
 class _ValidationAbandonedError(Exception):
-    """Raised inside a validation when the run was asked to stop."""
+    """Raised inside a validation when the run was asked to stop; the run that goes on makes up for it."""
 
 
 def train(settings: TrainSettings, report: Report = print) -> TrainResult:
@@ -103,22 +104,28 @@ class _Run:
     def train(self) -> TrainResult:
         self._resume()
         write_model_folder(self._settings.model_dir, self._prepared)
-        if self._step >= self._bounds[-1]:
-            self._report(f"already trained for {self._step} steps: raise --n_epochs or --max_steps to go on")
-        elif self._out_of_patience():
-            self._report(f"stopped early before, at step {self._step}: raise --patience to go on")
-        else:
+        if not self._is_finished():
             stream = Prefetched(self._stream())
             self._describe(stream)
+            self._model.stop_training = False
             with stopping_between_steps(self._request_stop, self._report):
                 self._loop(stream)
+        elif self._step >= self._bounds[-1]:
+            self._report(f"already trained for {self._step} steps: raise --n_epochs or --max_steps to go on")
+        else:
+            self._report(f"stopped early before, at step {self._step}: raise --patience to go on")
         return TrainResult(
             steps=self._step,
-            finished=self._step >= self._bounds[-1] or self._out_of_patience(),
+            finished=self._is_finished(),
             loss=self._meter.mean,
             best_perplexity=self._notes.get("best_perplexity"),
             stopped_by=self._signal,
         )
+
+    def _is_finished(self) -> bool:
+        if callbacks.VALIDATION_DUE in self._notes:
+            return False
+        return self._step >= self._bounds[-1] or self._out_of_patience()
 
     def _out_of_patience(self) -> bool:
         return 0 < self._settings.patience <= self._notes.get("since_best", 0)
@@ -145,6 +152,8 @@ class _Run:
                     f"is {self._notes[name]}; give the same, or a new --model_dir"
                 )
         self._step, self._notes, self._states = resumed.step, {**self._notes, **resumed.notes}, resumed.states
+        if self._prepared.validation is None:  # a validation that is due has no text any more
+            self._notes.pop(callbacks.VALIDATION_DUE, None)
         if "loss_scale" in resumed.notes and self._settings.precision == "float16":
             self._loss_scale = LossScale.of(*resumed.notes["loss_scale"])
         self._report(f"resumed from step {self._step} of {self._settings.model_dir}")
@@ -218,22 +227,28 @@ class _Run:
                     settings.validation_steps,
                     settings.validate_first and self._step == 0,
                     progress.report,
+                    self._notes,
+                    self._step,
                 )
             )
-        folder = settings.model_dir
+        folder, epoch = settings.model_dir, bisect.bisect_left(self._bounds, self._step)
         riding += [
-            callbacks.CsvLog(os.path.join(folder, LOG_FILE), settings.log_steps, names, self._step),
-            callbacks.TensorBoardLog(os.path.join(folder, TENSORBOARD_FOLDER), settings.log_steps),
-            callbacks.BestAndPatience(self._checkpoint.save_best, settings.patience, self._notes, progress.report),
+            callbacks.CsvLog(os.path.join(folder, LOG_FILE), settings.log_steps, names, self._step, epoch),
+            callbacks.TensorBoardLog(os.path.join(folder, TENSORBOARD_FOLDER), settings.log_steps, self._step),
+            callbacks.BestAndPatience(
+                self._checkpoint.save_best, settings.patience, self._notes, progress.report, self._step
+            ),
         ]
         return keras.callbacks.CallbackList(riding, model=self._model)
 
     def _loop(self, stream: Prefetched) -> None:
         riding = self._callbacks()
-        self._model.stop_training = False
+        was_due = callbacks.VALIDATION_DUE in self._notes
         with contextlib.suppress(_ValidationAbandonedError):
             riding.on_train_begin({})
-        epoch = next(e for e in range(len(self._bounds) - 1) if self._step < self._bounds[e + 1])
+            if was_due:
+                self._save()
+        epoch = bisect.bisect_right(self._bounds, self._step) - 1
         while epoch + 1 < len(self._bounds) and not self._model.stop_training:
             riding.on_epoch_begin(epoch)
             while self._step < self._bounds[epoch + 1] and not self._model.stop_training:
@@ -242,7 +257,8 @@ class _Run:
                 with contextlib.suppress(_ValidationAbandonedError):
                     riding.on_epoch_end(epoch, {self._loss_name: self._meter.mean})
             epoch += 1
-            self._save()
+            if self._position is not None:  # not stopped before the first step
+                self._save()
         riding.on_train_end()
 
     def _take_step(self, stream: Prefetched, riding: keras.callbacks.CallbackList) -> None:
@@ -270,9 +286,8 @@ class _Run:
         )
 
     def _save(self) -> None:
-        if self._position is None:  # stopped before the first step
-            return
-        self._notes["position"] = self._position.to_json()
+        if self._position is not None:
+            self._notes["position"] = self._position.to_json()
         if self._settings.precision == "float16":
             self._notes["loss_scale"] = self._loss_scale.to_list()
         self._checkpoint.save(self._step, self._notes, self._states)

@@ -79,6 +79,54 @@ def test_validation_before_the_first_step_is_logged_as_step_0(tmp_path):
     assert list(csv.DictReader(path.open())) == [{"step": "0", "epoch": "0", "val_perplexity": "9"}]
 
 
+def test_a_validation_that_raises_stays_due_and_is_made_up_for_at_its_step_when_the_run_goes_on():
+    class StoppedError(Exception):
+        pass
+
+    def stop():
+        raise StoppedError
+
+    notes, lines, saved, best = {}, [], [], {"best_perplexity": 9.0, "since_best": 1}
+    riding, _ = ride(callbacks.Validation(stop, 2, report=lines.append, notes=notes))
+    riding.on_train_batch_end(0, {"loss": 0.25})
+    assert notes == {}
+    with pytest.raises(StoppedError):
+        riding.on_train_batch_end(1, {"loss": 0.5})
+    with pytest.raises(StoppedError):  # the epoch ends with that step too
+        riding.on_epoch_end(0, {})
+    assert notes == {callbacks.VALIDATION_DUE: {"loss": 0.5}}
+    assert not lines
+
+    began = []
+    riding, model = ride(
+        callbacks.Validation(lambda: result(9.5), 2, False, lines.append, notes, from_step=2),
+        callbacks.BestAndPatience(saved.append, 2, best, lines.append, from_step=2),
+        keras.callbacks.LambdaCallback(on_train_begin=lambda logs: began.append(dict(logs))),
+    )
+    riding.on_train_begin({})
+    assert [(logs["loss"], logs["val_perplexity"]) for logs in began] == [(0.5, 9.5)]
+    assert notes == {}
+    assert [line.split(":")[0] for line in lines] == ["step 2", "step 2"]
+    assert (saved, best["since_best"], model.stop_training) == ([], 2, True)
+    riding.on_epoch_end(0, {})  # of the same step
+    assert len(lines) == 2
+
+
+def test_the_best_of_a_validation_made_up_for_is_saved_by_its_step():
+    saved = []
+    riding, _ = ride(callbacks.BestAndPatience(saved.append, 2, {"best_perplexity": 9.0}, str, from_step=6))
+    riding.on_train_begin({"val_perplexity": 8.0})
+    assert saved == [6]
+
+
+def test_a_validation_made_up_for_replaces_its_row_where_a_kill_came_before_the_checkpoint(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("step,epoch,loss,val_perplexity\n4,2,0.5,\n4,2,0.25,8\n")
+    riding, _ = ride(callbacks.CsvLog(str(path), 2, ["loss", "val_perplexity"], from_step=4, from_epoch=2))
+    riding.on_train_begin({"loss": 0.25, "val_perplexity": 8.0})
+    assert path.read_text().split() == ["step,epoch,loss,val_perplexity", "4,2,0.5,", "4,2,0.25,8"]
+
+
 def test_the_csv_has_a_row_every_so_many_steps_and_at_validations_and_goes_on_from_a_checkpoint(tmp_path):
     path = str(tmp_path / "log.csv")
     for start in (0, 2):  # the second time as a run that goes on from step 2
@@ -167,3 +215,13 @@ def test_tensorboard_gets_training_and_validation_scalars_by_step(tmp_path):
     events = EventAccumulator(str(tmp_path), size_guidance={TENSORS: 0}).Reload()
     assert [event.step for event in events.Tensors("training/loss")] == [2, 4]
     assert [event.step for event in events.Tensors("validation/perplexity")] == [0, 4]
+
+
+def test_tensorboard_gets_a_validation_made_up_for_by_its_step(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
+
+    riding, _ = ride(callbacks.TensorBoardLog(str(tmp_path), 2, from_step=6))
+    riding.on_train_begin({"val_perplexity": 9.0})
+    riding.on_train_end()
+    events = EventAccumulator(str(tmp_path), size_guidance={TENSORS: 0}).Reload()
+    assert [event.step for event in events.Tensors("validation/perplexity")] == [6]
