@@ -4,19 +4,20 @@ The training loop calls them as `Model.fit` would. `Validation` puts its results
 the list are handed in the same call; a callback that acts on validations looks for `val_perplexity` there.
 """
 
+import contextlib
 import csv
 import math
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
-from elmo_tf.files import replacing
+from elmo_tf.files import reason, replacing
 
 Logs = dict[str, Any]
 
@@ -243,7 +244,7 @@ class CsvLog(keras.callbacks.Callback):
 
     def _row(self, logs: Logs) -> None:
         numbers = [f"{logs[name]:.6g}" if name in logs else "" for name in self._names[2:]]
-        with open(self._path, "a", encoding="utf-8", newline="") as file:
+        with _writing(self._path), open(self._path, "a", encoding="utf-8", newline="") as file:
             csv.writer(file).writerow([self._step, self._epoch, *numbers])
 
 
@@ -258,7 +259,9 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def __init__(self, folder: str, every_steps: int, from_step: int = 0) -> None:
         super().__init__()
-        self._writer = tf.summary.create_file_writer(folder)
+        self._folder = folder
+        with _writing(folder):
+            self._writer = tf.summary.create_file_writer(folder)
         self._every_steps, self._step = every_steps, from_step
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -277,14 +280,24 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Closes the file."""
-        self._writer.close()
+        with _writing(self._folder):
+            self._writer.close()
 
     def _write(self, logs: Logs) -> None:
-        with self._writer.as_default():
+        with _writing(self._folder), self._writer.as_default():
             for name, value in logs.items():
                 group = "validation/" + name.removeprefix("val_") if name.startswith("val_") else "training/" + name
                 tf.summary.scalar(group, value, step=self._step)
-        self._writer.flush()
+            self._writer.flush()
+
+
+@contextlib.contextmanager
+def _writing(path: str) -> Iterator[None]:
+    """A full disk is one sentence that names `path`."""
+    try:
+        yield
+    except (tf.errors.OpError, OSError) as error:
+        raise InputError(f"{path} cannot be written: {reason(error)}") from error
 
 
 class BestAndPatience(keras.callbacks.Callback):

@@ -39,6 +39,7 @@ BANDS = {
         "loss_scale",
         "callbacks",
         "checkpoint",
+        "checkpoint_folder",
         "train_step",
         "devices",
         "preparation",

@@ -5,6 +5,7 @@ import types
 
 import keras
 import pytest
+from full_disk import largest_file
 
 from elmo_tf import callbacks
 from elmo_tf.errors import InputError
@@ -225,3 +226,18 @@ def test_tensorboard_gets_a_validation_made_up_for_by_its_step(tmp_path):
     riding.on_train_end()
     events = EventAccumulator(str(tmp_path), size_guidance={TENSORS: 0}).Reload()
     assert [event.step for event in events.Tensors("validation/perplexity")] == [6]
+
+
+def test_a_log_that_no_disk_takes_is_one_sentence(tmp_path):
+    path = tmp_path / "log.csv"
+    riding, _ = ride(callbacks.CsvLog(str(path), 1, ["loss"]))
+    riding.on_train_begin({})
+    with largest_file(path.stat().st_size), pytest.raises(InputError, match=r"log\.csv cannot be written: File too"):
+        riding.on_train_batch_end(0, {"loss": 0.5})
+
+
+def test_tensorboards_files_that_no_disk_takes_are_one_sentence(tmp_path):
+    riding, _ = ride(callbacks.TensorBoardLog(str(tmp_path), 1))
+    with largest_file(100), pytest.raises(InputError, match=rf"{tmp_path} cannot be written: ") as caught:
+        riding.on_train_batch_end(0, {"loss": 0.5})
+    assert "\n" not in str(caught.value)

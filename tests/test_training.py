@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+from full_disk import largest_file
 
-from elmo_tf.checkpoint import checkpoint_path
+from elmo_tf.checkpoint_folder import checkpoint_path
 from elmo_tf.errors import InputError
 from elmo_tf.evaluation import Evaluator
 from elmo_tf.model_folder import load_language_model
@@ -400,6 +401,17 @@ def test_a_gradient_that_is_not_finite_ends_the_run_in_one_sentence(tmp_path):
     settings = tiny.settings(tmp_path, learning_rate=1e38, valid_files=())
     with pytest.raises(InputError, match=r"step 2.*diverged; take a smaller --learning_rate"):
         quiet(settings)
+
+
+def test_a_run_that_no_disk_took_goes_on_from_its_last_checkpoint_when_there_is_room(tmp_path):
+    settings = tiny.settings(tmp_path, max_steps=6, valid_files=())
+    quiet(dataclasses.replace(settings, max_steps=2))
+    with largest_file(6000), pytest.raises(InputError, match=r"latest cannot be written: File too large"):
+        quiet(settings)
+    assert quiet(settings).steps == 6
+    unbroken = dataclasses.replace(settings, model_dir=str(tmp_path / "unbroken"))
+    quiet(unbroken)
+    assert_equal(arrays(unbroken.model_dir), arrays(settings.model_dir))
 
 
 def test_dropout_changes_the_training_and_the_seed_decides_how(tmp_path):
