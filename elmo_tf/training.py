@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from elmo_tf import callbacks, memory
+from elmo_tf import callbacks, memory, run_logs
 from elmo_tf.checkpoint import TrainingCheckpoint
 from elmo_tf.data.lm_stream import Position, Prefetched, StreamSettings, TrainingStream
 from elmo_tf.devices import make_strategy
@@ -213,7 +213,7 @@ class _Run:
 
     def _callbacks(self) -> keras.callbacks.CallbackList:
         settings = self._settings
-        progress = callbacks.Progress(self._bounds, self._loss_name, self._report)
+        progress = run_logs.Progress(self._bounds, self._loss_name, self._report)
         riding: list[keras.callbacks.Callback] = [self._meter, progress]
         names = [self._loss_name, "gradient_norm", "words_per_second"]
         names += [f"val_{name}" for name in ("perplexity_forward", "perplexity_backward", "perplexity")]
@@ -233,8 +233,8 @@ class _Run:
             )
         folder, epoch = settings.model_dir, bisect.bisect_left(self._bounds, self._step)
         riding += [
-            callbacks.CsvLog(os.path.join(folder, LOG_FILE), settings.log_steps, names, self._step, epoch),
-            callbacks.TensorBoardLog(os.path.join(folder, TENSORBOARD_FOLDER), settings.log_steps, self._step),
+            run_logs.CsvLog(os.path.join(folder, LOG_FILE), settings.log_steps, names, self._step, epoch),
+            run_logs.TensorBoardLog(os.path.join(folder, TENSORBOARD_FOLDER), settings.log_steps, self._step),
             callbacks.BestAndPatience(
                 self._checkpoint.save_best, settings.patience, self._notes, progress.report, self._step
             ),
@@ -280,10 +280,7 @@ class _Run:
             return
         if self._settings.precision == "float16":
             raise InputError(f"the gradient of step {self._step} overflows float16: take --precision=bfloat16")
-        raise InputError(
-            f"the gradient of step {self._step} is {norm}: training diverged; take a smaller --learning_rate or "
-            "--all_clip_norm_val and go on from the last checkpoint, or from an older one, or start anew"
-        )
+        raise callbacks.diverged("gradient", self._step, norm)
 
     def _save(self) -> None:
         if self._position is not None:

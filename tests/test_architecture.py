@@ -38,6 +38,7 @@ BANDS = {
         "optimizer",
         "loss_scale",
         "callbacks",
+        "run_logs",
         "checkpoint",
         "checkpoint_folder",
         "train_step",
