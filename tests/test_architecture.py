@@ -51,6 +51,7 @@ BANDS = {
         "stored_model",
         "model_folder",
         "initialization",
+        "run_description",
         "training",
         "evaluation",
         "embedding",
