@@ -77,9 +77,9 @@ class _Run:
         self._settings, self._prepared, self._strategy, self._report = settings, prepared, strategy, report
         self._training = prepared.options.training
         self._parts = strategy.num_replicas_in_sync * settings.accumulation_steps
-        self._model, optimizer, self._step_function = _built(settings, prepared.options, strategy)
-        self._variables = optimizer.variables_by_name
-        self._checkpoint = TrainingCheckpoint(settings.model_dir, self._variables, optimizer)
+        self._model, self._optimizer, self._step_function = _built(settings, prepared.options, strategy)
+        self._variables = self._optimizer.variables_by_name
+        self._checkpoint = TrainingCheckpoint(settings.model_dir, self._variables, self._optimizer)
         self._notes: dict[str, Any] = {
             "seed": settings.seed,
             "unroll_steps": self._training.unroll_steps,
