@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from elmo_tf import memory
 from elmo_tf.data.lm_stream import StreamSettings, TrainingStream
 from elmo_tf.data.prefetching import Prefetched
 from elmo_tf.exchange.names import named_variables
 from elmo_tf.language_model import LanguageModel
 from elmo_tf.loss_scale import LossScale
+from elmo_tf.memory import MemoryEstimate
 from elmo_tf.optimizer import SparseAdagrad
 from elmo_tf.options import Options
 from elmo_tf.preparation import Prepared
+from elmo_tf.run_description import estimated_memory
 from elmo_tf.train_step import TrainStep
 
 
@@ -71,12 +71,6 @@ class Trainer:
         self._states, self._scale = result.states, result.loss_scale
         return seconds
 
-    def estimated_memory(self, stream: Prefetched) -> memory.MemoryEstimate:
+    def estimated_memory(self, stream: Prefetched) -> MemoryEstimate:
         """As the training estimates it, by the shapes of the first window."""
-        sizes = {name: int(np.prod(variable.shape)) for name, variable in self.variables.items()}
-        sparse = sum(size for name, size in sizes.items() if name == "embedding" or name.startswith("softmax/"))
-        words, options = stream.first.windows[0].words, self.model.options
-        characters = words.shape[-1] if words.ndim > 1 else 1
-        return memory.estimate(
-            options, sum(sizes.values()), sparse, options.training.batch_size, len(words), characters
-        )
+        return estimated_memory(self.model.options, self.variables, stream)

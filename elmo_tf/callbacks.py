@@ -1,24 +1,22 @@
-"""Keras callbacks of a training run: validation, progress, logs, early stop.
+"""Keras callbacks that steer a training run: running means, validation, the best weights, early stop.
 
 The training loop calls them as `Model.fit` would. `Validation` puts its results into the `logs` that those behind it in
 the list are handed in the same call; a callback that acts on validations looks for `val_perplexity` there.
 """
 
-import csv
 import math
-import os
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from elmo_tf.errors import InputError
-from elmo_tf.files import replacing
 
 Logs = dict[str, Any]
+
+VALIDATION_DUE = "validation_due"
+"""In a run's notes, from a validation's begin to its end: the logs that it was to add to."""
 
 
 class Meter(keras.callbacks.Callback):
@@ -46,10 +44,7 @@ class Meter(keras.callbacks.Callback):
         logs = {} if logs is None else logs
         loss, seconds = logs[self._loss_name], time.perf_counter() - self._started
         if not math.isfinite(loss):
-            raise InputError(
-                f"the loss of step {batch + 1} is {loss}: training diverged; take a smaller --learning_rate or "
-                "--all_clip_norm_val and go on from the last checkpoint"
-            )
+            raise diverged("loss", batch + 1, loss)
         self.mean = loss if self.mean is None else self._keep * self.mean + (1.0 - self._keep) * loss
         # the first step compiles, so the speed is counted from the second on
         self._seconds = seconds if self._steps < 2 else self._keep * self._seconds + (1.0 - self._keep) * seconds
@@ -58,17 +53,28 @@ class Meter(keras.callbacks.Callback):
         logs["words_per_second"] = self._words / self._seconds
 
 
+def diverged(what: str, step: int, value: float) -> InputError:
+    """What to raise where `what` of a step, its loss or its gradient, is no number."""
+    return InputError(
+        f"the {what} of step {step} is {value}: training diverged; take a smaller --learning_rate or "
+        "--all_clip_norm_val and go on from the last checkpoint, or from an older one, or start anew"
+    )
+
+
 class Validation(keras.callbacks.Callback):
     """Computes the exact perplexity of held-out text at the end of every epoch, or every so many steps.
 
     Adds `val_perplexity`, `val_perplexity_forward`, `val_perplexity_backward`, `val_perplexity_geometric` and the
-    losses to the logs.
+    losses and `val_unknown_tokens` to the logs.
 
     Args:
-        evaluate: gives the numbers by name, such as `lambda: Evaluator(...)().to_dict()`.
+        evaluate: gives the numbers by name, such as `lambda: Evaluator(...)().to_dict()`; what it raises passes
+            through, and the validation stays due.
         every_steps: 0 for once an epoch.
         first: whether to validate before the first step too.
         report: takes a line for people.
+        notes: where `VALIDATION_DUE` is kept, so that a checkpoint can carry it on.
+        from_step: steps taken before.
     """
 
     def __init__(
@@ -77,15 +83,19 @@ class Validation(keras.callbacks.Callback):
         every_steps: int = 0,
         first: bool = False,
         report: Callable[[str], None] = print,
+        notes: Logs | None = None,
+        from_step: int = 0,
     ) -> None:
         super().__init__()
         self._evaluate, self._every_steps, self._first, self._report = evaluate, every_steps, first, report
-        self._step = 0
+        self._notes = {} if notes is None else notes
+        self._step = from_step
         self._validated = -1
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Validates if asked to."""
-        if self._first and logs is not None:
+        """Makes up for a validation that the run before did not come to the end of, and validates if asked to."""
+        if logs is not None and (self._first or VALIDATION_DUE in self._notes):
+            logs.update(self._notes.get(VALIDATION_DUE, {}))
             self._validate(logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
@@ -101,7 +111,10 @@ class Validation(keras.callbacks.Callback):
 
     def _validate(self, logs: Logs) -> None:
         started = time.perf_counter()
+        # where the step's own validation was abandoned, its logs say more than those of the epoch's end
+        self._notes.setdefault(VALIDATION_DUE, dict(logs))
         result = self._evaluate()
+        del self._notes[VALIDATION_DUE]
         self._validated = self._step
         logs.update({f"val_{name}": value for name, value in result.items() if name != "tokens"})
         parts = [f"{name} {result[key]:.2f}" for name, key in _PERPLEXITIES.items() if key in result]
@@ -114,155 +127,6 @@ class Validation(keras.callbacks.Callback):
 _PERPLEXITIES = {"forward": "perplexity_forward", "backward": "perplexity_backward", "mean": "perplexity"}
 
 
-class Progress(keras.callbacks.Callback):
-    """Epoch, share done, time left, words a second, the loss by its right name.
-
-    Keras' progress bar on a terminal, a line now and then in a file.
-
-    Args:
-        bounds: `bounds[e]` is the number of the first step of epoch e, and the last entry the number of all steps.
-        loss_name: what to show beside `words_per_second`.
-        report: takes a line for people.
-        interval: seconds between lines where the output is no terminal.
-    """
-
-    def __init__(
-        self, bounds: Sequence[int], loss_name: str, report: Callable[[str], None] = print, interval: float = 30.0
-    ) -> None:
-        super().__init__()
-        self._bounds, self._loss_name, self._print, self._interval = bounds, loss_name, report, interval
-        self._bar: Any = None
-        self._line_is_open = False
-        self._epoch = 0
-        self._shown = self._started = 0.0
-
-    def report(self, line: str) -> None:
-        """A line for people; the bar, where it stands on the terminal's last line, is left as it is."""
-        if self._line_is_open:
-            sys.stdout.write("\n")
-            self._line_is_open = False
-        self._print(line)
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Starts a bar."""
-        self._epoch, self._started = epoch, time.monotonic()
-        self._shown = self._started
-        self.report(f"Epoch {epoch + 1}/{len(self._bounds) - 1}")
-        if sys.stdout.isatty():
-            steps = self._bounds[epoch + 1] - self._bounds[epoch]
-            names = [self._loss_name, "words_per_second", "percent_of_all"]
-            self._bar = keras.utils.Progbar(steps, stateful_metrics=names, interval=0.2)
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Moves the bar, or reports a line if one is due."""
-        logs, first = logs or {}, self._bounds[self._epoch]
-        done, steps = batch + 1 - first, self._bounds[self._epoch + 1] - first
-        share = 100.0 * (batch + 1) / self._bounds[-1]
-        if self._bar is not None:
-            values = [(name, logs[name]) for name in (self._loss_name, "words_per_second") if name in logs]
-            self._bar.update(done, [*values, ("percent_of_all", share)], finalize=False)
-            self._line_is_open = True
-        elif time.monotonic() - self._shown > self._interval or done == steps:
-            self._shown = time.monotonic()
-            left = (self._shown - self._started) / done * (steps - done)
-            self.report(
-                f"  {done:,}/{steps:,} steps, {share:.1f} % of all, {left:.0f} s left in the epoch, "
-                f"{logs['words_per_second']:,.0f} words/s, {self._loss_name} {logs[self._loss_name]:.4f}"
-            )
-
-
-class CsvLog(keras.callbacks.Callback):
-    """A row of numbers every so many steps, and at every validation, appended to a CSV file.
-
-    Args:
-        path: the file.
-        every_steps: how often.
-        names: the columns behind `step` and `epoch`; what the logs lack stays empty.
-        from_step: steps taken before; rows that a killed run wrote after its last checkpoint are taken out.
-    """
-
-    def __init__(self, path: str, every_steps: int, names: Sequence[str], from_step: int = 0) -> None:
-        super().__init__()
-        self._path, self._every_steps, self._names = path, every_steps, ["step", "epoch", *names]
-        self._epoch, self._step = 0, from_step
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Begins the file, or goes on where the last checkpoint was."""
-        kept: list[dict[str, str]] = []
-        if self._step and os.path.exists(self._path):
-            with open(self._path, encoding="utf-8", errors="replace", newline="") as file:
-                reader = csv.DictReader(file)
-                for row in reader:  # a kill may have torn the last one
-                    if (row.get("step") or "").isdecimal() and int(row["step"]) <= self._step:
-                        kept.append(row)
-                self._names += [name for name in reader.fieldnames or () if name not in self._names]
-        with replacing(self._path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, self._names, restval="", extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(kept)
-        if logs and "val_perplexity" in logs:
-            self._row(logs)
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Notes the epoch."""
-        self._epoch = epoch + 1
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Writes a row where one is due."""
-        self._step = batch + 1
-        if logs and (self._step % self._every_steps == 0 or "val_perplexity" in logs):
-            self._row(logs)
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Writes the epoch's validation."""
-        if logs and "val_perplexity" in logs:
-            self._row(logs)
-
-    def _row(self, logs: Logs) -> None:
-        numbers = [f"{logs[name]:.6g}" if name in logs else "" for name in self._names[2:]]
-        with open(self._path, "a", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerow([self._step, self._epoch, *numbers])
-
-
-class TensorBoardLog(keras.callbacks.Callback):
-    """The logs' numbers as TensorBoard scalars by step.
-
-    Args:
-        folder: where the event files go.
-        every_steps: how often; validations always.
-    """
-
-    def __init__(self, folder: str, every_steps: int) -> None:
-        super().__init__()
-        self._writer = tf.summary.create_file_writer(folder)
-        self._every_steps, self._step = every_steps, 0
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Writes a validation before the first step."""
-        self._write(logs or {})
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Writes what is due."""
-        self._step = batch + 1
-        if logs and (self._step % self._every_steps == 0 or "val_perplexity" in logs):
-            self._write(logs)
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Writes the epoch's validation."""
-        self._write({name: value for name, value in (logs or {}).items() if name.startswith("val_")})
-
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        """Closes the file."""
-        self._writer.close()
-
-    def _write(self, logs: Logs) -> None:
-        with self._writer.as_default():
-            for name, value in logs.items():
-                group = "validation/" + name.removeprefix("val_") if name.startswith("val_") else "training/" + name
-                tf.summary.scalar(group, value, step=self._step)
-        self._writer.flush()
-
-
 class BestAndPatience(keras.callbacks.Callback):
     """Keeps the best weights by validation perplexity, and stops after so many validations without a better one.
 
@@ -271,18 +135,25 @@ class BestAndPatience(keras.callbacks.Callback):
         patience: validations to wait for a better one; 0 for ever.
         notes: where `best_perplexity` and `since_best` are kept, so that a checkpoint can carry them on.
         report: takes a line for people.
+        from_step: steps taken before.
     """
 
     def __init__(
-        self, save_best: Callable[[int], Any], patience: int, notes: Logs, report: Callable[[str], None] = print
+        self,
+        save_best: Callable[[int], Any],
+        patience: int,
+        notes: Logs,
+        report: Callable[[str], None] = print,
+        from_step: int = 0,
     ) -> None:
         super().__init__()
         self._save_best, self._patience, self._notes, self._report = save_best, patience, notes, report
-        self._step = 0
+        self._step = from_step
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Looks at a validation before the first step, whose weights, come from elsewhere, may stay the best."""
-        if math.isfinite((logs or {}).get("val_perplexity", math.inf)):
+        """Looks at a validation made up for, or at one before the first step, whose weights, come from elsewhere, may
+        stay the best."""
+        if self._step or math.isfinite((logs or {}).get("val_perplexity", math.inf)):
             self._look(logs or {})
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:

@@ -1,7 +1,6 @@
 """All that a run needs to go on: weights, Adagrad, step, stream position, LSTM states; the latest, and the best
 weights."""
 
-import glob
 import json
 import os
 from collections.abc import Mapping
@@ -10,15 +9,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from elmo_tf.checkpoint_folder import BEST, LATEST, holds_weights, latest_in, saved
 from elmo_tf.errors import InputError
-from elmo_tf.files import reason
+from elmo_tf.exchange.tensorflow_files import DAMAGED, first_line
 from elmo_tf.optimizer import SparseAdagrad
 from elmo_tf.train_step import States
-
-LATEST, BEST = "latest", "best"
-
-_DAMAGED = (ValueError, IndexError, AssertionError, tf.errors.OpError)
-"""What TensorFlow raises for a checkpoint that is cut short, altered or another model's."""
 
 
 class _Text(tf.train.experimental.PythonState):
@@ -94,18 +89,21 @@ class TrainingCheckpoint:
             step: steps taken.
             notes: whatever JSON can hold.
             states: LSTM states after the last step.
+
+        Raises:
+            InputError: it cannot be written.
         """
         manager = self._manager(states)
         self._step.assign(step)
         self._notes.text = json.dumps(notes, ensure_ascii=False)
         for variable, rows in zip(self._rows, _joined(states), strict=True):
             variable.assign(rows)
-        return str(manager.save(checkpoint_number=step))
+        return saved(manager, step)
 
     def save_best(self, step: int) -> str:
-        """Saves the weights as the best so far; returns the checkpoint's path."""
+        """Saves the weights as the best so far; returns the checkpoint's path, and raises as `save`."""
         self._step.assign(step)
-        return str(self._best.save(checkpoint_number=step))
+        return saved(self._best, step)
 
     def restore(self, states: States) -> Resumed | None:
         """Assigns weights and Adagrad from the latest checkpoint; None if there is none.
@@ -127,13 +125,13 @@ class TrainingCheckpoint:
             imported = not any(key.startswith("states/") for key, _ in tf.train.list_variables(path))
             status = (self._without_states() if imported else manager.checkpoint).restore(path)
             status.assert_consumed()
-        except _DAMAGED as error:
+        except DAMAGED as error:
             if status is not None:
                 status.expect_partial()  # or TensorFlow lists what it did not restore
             raise InputError(
                 f"{path} does not fit this run: the model's options, or batch_size times replicas times "
                 f"accumulation_steps, are not those it "
-                f"was saved with, or the file is damaged ({_first_line(error)})"
+                f"was saved with, or the file is damaged ({first_line(error)})"
             ) from error
         return Resumed(
             int(self._step), json.loads(self._notes.text), states if imported else _split(self._rows, states)
@@ -148,7 +146,7 @@ class TrainingCheckpoint:
     def _check_empty(self) -> None:
         """Raises where there is no latest checkpoint, and weights that a new run would overwrite."""
         for folder in (self._latest_dir, self._best.directory):
-            if glob.glob(os.path.join(glob.escape(folder), "ckpt-*")):
+            if holds_weights(folder):
                 raise InputError(
                     f"{folder} holds a checkpoint, but {self._latest_dir} none to go on from: bring that back, or take "
                     "a new --model_dir"
@@ -178,12 +176,7 @@ def write_imported(model_dir: str, weights: Mapping[str, Any], accumulators: Map
         step=tf.Variable(step, dtype=tf.int64, trainable=False),
         notes=_Text("{}"),
     )
-    folder = os.path.join(model_dir, LATEST)
-    try:
-        manager = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=1)
-        return str(manager.save(checkpoint_number=step))
-    except (tf.errors.OpError, OSError) as error:
-        raise InputError(f"{folder} cannot be written: {reason(error)}") from error
+    return saved(tf.train.CheckpointManager(checkpoint, os.path.join(model_dir, LATEST), max_to_keep=1), step)
 
 
 def _joined(states: States) -> list[tf.Tensor]:
@@ -197,61 +190,3 @@ def _split(rows: list[tf.Variable], states: States) -> States:
     like = tf.nest.flatten(states[0])
     parts = [tf.split(tf.cast(v, one.dtype), len(states)) for v, one in zip(rows, like, strict=True)]
     return tuple(tf.nest.pack_sequence_as(state, [part[k] for part in parts]) for k, state in enumerate(states))
-
-
-def checkpoint_path(model_dir: str, which: str | None = None) -> str:
-    """The checkpoint in a model's folder.
-
-    Args:
-        model_dir: the folder.
-        which: "best", "latest", or None for the best if there is one, else the latest.
-
-    Raises:
-        InputError: there is none.
-    """
-    for name in [which] if which else [BEST, LATEST]:
-        path = latest_in(model_dir, name)
-        if path is not None:
-            return path
-    raise InputError(
-        f"{model_dir} holds no {which + ' ' if which else ''}checkpoint: expected a folder made by elmo-tf train"
-    )
-
-
-def restore_weights(path: str, variables: Mapping[str, tf.Variable]) -> None:
-    """Assigns weights from a checkpoint, and nothing else of it.
-
-    Args:
-        path: from `checkpoint_path`.
-        variables: by name; the checkpoint may hold more, such as the softmax.
-
-    Raises:
-        InputError: one of them is missing or misshapen, or the file is damaged.
-    """
-    checkpoint = tf.train.Checkpoint(weights=dict(variables))
-    try:
-        checkpoint.restore(path).assert_existing_objects_matched().expect_partial()
-    except _DAMAGED as error:
-        raise InputError(f"{path} does not fit the options beside it, or is damaged ({_first_line(error)})") from error
-
-
-def latest_in(model_dir: str, name: str) -> str | None:
-    """The path of the newest checkpoint in `model_dir/best` or `model_dir/latest`; None if there is none.
-
-    Raises:
-        InputError: the file that names the checkpoints is damaged.
-    """
-    listing = os.path.join(model_dir, name, "checkpoint")
-    if not os.path.exists(listing):
-        return None
-    try:
-        path = tf.train.latest_checkpoint(os.path.join(model_dir, name))
-    except ValueError as error:
-        raise InputError(f"{listing}, which names the checkpoints, is damaged: {_first_line(error)}") from error
-    if path is None:  # TensorFlow only logs it, and the run would start over
-        raise InputError(f"{listing}, which names the checkpoints, is damaged, or names one that is not there")
-    return str(path)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -4,7 +4,7 @@ import glob
 import os
 from dataclasses import dataclass
 
-from elmo_tf.checkpoint import BEST, LATEST
+from elmo_tf.checkpoint_folder import BEST, LATEST
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.archives import SOFTMAX_FILE
 from elmo_tf.exchange.targets import NAMES, READS, SIMPLE_ELMO, limits

@@ -16,7 +16,7 @@ import glob
 import os
 from dataclasses import dataclass
 
-from elmo_tf.checkpoint import BEST, LATEST, checkpoint_path, latest_in
+from elmo_tf.checkpoint_folder import BEST, LATEST, checkpoint_path, latest_in
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.archives import SOFTMAX_FILE
 from elmo_tf.exchange.tensorflow_files import tf1_prefix

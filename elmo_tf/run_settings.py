@@ -67,7 +67,8 @@ class TrainResult:
 
     Args:
         steps: steps taken, those before a resume included.
-        finished: whether its epochs or steps are done, or its patience is at an end.
+        finished: whether its epochs or steps are done, or its patience is at an end, and no validation is due that a
+            signal cut short.
         loss: mean training loss of the last steps; None where no step was taken.
         best_perplexity: the best validation's; None without validation.
         stopped_by: number of the signal that stopped it; None if none did.

@@ -1,16 +1,16 @@
 """The training run: one loop around the step, on any number of replicas, that Keras callbacks ride on."""
 
+import bisect
 import contextlib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from elmo_tf import callbacks, memory
+from elmo_tf import callbacks, run_logs
 from elmo_tf.checkpoint import TrainingCheckpoint
 from elmo_tf.data.lm_stream import Position, StreamSettings, TrainingStream
 from elmo_tf.data.prefetching import Prefetched
@@ -23,7 +23,9 @@ from elmo_tf.interrupts import stopping_between_steps
 from elmo_tf.language_model import LanguageModel
 from elmo_tf.loss_scale import LossScale
 from elmo_tf.optimizer import SparseAdagrad
+from elmo_tf.options import Options
 from elmo_tf.preparation import Prepared, check_model_folder, prepare, write_model_folder
+from elmo_tf.run_description import described
 from elmo_tf.run_settings import TrainResult, TrainSettings, epoch_bounds
 from elmo_tf.train_step import States, TrainStep
 
@@ -31,12 +33,21 @@ Report = Callable[[str], None]
 
 LOG_FILE, TENSORBOARD_FOLDER = "log.csv", "tensorboard"
 
+_COLUMNS = (
+    "gradient_norm",
+    "words_per_second",
+    "val_perplexity_forward",
+    "val_perplexity_backward",
+    "val_perplexity",
+)
+"""Of the CSV file, behind the loss."""
+
 _MUST_STAY = {"seed": "--seed", "unroll_steps": "--unroll_steps", "corpus": "the text of --train_files"}
 """What a run that goes on must have been given again, beside the rows, which the saved states tell."""
 
 
 class _ValidationAbandonedError(Exception):
-    """Raised inside a validation when the run was asked to stop."""
+    """Raised inside a validation when the run was asked to stop; the run that goes on makes up for it."""
 
 
 def train(settings: TrainSettings, report: Report = print) -> TrainResult:
@@ -64,25 +75,11 @@ class _Run:
     def __init__(
         self, settings: TrainSettings, prepared: Prepared, strategy: tf.distribute.Strategy, report: Report
     ) -> None:
-        self._settings, self._prepared, self._report = settings, prepared, report
-        self._strategy, self._options = strategy, prepared.options
+        self._settings, self._prepared, self._strategy, self._report = settings, prepared, strategy, report
         self._training = prepared.options.training
         self._parts = strategy.num_replicas_in_sync * settings.accumulation_steps
-        keras.utils.set_random_seed(settings.seed)
-        with strategy.scope():
-            self._model = LanguageModel(prepared.options, name="language_model", dtype=settings.policy)
-            self._model.build()
-            self._variables = named_variables(self._model)
-            self._optimizer = SparseAdagrad(self._variables, self._training.learning_rate)
-        self._step_function = TrainStep(
-            self._model,
-            self._optimizer,
-            strategy,
-            settings.seed,
-            settings.fresh_states,
-            settings.accumulation_steps,
-            settings.jit_compile,
-        )
+        self._model, self._optimizer, self._step_function = _built(settings, prepared.options, strategy)
+        self._variables = self._optimizer.variables_by_name
         self._checkpoint = TrainingCheckpoint(settings.model_dir, self._variables, self._optimizer)
         self._notes: dict[str, Any] = {
             "seed": settings.seed,
@@ -90,36 +87,41 @@ class _Run:
             "corpus": prepared.corpus.fingerprint(),
         }
         self._step = 0
+        self._signal: int | None = None
+        self._position: Position | None = None
         self._states: States = self._step_function.zero_states(self._training.batch_size)
         self._loss_scale = LossScale.first(self._model.compute_dtype)
         self._loss_name = "sampled_loss" if self._training.sample_softmax else "loss"
-        tokens_per_step = self._parts * self._training.batch_size * self._training.unroll_steps
-        self._bounds = epoch_bounds(
-            prepared.corpus.predictions, tokens_per_step, self._training.n_epochs, settings.max_steps
-        )
-        self._meter = callbacks.Meter(self._loss_name, tokens_per_step)
-        self._position: Position | None = None
-        self._signal: int | None = None
+        tokens = self._parts * self._training.batch_size * self._training.unroll_steps
+        self._bounds = epoch_bounds(prepared.corpus.predictions, tokens, self._training.n_epochs, settings.max_steps)
+        self._meter = callbacks.Meter(self._loss_name, tokens)
 
     def train(self) -> TrainResult:
         self._resume()
         write_model_folder(self._settings.model_dir, self._prepared)
-        if self._step >= self._bounds[-1]:
-            self._report(f"already trained for {self._step} steps: raise --n_epochs or --max_steps to go on")
-        elif self._out_of_patience():
-            self._report(f"stopped early before, at step {self._step}: raise --patience to go on")
-        else:
+        if not self._is_finished():
             stream = Prefetched(self._stream())
-            self._describe(stream)
+            for line in described(self._prepared, self._variables, self._bounds, self._parts, self._strategy, stream):
+                self._report(line)
+            self._model.stop_training = False
             with stopping_between_steps(self._request_stop, self._report):
                 self._loop(stream)
+        elif self._step >= self._bounds[-1]:
+            self._report(f"already trained for {self._step} steps: raise --n_epochs or --max_steps to go on")
+        else:
+            self._report(f"stopped early before, at step {self._step}: raise --patience to go on")
         return TrainResult(
             steps=self._step,
-            finished=self._step >= self._bounds[-1] or self._out_of_patience(),
+            finished=self._is_finished(),
             loss=self._meter.mean,
             best_perplexity=self._notes.get("best_perplexity"),
             stopped_by=self._signal,
         )
+
+    def _is_finished(self) -> bool:
+        if callbacks.VALIDATION_DUE in self._notes:
+            return False
+        return self._step >= self._bounds[-1] or self._out_of_patience()
 
     def _out_of_patience(self) -> bool:
         return 0 < self._settings.patience <= self._notes.get("since_best", 0)
@@ -139,19 +141,25 @@ class _Run:
             if self._settings.initialize_from is not None:
                 self._report(self._initialize(self._settings.initialize_from))
             return
-        for name, what in _MUST_STAY.items():
-            if resumed.notes.get(name, self._notes[name]) != self._notes[name]:  # an imported model has none
-                raise InputError(
-                    f"{self._settings.model_dir} was trained otherwise: {what} was {resumed.notes[name]}, "
-                    f"is {self._notes[name]}; give the same, or a new --model_dir"
-                )
+        self._check_same(resumed.notes)
         self._step, self._notes, self._states = resumed.step, {**self._notes, **resumed.notes}, resumed.states
+        if self._prepared.validation is None:  # a validation that is due has no text any more
+            self._notes.pop(callbacks.VALIDATION_DUE, None)
         if "loss_scale" in resumed.notes and self._settings.precision == "float16":
             self._loss_scale = LossScale.of(*resumed.notes["loss_scale"])
         self._report(f"resumed from step {self._step} of {self._settings.model_dir}")
 
+    def _check_same(self, before: dict[str, Any]) -> None:
+        for name, what in _MUST_STAY.items():
+            if before.get(name, self._notes[name]) != self._notes[name]:  # an imported model has none
+                raise InputError(
+                    f"{self._settings.model_dir} was trained otherwise: {what} was {before[name]}, "
+                    f"is {self._notes[name]}; give the same, or a new --model_dir"
+                )
+
     def _initialize(self, path: str) -> str:
-        return initialize(self._variables, self._options, self._prepared.vocabulary, path, self._settings.seed)
+        prepared = self._prepared
+        return initialize(self._variables, prepared.options, prepared.vocabulary, path, self._settings.seed)
 
     def _stream(self) -> TrainingStream:
         stream_settings = StreamSettings(
@@ -171,70 +179,47 @@ class _Run:
             position=self._notes.get("position"),
         )
 
-    def _describe(self, stream: Prefetched) -> None:
-        corpus, training = self._prepared.corpus, self._training
-        weights = sum(int(np.prod(variable.shape)) for variable in self._variables.values())
-        self._report(
-            f"training text: {corpus.sentences:,} sentences, {corpus.words:,} words; weights: {weights:,}; vocabulary: "
-            f"{len(self._prepared.vocabulary):,} words, {self._prepared.coverage:.1%} of a sample of the text"
-        )
-        self._report(
-            f"{self._bounds[-1]:,} steps of {self._parts} x {training.batch_size} rows x {training.unroll_steps} "
-            f"tokens in {len(self._bounds) - 1} epochs, on {', '.join(self._strategy.extended.worker_devices)}"
-        )
-        self._report(
-            f"estimated memory: {self._estimate(weights, stream).describe()}; TensorFlow and text take 0.7 GB more"
-        )
-
-    def _estimate(self, weights: int, stream: Prefetched) -> memory.MemoryEstimate:
-        """By the shapes of the first window of the text itself."""
-        words = stream.first.windows[0].words
-        sparse = sum(
-            int(np.prod(variable.shape))
-            for name, variable in self._variables.items()
-            if name == "embedding" or name.startswith("softmax/")
-        )
-        return memory.estimate(
-            self._options,
-            weights,
-            sparse,
-            self._training.batch_size,
-            len(words),
-            words.shape[-1] if words.ndim > 1 else 1,
-        )
-
     def _callbacks(self) -> keras.callbacks.CallbackList:
-        settings = self._settings
-        progress = callbacks.Progress(self._bounds, self._loss_name, self._report)
-        riding: list[keras.callbacks.Callback] = [self._meter, progress]
-        names = [self._loss_name, "gradient_norm", "words_per_second"]
-        names += [f"val_{name}" for name in ("perplexity_forward", "perplexity_backward", "perplexity")]
-        if self._prepared.validation is not None:
-            evaluator = Evaluator(
-                self._model, self._prepared.validation, self._prepared.vocabulary, settings.validation_rows
-            )
-            riding.append(
-                callbacks.Validation(
-                    lambda: evaluator(self._abandon_if_stopped).to_dict(),
-                    settings.validation_steps,
-                    settings.validate_first and self._step == 0,
-                    progress.report,
-                )
-            )
-        folder = settings.model_dir
-        riding += [
-            callbacks.CsvLog(os.path.join(folder, LOG_FILE), settings.log_steps, names, self._step),
-            callbacks.TensorBoardLog(os.path.join(folder, TENSORBOARD_FOLDER), settings.log_steps),
-            callbacks.BestAndPatience(self._checkpoint.save_best, settings.patience, self._notes, progress.report),
+        settings, folder = self._settings, self._settings.model_dir
+        progress = run_logs.Progress(self._bounds, self._loss_name, self._report)
+        epoch = bisect.bisect_left(self._bounds, self._step)
+        riding: list[keras.callbacks.Callback] = [
+            self._meter,
+            progress,
+            *self._validation(progress.report),
+            run_logs.CsvLog(
+                os.path.join(folder, LOG_FILE), settings.log_steps, [self._loss_name, *_COLUMNS], self._step, epoch
+            ),
+            run_logs.TensorBoardLog(os.path.join(folder, TENSORBOARD_FOLDER), settings.log_steps, self._step),
+            callbacks.BestAndPatience(
+                self._checkpoint.save_best, settings.patience, self._notes, progress.report, self._step
+            ),
         ]
         return keras.callbacks.CallbackList(riding, model=self._model)
 
+    def _validation(self, report: Report) -> Iterator[callbacks.Validation]:
+        """One, where there is a text for it."""
+        settings, prepared = self._settings, self._prepared
+        if prepared.validation is None:
+            return
+        evaluator = Evaluator(self._model, prepared.validation, prepared.vocabulary, settings.validation_rows)
+        yield callbacks.Validation(
+            lambda: evaluator(self._abandon_if_stopped).to_dict(),
+            settings.validation_steps,
+            settings.validate_first and self._step == 0,
+            report,
+            self._notes,
+            self._step,
+        )
+
     def _loop(self, stream: Prefetched) -> None:
         riding = self._callbacks()
-        self._model.stop_training = False
+        was_due = callbacks.VALIDATION_DUE in self._notes
         with contextlib.suppress(_ValidationAbandonedError):
             riding.on_train_begin({})
-        epoch = next(e for e in range(len(self._bounds) - 1) if self._step < self._bounds[e + 1])
+            if was_due:
+                self._save()
+        epoch = bisect.bisect_right(self._bounds, self._step) - 1
         while epoch + 1 < len(self._bounds) and not self._model.stop_training:
             riding.on_epoch_begin(epoch)
             while self._step < self._bounds[epoch + 1] and not self._model.stop_training:
@@ -243,7 +228,8 @@ class _Run:
                 with contextlib.suppress(_ValidationAbandonedError):
                     riding.on_epoch_end(epoch, {self._loss_name: self._meter.mean})
             epoch += 1
-            self._save()
+            if self._position is not None:  # not stopped before the first step
+                self._save()
         riding.on_train_end()
 
     def _take_step(self, stream: Prefetched, riding: keras.callbacks.CallbackList) -> None:
@@ -265,15 +251,31 @@ class _Run:
             return
         if self._settings.precision == "float16":
             raise InputError(f"the gradient of step {self._step} overflows float16: take --precision=bfloat16")
-        raise InputError(
-            f"the gradient of step {self._step} is {norm}: training diverged; take a smaller --learning_rate or "
-            "--all_clip_norm_val and go on from the last checkpoint, or from an older one, or start anew"
-        )
+        raise callbacks.diverged("gradient", self._step, norm)
 
     def _save(self) -> None:
-        if self._position is None:  # stopped before the first step
-            return
-        self._notes["position"] = self._position.to_json()
+        if self._position is not None:
+            self._notes["position"] = self._position.to_json()
         if self._settings.precision == "float16":
             self._notes["loss_scale"] = self._loss_scale.to_list()
         self._checkpoint.save(self._step, self._notes, self._states)
+
+
+def _built(
+    settings: TrainSettings, options: Options, strategy: tf.distribute.Strategy
+) -> tuple[LanguageModel, SparseAdagrad, TrainStep]:
+    keras.utils.set_random_seed(settings.seed)
+    with strategy.scope():
+        model = LanguageModel(options, name="language_model", dtype=settings.policy)
+        model.build()
+        optimizer = SparseAdagrad(named_variables(model), options.training.learning_rate)
+    step = TrainStep(
+        model,
+        optimizer,
+        strategy,
+        settings.seed,
+        settings.fresh_states,
+        settings.accumulation_steps,
+        settings.jit_compile,
+    )
+    return model, optimizer, step

@@ -1,18 +1,11 @@
 """The callbacks of a run, driven as the loop drives them."""
 
-import csv
-import types
-
 import keras
 import pytest
+from riding import result, ride
 
 from elmo_tf import callbacks
 from elmo_tf.errors import InputError
-
-
-def ride(*riding):
-    model = types.SimpleNamespace(stop_training=False)
-    return keras.callbacks.CallbackList(list(riding), model=model), model
 
 
 class Recorder(keras.callbacks.Callback):
@@ -25,10 +18,6 @@ class Recorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.epochs.append(dict(logs))
-
-
-def result(perplexity):
-    return {"tokens": 10, "perplexity_forward": perplexity, "perplexity": perplexity}
 
 
 def test_the_meter_replaces_the_loss_by_a_running_mean_and_adds_the_speed():
@@ -69,39 +58,44 @@ def test_an_epochs_end_validates_unless_its_last_step_did(steps, times):
     assert len(calls) == times
 
 
-def test_validation_before_the_first_step_is_logged_as_step_0(tmp_path):
-    path = tmp_path / "log.csv"
-    riding, _ = ride(
-        callbacks.Validation(lambda: result(9.0), first=True, report=str),
-        callbacks.CsvLog(str(path), 10, ["val_perplexity"]),
+def test_a_validation_that_raises_stays_due_and_is_made_up_for_at_its_step_when_the_run_goes_on():
+    class StoppedError(Exception):
+        pass
+
+    def stop():
+        raise StoppedError
+
+    notes, lines, saved, best = {}, [], [], {"best_perplexity": 9.0, "since_best": 1}
+    riding, _ = ride(callbacks.Validation(stop, 2, report=lines.append, notes=notes))
+    riding.on_train_batch_end(0, {"loss": 0.25})
+    assert notes == {}
+    with pytest.raises(StoppedError):
+        riding.on_train_batch_end(1, {"loss": 0.5})
+    with pytest.raises(StoppedError):  # the epoch ends with that step too
+        riding.on_epoch_end(0, {})
+    assert notes == {callbacks.VALIDATION_DUE: {"loss": 0.5}}
+    assert not lines
+
+    began = []
+    riding, model = ride(
+        callbacks.Validation(lambda: result(9.5), 2, False, lines.append, notes, from_step=2),
+        callbacks.BestAndPatience(saved.append, 2, best, lines.append, from_step=2),
+        keras.callbacks.LambdaCallback(on_train_begin=lambda logs: began.append(dict(logs))),
     )
     riding.on_train_begin({})
-    assert list(csv.DictReader(path.open())) == [{"step": "0", "epoch": "0", "val_perplexity": "9"}]
+    assert [(logs["loss"], logs["val_perplexity"]) for logs in began] == [(0.5, 9.5)]
+    assert notes == {}
+    assert [line.split(":")[0] for line in lines] == ["step 2", "step 2"]
+    assert (saved, best["since_best"], model.stop_training) == ([], 2, True)
+    riding.on_epoch_end(0, {})  # of the same step
+    assert len(lines) == 2
 
 
-def test_the_csv_has_a_row_every_so_many_steps_and_at_validations_and_goes_on_from_a_checkpoint(tmp_path):
-    path = str(tmp_path / "log.csv")
-    for start in (0, 2):  # the second time as a run that goes on from step 2
-        riding, _ = ride(callbacks.CsvLog(path, 2, ["loss", "val_perplexity"], start))
-        riding.on_train_begin({})
-        riding.on_epoch_begin(0)
-        for batch in range(start, start + 3):
-            riding.on_train_batch_end(batch, {"loss": 0.5})
-        riding.on_epoch_end(0, {"val_perplexity": 3.0})
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["step"], row["loss"], row["val_perplexity"]) for row in rows] == [
-        ("2", "0.5", ""), ("4", "0.5", ""), ("5", "", "3"),
-    ]  # fmt: skip
-
-
-def test_a_resumed_csv_keeps_columns_of_another_loss_and_drops_what_a_kill_tore(tmp_path):
-    path = tmp_path / "log.csv"
-    path.write_text("step,epoch,sampled_loss\n2,1,0.25\n4,1,0.5\nx")
-    riding, _ = ride(callbacks.CsvLog(str(path), 1, ["loss"], from_step=2))
-    riding.on_train_begin({})
-    riding.on_train_batch_end(2, {"loss": 0.75})
-    assert path.read_text().split() == ["step,epoch,loss,sampled_loss", "2,1,,0.25", "3,0,0.75,"]
+def test_the_best_of_a_validation_made_up_for_is_saved_by_its_step():
+    saved = []
+    riding, _ = ride(callbacks.BestAndPatience(saved.append, 2, {"best_perplexity": 9.0}, str, from_step=6))
+    riding.on_train_begin({"val_perplexity": 8.0})
+    assert saved == [6]
 
 
 def test_the_best_is_saved_and_patience_counts_validations_without_a_better_one():
@@ -140,30 +134,3 @@ def test_without_patience_nothing_stops_the_run():
     for batch in range(9):
         riding.on_train_batch_end(batch, {"val_perplexity": 5.0 + batch})
     assert not model.stop_training
-
-
-def test_progress_in_a_file_is_a_line_with_share_speed_and_the_losss_name(capsys):
-    lines = []
-    riding, _ = ride(callbacks.Progress([0, 2, 4], "sampled_loss", lines.append, interval=0.0))
-    riding.on_epoch_begin(1)
-    for batch in (2, 3):
-        riding.on_train_batch_end(batch, {"sampled_loss": 5.25, "words_per_second": 1234.0})
-    riding.on_epoch_end(1, {})
-    assert lines[0] == "Epoch 2/2"
-    assert lines[1].split(", ")[:2] == ["  1/2 steps", "75.0 % of all"]
-    assert "1,234 words/s, sampled_loss 5.2500" in lines[2]
-    assert capsys.readouterr().out == ""
-
-
-def test_tensorboard_gets_training_and_validation_scalars_by_step(tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
-
-    riding, _ = ride(callbacks.TensorBoardLog(str(tmp_path), 2))
-    riding.on_train_begin({"val_perplexity": 9.0})
-    for batch in range(4):
-        riding.on_train_batch_end(batch, {"loss": 1.0})
-    riding.on_epoch_end(0, {"val_perplexity": 3.0, "loss": 1.0})
-    riding.on_train_end()
-    events = EventAccumulator(str(tmp_path), size_guidance={TENSORS: 0}).Reload()
-    assert [event.step for event in events.Tensors("training/loss")] == [2, 4]
-    assert [event.step for event in events.Tensors("validation/perplexity")] == [0, 4]

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+from full_disk import largest_file
 
-from elmo_tf.checkpoint import TrainingCheckpoint, checkpoint_path
+from elmo_tf.checkpoint import TrainingCheckpoint, write_imported
+from elmo_tf.checkpoint_folder import checkpoint_path
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.names import named_variables
 from elmo_tf.language_model import LanguageModel
@@ -117,3 +119,53 @@ def test_another_number_of_rows_is_refused(tmp_path):
     checkpoint, zeros, _, _ = parts(tmp_path, rows=(2, 2))
     with pytest.raises(InputError, match="batch_size times replicas"):
         checkpoint.restore(zeros)
+
+
+def files_of(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("which", ["latest", "best"])
+def test_a_disk_that_is_full_is_one_sentence_and_what_was_saved_before_stays(tmp_path, which):
+    checkpoint, states, _, _ = parts(tmp_path)
+    checkpoint.save(7, NOTES, states)
+    checkpoint.save_best(7)
+    before = files_of(tmp_path)
+    with largest_file(6000), pytest.raises(InputError, match=rf"{tmp_path}/{which} cannot be written: ") as caught:
+        checkpoint.save(8, NOTES, states) if which == "latest" else checkpoint.save_best(8)
+    assert str(caught.value).endswith(": File too large")
+    assert files_of(tmp_path) == before
+    assert restore(tmp_path).step == 7
+
+
+def test_a_first_checkpoint_that_no_disk_takes_leaves_a_folder_to_begin_in(tmp_path):
+    checkpoint, states, _, _ = parts(tmp_path)
+    with largest_file(6000), pytest.raises(InputError, match="latest cannot be written: File too large"):
+        checkpoint.save(8, NOTES, states)
+    assert restore(tmp_path) is None
+    checkpoint.save(8, NOTES, states)
+    assert restore(tmp_path).step == 8
+
+
+def test_an_imported_model_that_no_disk_takes_leaves_nothing(tmp_path):
+    with largest_file(6000), pytest.raises(InputError, match="latest cannot be written: File too large"):
+        write_imported(str(tmp_path), {"a": np.ones(9000, np.float32)}, {}, 3)
+    assert files_of(tmp_path) == ["latest"]
+
+
+def test_what_a_kill_left_of_a_first_checkpoint_does_not_stand_in_the_way_and_goes_with_the_next(tmp_path):
+    (tmp_path / "latest" / "ckpt-9_temp").mkdir(parents=True)
+    (tmp_path / "latest" / "ckpt-9_temp" / "part-0").write_text("half")
+    (tmp_path / "latest" / "checkpoint.tmp0123").write_text("half")
+    checkpoint, states, _, _ = parts(tmp_path)
+    assert checkpoint.restore(states) is None
+    checkpoint.save(1, NOTES, states)
+    assert {path.name.partition(".")[0] for path in (tmp_path / "latest").iterdir()} == {"checkpoint", "ckpt-1"}
+
+
+def test_a_checkpoint_that_cannot_be_listed_does_not_stay(tmp_path):
+    checkpoint, states, _, _ = parts(tmp_path)
+    (tmp_path / "latest" / "checkpoint").mkdir(parents=True)
+    with pytest.raises(InputError, match="latest cannot be written"):
+        checkpoint.save(8, NOTES, states)
+    assert files_of(tmp_path / "latest") == ["checkpoint"]

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 import math
 import os
 import signal
@@ -13,12 +14,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+from full_disk import largest_file
 
-from elmo_tf.checkpoint import checkpoint_path
+from elmo_tf.checkpoint_folder import checkpoint_path
 from elmo_tf.errors import InputError
+from elmo_tf.evaluation import Evaluator
 from elmo_tf.model_folder import load_language_model
 from elmo_tf.options import CharCnnOptions, LstmOptions, Options
 from elmo_tf.run_settings import epoch_bounds
+from elmo_tf.train_step import TrainStep
 from elmo_tf.training import train
 
 
@@ -144,6 +148,90 @@ def test_sigterm_ends_the_run_after_a_step_with_a_checkpoint(tmp_path):
     assert process.returncode == 128 + signal.SIGTERM, output
     assert "stopped; the same command goes on" in output
     assert int(checkpoint_path(settings.model_dir, "latest").rpartition("-")[2]) >= 1
+
+
+def notes(model_dir):
+    """What the latest checkpoint tells beside numbers."""
+    reader = tf.train.load_checkpoint(checkpoint_path(str(model_dir), "latest"))
+    (name,) = [name for name in reader.get_variable_to_shape_map() if name.startswith("notes/")]
+    return json.loads(reader.get_tensor(name))
+
+
+def validations(model_dir):
+    """The rows of the log that tell of one, without what is measured by the clock."""
+    found = [row for row in rows(model_dir) if row["val_perplexity"]]
+    return [(row["step"], row["epoch"], *(row[name] for name in row if name.startswith("val_"))) for row in found]
+
+
+def with_a_signal_in(monkeypatch, kind, number, settings, report=lambda line: None):
+    """A run in whose call `number` of an `Evaluator` or a `TrainStep` Ctrl-C is pressed."""
+    real, calls = kind.__call__, []
+
+    def call(self, *arguments):
+        calls.append(1)
+        if len(calls) == number:
+            signal.raise_signal(signal.SIGINT)
+        return real(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "__call__", call)
+        result = train(settings, report)
+    assert len(calls) >= number
+    return result
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "changes"),
+    [
+        (Evaluator, 2, {"validation_steps": 2, "patience": 9}),  # of step 4
+        (TrainStep, 4, {"validation_steps": 2, "patience": 9}),
+        (Evaluator, 1, {}),  # of the first epoch's end
+        (Evaluator, 4, {"validation_steps": 2}),  # of the last step, which the epoch ends with too
+        (Evaluator, 2, {}),  # of the run's end
+    ],
+)
+def test_a_validation_that_a_signal_ends_is_made_up_for_when_the_run_goes_on(
+    tmp_path, monkeypatch, kind, number, changes
+):
+    changes = {"count": 20, "batch_size": 8, "n_epochs": 2, "max_steps": 8, "log_steps": 1, **changes}
+    unbroken = tiny.settings(tmp_path, model="unbroken", **changes)
+    expected = quiet(unbroken)
+    broken = tiny.settings(tmp_path, model="broken", **changes)
+    stopped = with_a_signal_in(monkeypatch, kind, number, broken)
+    assert (stopped.finished, stopped.stopped_by) == (False, signal.SIGINT)
+    assert len(validations(broken.model_dir)) < len(validations(unbroken.model_dir))
+    lost = stopped.steps
+    came = train(broken, (lines := []).append)
+    assert any(line.startswith(f"step {lost}: validation perplexity") for line in lines)
+    assert (came.finished, came.stopped_by, came.steps) == (True, None, expected.steps)
+    assert came.best_perplexity == expected.best_perplexity
+    assert validations(broken.model_dir) == validations(unbroken.model_dir)
+    assert [row for row in rows(broken.model_dir) if row["step"] == str(lost)][-1]["sampled_loss"]
+    assert notes(broken.model_dir) == notes(unbroken.model_dir)
+    for which in ("latest", "best"):
+        assert_equal(arrays(unbroken.model_dir, which), arrays(broken.model_dir, which))
+    assert quiet(broken).loss is None  # and now it is done
+
+
+def test_a_validation_made_up_for_may_be_stopped_too_and_counts_for_the_patience(tmp_path, monkeypatch):
+    settings = tiny.settings(tmp_path, validation_steps=2, patience=1, n_epochs=50, learning_rate=1e-12)
+    full = quiet(dataclasses.replace(settings, model_dir=str(tmp_path / "full")))
+    last = full.steps // 2
+    assert not with_a_signal_in(monkeypatch, Evaluator, last, settings).finished
+    again = with_a_signal_in(monkeypatch, Evaluator, 1, settings)
+    assert (again.finished, again.steps, again.stopped_by) == (False, full.steps, signal.SIGINT)
+    end = train(settings, (lines := []).append)
+    assert (end.finished, end.steps, end.best_perplexity) == (True, full.steps, full.best_perplexity)
+    assert any("stopped early" in line for line in lines)
+    assert validations(settings.model_dir) == validations(str(tmp_path / "full"))
+
+
+def test_without_validation_text_no_validation_is_due_any_more(tmp_path, monkeypatch):
+    settings = tiny.settings(tmp_path, max_steps=3)
+    assert not with_a_signal_in(monkeypatch, Evaluator, 1, settings).finished
+    assert quiet(dataclasses.replace(settings, valid_files=())).finished
+    assert quiet(dataclasses.replace(settings, valid_files=(), max_steps=4)).steps == 4
+    assert "validation_due" not in notes(settings.model_dir)
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
@@ -312,6 +400,17 @@ def test_a_gradient_that_is_not_finite_ends_the_run_in_one_sentence(tmp_path):
     settings = tiny.settings(tmp_path, learning_rate=1e38, valid_files=())
     with pytest.raises(InputError, match=r"step 2.*diverged; take a smaller --learning_rate"):
         quiet(settings)
+
+
+def test_a_run_that_no_disk_took_goes_on_from_its_last_checkpoint_when_there_is_room(tmp_path):
+    settings = tiny.settings(tmp_path, max_steps=6, valid_files=())
+    quiet(dataclasses.replace(settings, max_steps=2))
+    with largest_file(6000), pytest.raises(InputError, match=r"latest cannot be written: File too large"):
+        quiet(settings)
+    assert quiet(settings).steps == 6
+    unbroken = dataclasses.replace(settings, model_dir=str(tmp_path / "unbroken"))
+    quiet(unbroken)
+    assert_equal(arrays(unbroken.model_dir), arrays(settings.model_dir))
 
 
 def test_dropout_changes_the_training_and_the_seed_decides_how(tmp_path):

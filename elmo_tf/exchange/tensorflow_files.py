@@ -42,7 +42,7 @@ class CheckpointReader:
             }
             self._types = self._reader.get_variable_to_dtype_map()
         except DAMAGED as error:
-            raise InputError(f"{prefix} is damaged ({_first_line(error)})") from error
+            raise InputError(f"{prefix} is damaged ({first_line(error)})") from error
 
     def tensor(self, name: str) -> tf.Tensor:
         """One array; raises an `InputError` where it is damaged or holds no numbers."""
@@ -54,14 +54,14 @@ class CheckpointReader:
                 0
             ]
         except DAMAGED as error:
-            raise InputError(f"{self.prefix} is damaged ({_first_line(error)})") from error
+            raise InputError(f"{self.prefix} is damaged ({first_line(error)})") from error
 
     def value(self, name: str) -> Any:
         """One entry of whatever kind; raises an `InputError` where it is damaged."""
         try:
             return self._reader.get_tensor(name)
         except DAMAGED as error:
-            raise InputError(f"{self.prefix} is damaged ({_first_line(error)})") from error
+            raise InputError(f"{self.prefix} is damaged ({first_line(error)})") from error
 
     def arrays(self, keys: dict[str, str], spelled: bool = False) -> Arrays:
         """Those of `keys`, from our names to the file's; errors say the latter where these are `spelled`."""
@@ -155,7 +155,7 @@ def tf1_prefix(folder: str) -> str | None:
         try:
             state = tf.train.get_checkpoint_state(folder)
         except DAMAGED as error:
-            raise InputError(f"{listing}, which names the checkpoints, is damaged: {_first_line(error)}") from error
+            raise InputError(f"{listing}, which names the checkpoints, is damaged: {first_line(error)}") from error
         name = os.path.basename(state.model_checkpoint_path) if state is not None else ""
         prefix = os.path.join(folder, name)
         if not name or not os.path.isfile(prefix + ".index"):
@@ -167,5 +167,6 @@ def tf1_prefix(folder: str) -> str | None:
     return max(numbered)[1] if numbered else None
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of what TensorFlow says, cut to a length for people; the error's name where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
