@@ -6,7 +6,7 @@ Which forms there are, and how they are told apart, is said in `elmo_tf.model_pl
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from elmo_tf.bilm import BiLM
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.exchange import hdf5, safetensors_files
+from elmo_tf.exchange.ahead import read_ahead
 from elmo_tf.exchange.archives import SOFTMAX_FILE, unpacked
 from elmo_tf.exchange.arrays import Arrays
 from elmo_tf.exchange.names import SOFTMAX_PREFIX, check_shapes, expected_shapes, named_variables
@@ -149,19 +150,17 @@ def filled(model: BiLM | LanguageModel, arrays: Arrays) -> None:
     Tables and kernels are given to the layers as they are made; biases, and whatever came elsewhere than it belongs,
     are assigned.
     """
-    options = model.options
-    names = expected_shapes(options, softmax=isinstance(model, LanguageModel))
+    expected = expected_shapes(model.options, softmax=isinstance(model, LanguageModel))
+    names = [name for name, shape in expected.items() if len(shape) > 1]
     corners: dict[str, np.ndarray] = {}
 
-    def values() -> Iterator[Any]:
-        for name, shape in names.items():
-            if len(shape) > 1:
-                value = arrays.raw(name)
-                corners[name] = _corner(value)
-                yield value
-                del value  # before the next is read
+    def values() -> Generator[Any, None, None]:
+        for name, value in zip(names, read_ahead(arrays.raw, names), strict=True):
+            corners[name] = _corner(value)
+            yield value
+            del value  # before the next is read
 
-    with given(values()):
+    with contextlib.closing(values()) as reading, given(reading):
         model.build()
     for name, variable in named_variables(model).items():
         if name not in corners or not np.array_equal(_corner(variable), corners[name]):

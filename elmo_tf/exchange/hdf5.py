@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.arrays import Arrays
-from elmo_tf.exchange.buffers import aligned, taken_over
+from elmo_tf.exchange.buffers import buffer, taken_over
 from elmo_tf.exchange.names import check_shapes
 from elmo_tf.exchange.tf1_names import our_name
 from elmo_tf.files import replacing, sync
@@ -93,7 +93,7 @@ def opened(path: str) -> Iterator[Arrays]:
             shapes = {name: file[key].shape for name, key in keys.items()}
 
         def read(name: str) -> tf.Tensor:
-            array = aligned(shapes[name])
+            array = buffer(shapes[name])
             with _named_errors(path):
                 if array.size:
                     file[keys[name]].read_direct(array)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from elmo_tf.exchange.buffers import aligned, taken_over
+from elmo_tf.exchange.buffers import buffer, taken_over
 
 
 def address(values):
@@ -16,8 +16,8 @@ def address(values):
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0), (1,), (5,), (2, 3, 4), (1000, 33)])
-def test_an_aligned_array_has_its_shape_and_begins_where_tensorflow_wants_it(shape):
-    array = aligned(shape)
+def test_a_buffer_has_its_shape_and_begins_where_tensorflow_wants_it(shape):
+    array = buffer(shape)
     assert (array.shape, array.dtype) == (shape, np.float32)
     assert array.size == 0 or array.ctypes.data % 64 == 0
     array[...] = 7
@@ -27,7 +27,7 @@ def test_an_aligned_array_has_its_shape_and_begins_where_tensorflow_wants_it(sha
 
 
 def test_tensor_and_variable_lie_in_the_arrays_own_memory():
-    array = aligned((50, 20))
+    array = buffer((50, 20))
     array[...] = np.arange(20)
     tensor = taken_over(array)
     variable = keras.Variable(lambda shape, dtype: tensor, shape=array.shape, dtype="float32")
@@ -35,7 +35,7 @@ def test_tensor_and_variable_lie_in_the_arrays_own_memory():
 
 
 def test_a_variable_can_be_changed_in_every_way():
-    array = aligned((4, 2))
+    array = buffer((4, 2))
     array[...] = 1
     variable = tf.Variable(taken_over(array))
     variable.assign_add(tf.ones([4, 2]))
@@ -49,7 +49,7 @@ def test_the_memory_is_freed_with_its_last_user():
     class Watched(np.ndarray):
         pass
 
-    array = aligned((8,)).view(Watched)
+    array = buffer((8,)).view(Watched)
     array[...] = 3
     end, tensor = weakref.ref(array), taken_over(array)
     del array
