@@ -45,7 +45,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     try:
         with said_of(path, temporary):
             yield temporary
-        _give_usual_permissions(temporary)
+        give_usual_permissions(temporary)
         os.replace(temporary, path)
     except BaseException as error:  # also on Ctrl-C: nothing half-written stays behind
         with contextlib.suppress(FileNotFoundError):
@@ -142,8 +142,8 @@ def sync(path: str) -> None:
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _give_usual_permissions(path: str) -> None:
-    """`mkstemp` makes files for the owner alone; gives `path` what `open` would have given it."""
+def give_usual_permissions(path: str) -> None:
+    """`mkstemp`, and safetensors, make files for the owner alone; gives `path` what `open` would have given it."""
     mask = os.umask(0)
     os.umask(mask)
     os.chmod(path, 0o666 & ~mask)

@@ -11,7 +11,7 @@ import numpy as np
 
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.arrays import Arrays
-from elmo_tf.files import reason
+from elmo_tf.files import give_usual_permissions, reason
 
 
 def _library() -> Any:
@@ -32,6 +32,7 @@ def write_file(path: str, arrays: Arrays, metadata: Mapping[str, str]) -> None:
     library = _library()
     try:
         library.numpy.save_file(dict(arrays.items()), path, {"format": "pt", **metadata})
+        give_usual_permissions(path)
     except (OSError, library.SafetensorError) as error:
         raise InputError(f"{path} cannot be written: {reason(error)}") from error
 
