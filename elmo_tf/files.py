@@ -213,3 +213,7 @@ def read_json(path: str) -> Any:
         raise InputError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: expected a JSON file, got objects or lists nested too deeply to be read") from error
+    except ValueError as error:  # Python reads no whole number of more than 4300 digits
+        raise InputError(f"{path}: expected a JSON file, got a number with too many digits to be read") from error

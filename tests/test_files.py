@@ -138,6 +138,21 @@ def test_a_file_that_is_no_json_is_refused_by_name(tmp_path, content, message):
         files.read_json(str(path))
 
 
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ((b'{"a": ', 100_000), "objects or lists nested too deeply to be read"),
+        ((b"[", 100_000), "objects or lists nested too deeply to be read"),
+        ((b"9", 5000), "a number with too many digits to be read"),
+    ],
+)
+def test_json_that_python_does_not_read_is_refused_by_name(tmp_path, parts, message):
+    content, times = parts
+    (tmp_path / "x.json").write_bytes(content * times)
+    with pytest.raises(InputError, match=rf"x\.json: expected a JSON file, got {message}$"):
+        files.read_json(str(tmp_path / "x.json"))
+
+
 def test_a_folders_files_appear_together_and_its_others_stay(tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "old.txt").write_text("old")
