@@ -8,8 +8,7 @@ import shutil
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
-from elmo_tf.exchange.tensorflow_files import first_line
-from elmo_tf.files import reason
+from elmo_tf.files import first_line, reason
 
 LATEST, BEST = "latest", "best"
 

@@ -12,8 +12,11 @@ from typing import Any, TypeGuard
 
 from elmo_tf.errors import InputError
 
-_OPERATION = re.compile(r"\{\{.*?\}\}|\[Op:\w+\].*|Error while serializing: I/O error: | \(os error \d+\)")
+_OPERATION = re.compile(r"\[*\{\{.*?\}\}\]*|\[Op:\w+\].*|Error while serializing: I/O error: | \(os error \d+\)")
 """What TensorFlow and safetensors say beside the reason."""
+
+_LONGEST = 300
+"""Letters of another program's words in a sentence of ours."""
 
 
 @contextlib.contextmanager
@@ -198,8 +201,22 @@ def reason(error: Exception) -> str:
     """
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    return _plain_line(error).rsplit("; ", 1)[-1].strip()[:_LONGEST]
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what TensorFlow says, without the names of operations and cut to a length for people; the
+    error's name where it says nothing.
+
+    >>> first_line(ValueError("{{function_node a_/job:localhost/task:0}} Read less bytes [Op:RestoreV2]"))
+    'Read less bytes'
+    """
+    return _plain_line(error)[:_LONGEST]
+
+
+def _plain_line(error: Exception) -> str:
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return _OPERATION.sub("", line).rsplit("; ", 1)[-1].strip()[:300]
+    return _OPERATION.sub("", line).strip() or type(error).__name__
 
 
 def read_json(path: str) -> Any:
