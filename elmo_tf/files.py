@@ -103,14 +103,17 @@ def replacing_in(folder: str) -> Iterator[str]:
     >>> os.listdir("/tmp/elmo_tf_doc/new/folder/inside")
     ['numbers.txt']
     """
-    folder = os.path.abspath(folder)
+    given, folder = folder or ".", os.path.abspath(folder)
     above = folder
-    while not os.path.exists(above):
+    while not os.path.lexists(above):
         above = os.path.dirname(above)
+    if not os.path.isdir(above):
+        raise InputError(f"the folder {given} cannot be made: {above} is no folder")
     try:
         temporary = tempfile.mkdtemp(prefix=f".{os.path.basename(folder)}.", dir=above)
     except OSError as error:
-        raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+        what = f"{given} cannot be written" if above == folder else f"the folder {given} cannot be made in {above}"
+        raise InputError(f"{what}: {error.strerror}") from error
     try:
         yield temporary
         for inside, _, names in os.walk(temporary):
@@ -156,6 +159,8 @@ def make_folder(folder: str) -> None:
     """Makes `folder` and its parents; an `InputError` where a file is in the way or the right to write is missing."""
     try:
         os.makedirs(folder, exist_ok=True)
+    except FileExistsError as error:  # a file, or a symbolic link to nothing
+        raise InputError(f"the folder {folder} cannot be made: something else of that name is there") from error
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from error
 

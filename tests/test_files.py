@@ -166,6 +166,31 @@ def test_a_folders_files_appear_together_and_its_others_stay(tmp_path):
     assert not list(tmp_path.rglob(".*"))
 
 
+def test_a_folder_that_takes_no_files_is_not_said_to_be_impossible_to_make(tmp_path, monkeypatch):
+    def refuse(**arguments):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    with pytest.raises(InputError, match=r"^there cannot be written: Permission denied$"), files.replacing_in("there"):
+        pass
+    message = rf"^the folder there/new/one cannot be made in {tmp_path}/there: Permission denied$"
+    with pytest.raises(InputError, match=message), files.replacing_in("there/new/one"):
+        pass
+
+
+def test_a_link_to_nothing_in_the_way_of_a_folder_is_told_before_anything_is_made(tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to("nowhere")
+    monkeypatch.chdir(tmp_path)
+    message = rf"^the folder link/sub cannot be made: {tmp_path}/link is no folder$"
+    with pytest.raises(InputError, match=message), files.replacing_in("link/sub"):
+        pass
+    with pytest.raises(InputError, match=r"^the folder link cannot be made: something else of that name is there$"):
+        files.make_folder("link")
+    assert os.listdir(tmp_path) == ["link"]
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_of_a_folder_that_fails_nothing_stays(tmp_path, error):
     with pytest.raises(error), files.replacing_in(str(tmp_path / "a" / "b")) as temporary:  # noqa: PT012
