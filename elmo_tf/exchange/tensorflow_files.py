@@ -2,6 +2,7 @@
 
 import contextlib
 import glob
+import logging
 import math
 import os
 import re
@@ -178,6 +179,18 @@ def write_tf1(folder: str, weights: Arrays, slots: Arrays, options: Options, ste
     return prefix
 
 
+@contextlib.contextmanager
+def silently() -> Iterator[None]:
+    """Without the log of TensorFlow's Python side, where what it says is told in a sentence of ours."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def tf1_prefix(folder: str) -> str | None:
     """The newest TensorFlow 1 checkpoint in a folder, as its `checkpoint` file says, which may name a folder of another
     machine; or, without that file, the one with the highest step. None where the folder holds none.
@@ -188,7 +201,8 @@ def tf1_prefix(folder: str) -> str | None:
     listing = os.path.join(folder, "checkpoint")
     if os.path.isfile(listing):
         try:
-            state = tf.train.get_checkpoint_state(folder)
+            with silently():
+                state = tf.train.get_checkpoint_state(folder)
         except DAMAGED as error:
             raise InputError(f"{listing}, which names the checkpoints, is damaged: {first_line(error)}") from error
         name = os.path.basename(state.model_checkpoint_path) if state is not None else ""

@@ -1,12 +1,15 @@
 """Damaged checkpoints of TensorFlow: the part that cannot be read is named, in words without names of operations."""
 
+import logging
+
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf1
 
+from elmo_tf.checkpoint_folder import latest_in
 from elmo_tf.errors import InputError
-from elmo_tf.exchange.tensorflow_files import CheckpointReader, own_parts
+from elmo_tf.exchange.tensorflow_files import CheckpointReader, own_parts, tf1_prefix
 
 ARRAYS = {"lm/a": np.arange(600, dtype="f"), "lm/b": np.ones((3, 5), "f"), "lm/text": np.array(b"x" * 50)}
 
@@ -93,3 +96,20 @@ def test_an_array_of_our_own_checkpoint_is_named_as_everywhere_else(tmp_path):
     weights, _, _ = own_parts(CheckpointReader(prefix))
     with pytest.raises(InputError, match=r"is damaged: array softmax/W cannot be read: its numbers do not match"):
         weights["softmax/W"]
+
+
+@pytest.mark.parametrize("content", [b"", b'model_checkpoint_path "x', b"\xff\x00", b'model_checkpoint_path: "none"'])
+@pytest.mark.parametrize("find", [tf1_prefix, lambda folder: latest_in(folder, ".")], ids=["tf1", "own"])
+def test_of_a_damaged_list_of_checkpoints_tensorflow_says_nothing_beside_our_sentence(tmp_path, find, content):
+    (tmp_path / "checkpoint").write_bytes(content)
+    records, handler = [], logging.Handler()
+    handler.emit = records.append
+    logger = logging.getLogger("tensorflow")
+    logger.addHandler(handler)
+    try:
+        with pytest.raises(InputError, match=r"checkpoint, which names the checkpoints, "):
+            find(str(tmp_path))
+        logger.warning("heard again")
+    finally:
+        logger.removeHandler(handler)
+    assert [record.getMessage() for record in records] == ["heard again"]
