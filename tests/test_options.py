@@ -169,6 +169,58 @@ def test_numbers_that_json_or_float32_does_not_know_are_named_with_file_and_opti
     assert len(str(caught.value)) < 300
 
 
+def places(values, path=()):
+    """The path of every value in a nest of objects and lists."""
+    for key, value in values.items() if isinstance(values, dict) else enumerate(values):
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, key))
+
+
+ODD = [
+    *(
+        "null",
+        "[]",
+        "{}",
+        '""',
+        "-1",
+        "0",
+        "0.5",
+        "2",
+        "4.0",
+        "1e30",
+        "1e400",
+        "-1e400",
+        "NaN",
+        "true",
+        "[1]",
+        "[[1, 2]]",
+    ),
+    *('{"a": 1}', '"\\ud800"', '"\\n"', "9" * 30, "9" * 400, "9" * 5000, "[" * 300 + "]" * 300, '"' + "x" * 9999 + '"'),
+]
+
+
+@pytest.mark.parametrize("place", [*places(CHARACTER_MODEL)], ids=lambda place: ".".join(map(str, place)))
+def test_whatever_stands_in_a_place_it_is_taken_or_refused_in_one_sentence_with_the_file(tmp_path, place):
+    path, values = tmp_path / "options.json", copy.deepcopy(CHARACTER_MODEL)
+    inner = values
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = "HERE"
+    told = []
+    for odd in ODD:
+        path.write_text(json.dumps(values).replace('"HERE"', odd))
+        try:
+            Options.from_file(path)
+        except InputError as error:
+            told.append(str(error))
+    assert len(told) > len(ODD) / 2
+    for message in told:
+        assert message.startswith(str(path))
+        assert len(message.splitlines()) == 1
+        assert len(message) < len(str(path)) + 300
+
+
 def test_names_of_other_programs_are_left_alone():
     assert Options.from_dict({**CHARACTER_MODEL, "n_gpus": 3}) == Options.from_dict(CHARACTER_MODEL)
 
