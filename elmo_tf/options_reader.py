@@ -77,12 +77,14 @@ class OptionsReader:
         if below is not None:
             expected = f"a number of at least 0 and under {below:g}"
         else:
-            expected = "a number" + ("" if above is None else f" above {above:g} and") + f" of at most {_LARGEST:g}"
+            expected = "a number" if above is None else f"a number above {above:g}"
         value = self._get(key, default, expected)
         if value is default:
             return value
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:  # nor NaN
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # NaN
             raise self.error(key, expected, value)
+        if below is None and abs(value) > _LARGEST:
+            raise self.error(key, f"{expected} and of at most {_LARGEST:g}", value)
         if (above is not None and value <= above) or (below is not None and not 0 <= value < below):
             raise self.error(key, expected, value)
         return value if abs(value) <= MOST else float(value)  # TensorFlow takes no whole number that is larger
