@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from elmo_tf.checkpoint_folder import BEST, LATEST, holds_weights, latest_in, saved
 from elmo_tf.errors import InputError
-from elmo_tf.exchange.tensorflow_files import DAMAGED, first_line
+from elmo_tf.exchange.tensorflow_files import DAMAGED
+from elmo_tf.files import first_line
 from elmo_tf.optimizer import SparseAdagrad
 from elmo_tf.train_step import States
 

@@ -8,8 +8,8 @@ import shutil
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
-from elmo_tf.exchange.tensorflow_files import first_line
-from elmo_tf.files import reason
+from elmo_tf.exchange.tensorflow_files import silently
+from elmo_tf.files import first_line, reason
 
 LATEST, BEST = "latest", "best"
 
@@ -43,7 +43,8 @@ def latest_in(model_dir: str, name: str) -> str | None:
     if not os.path.exists(listing):
         return None
     try:
-        path = tf.train.latest_checkpoint(os.path.join(model_dir, name))
+        with silently():
+            path = tf.train.latest_checkpoint(os.path.join(model_dir, name))
     except ValueError as error:
         raise InputError(f"{listing}, which names the checkpoints, is damaged: {first_line(error)}") from error
     if path is None:  # TensorFlow only logs it, and the run would start over

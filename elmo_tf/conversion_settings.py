@@ -53,10 +53,10 @@ class ConvertSettings:
 def zip_name(output_dir: str) -> str:
     """The ZIP file that is meant, with its ending.
 
-    >>> zip_name("models/11/"), zip_name("11.zip")
-    ('models/11.zip', '11.zip')
+    >>> zip_name("models/11/"), zip_name("11.zip"), zip_name("11.zip/")
+    ('models/11.zip', '11.zip', '11.zip')
     """
-    return output_dir if output_dir.endswith(".zip") else output_dir.rstrip("/") + ".zip"
+    return output_dir.rstrip("/").removesuffix(".zip") + ".zip"
 
 
 def weights_name(settings: ConvertSettings) -> str:
@@ -69,13 +69,16 @@ def check_output(output_dir: str, settings: ConvertSettings) -> None:
     if settings.zipped:
         if settings.form != HDF5:
             raise InputError(f"--zip: expected --format={HDF5}, got --format={settings.form}")
+        if os.path.basename(output_dir.rstrip("/")) in ("", ".", "..", ".zip"):
+            raise InputError(f"--output_dir={output_dir}: expected the name of a ZIP file, such as model.zip, got none")
         if os.path.isdir(zip_name(output_dir)):
             raise InputError(f"--output_dir={output_dir}: {zip_name(output_dir)} is a folder; expected a ZIP file")
         if os.path.lexists(zip_name(output_dir)):
             raise InputError(f"--output_dir={output_dir}: {zip_name(output_dir)} is there already: give a new name")
         return
-    if os.path.exists(output_dir) and not os.path.isdir(output_dir):
-        raise InputError(f"--output_dir={output_dir} is a file; expected a folder")
+    if os.path.lexists(output_dir) and not os.path.isdir(output_dir):
+        what = "a file" if os.path.exists(output_dir) else "a symbolic link to nothing"
+        raise InputError(f"--output_dir={output_dir} is {what}; expected a folder")
     if settings.softmax and settings.form not in (HDF5, SAFETENSORS):
         raise InputError(f"--softmax: --format={settings.form} always has its softmax")
 

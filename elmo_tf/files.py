@@ -12,8 +12,11 @@ from typing import Any, TypeGuard
 
 from elmo_tf.errors import InputError
 
-_OPERATION = re.compile(r"\{\{.*?\}\}|\[Op:\w+\].*|Error while serializing: I/O error: | \(os error \d+\)")
+_OPERATION = re.compile(r"\[*\{\{.*?\}\}\]*|\[Op:\w+\].*|Error while serializing: I/O error: | \(os error \d+\)")
 """What TensorFlow and safetensors say beside the reason."""
+
+_LONGEST = 300
+"""Letters of another program's words in a sentence of ours."""
 
 
 @contextlib.contextmanager
@@ -45,7 +48,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     try:
         with said_of(path, temporary):
             yield temporary
-        _give_usual_permissions(temporary)
+        give_usual_permissions(temporary)
         os.replace(temporary, path)
     except BaseException as error:  # also on Ctrl-C: nothing half-written stays behind
         with contextlib.suppress(FileNotFoundError):
@@ -100,14 +103,17 @@ def replacing_in(folder: str) -> Iterator[str]:
     >>> os.listdir("/tmp/elmo_tf_doc/new/folder/inside")
     ['numbers.txt']
     """
-    folder = os.path.abspath(folder)
+    given, folder = folder or ".", os.path.abspath(folder)
     above = folder
-    while not os.path.exists(above):
+    while not os.path.lexists(above):
         above = os.path.dirname(above)
+    if not os.path.isdir(above):
+        raise InputError(f"the folder {given} cannot be made: {above} is no folder")
     try:
         temporary = tempfile.mkdtemp(prefix=f".{os.path.basename(folder)}.", dir=above)
     except OSError as error:
-        raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+        what = f"{given} cannot be written" if above == folder else f"the folder {given} cannot be made in {above}"
+        raise InputError(f"{what}: {error.strerror}") from error
     try:
         yield temporary
         for inside, _, names in os.walk(temporary):
@@ -142,8 +148,8 @@ def sync(path: str) -> None:
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _give_usual_permissions(path: str) -> None:
-    """`mkstemp` makes files for the owner alone; gives `path` what `open` would have given it."""
+def give_usual_permissions(path: str) -> None:
+    """`mkstemp`, and safetensors, make files for the owner alone; gives `path` what `open` would have given it."""
     mask = os.umask(0)
     os.umask(mask)
     os.chmod(path, 0o666 & ~mask)
@@ -153,6 +159,8 @@ def make_folder(folder: str) -> None:
     """Makes `folder` and its parents; an `InputError` where a file is in the way or the right to write is missing."""
     try:
         os.makedirs(folder, exist_ok=True)
+    except FileExistsError as error:  # a file, or a symbolic link to nothing
+        raise InputError(f"the folder {folder} cannot be made: something else of that name is there") from error
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from error
 
@@ -198,8 +206,22 @@ def reason(error: Exception) -> str:
     """
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    return _plain_line(error).rsplit("; ", 1)[-1].strip()[:_LONGEST]
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what TensorFlow says, without the names of operations and cut to a length for people; the
+    error's name where it says nothing.
+
+    >>> first_line(ValueError("{{function_node a_/job:localhost/task:0}} Read less bytes [Op:RestoreV2]"))
+    'Read less bytes'
+    """
+    return _plain_line(error)[:_LONGEST]
+
+
+def _plain_line(error: Exception) -> str:
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return _OPERATION.sub("", line).rsplit("; ", 1)[-1].strip()[:300]
+    return _OPERATION.sub("", line).strip() or type(error).__name__
 
 
 def read_json(path: str) -> Any:
@@ -213,3 +235,7 @@ def read_json(path: str) -> Any:
         raise InputError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: expected a JSON file, got objects or lists nested too deeply to be read") from error
+    except ValueError as error:  # Python reads no whole number of more than 4300 digits
+        raise InputError(f"{path}: expected a JSON file, got a number with too many digits to be read") from error

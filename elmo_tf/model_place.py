@@ -93,7 +93,9 @@ def find_model(folder: str, path: str, which: str | None) -> Place:
     if place is None:
         missing = "there is no such file or folder"
         if os.path.exists(folder):
-            missing = "it holds no model" if os.path.isdir(folder) else "it is no file of a model"
+            missing = (
+                f"it holds no model{_but_folders(folder)}" if os.path.isdir(folder) else "it is no file of a model"
+            )
             if path in PUBLISHED:
                 missing += ", and goes before the published model of that name"
         raise InputError(f"{path}: {missing}; {EXPECTED}")
@@ -128,13 +130,24 @@ def _of_folder(folder: str, path: str, which: str | None) -> Place | None:
         (HDF5, (WEIGHTS_FILE, NLPL_WEIGHTS_FILE), "*weights.hdf5"),
     ):
         found = [file for name in names if os.path.isfile(file := os.path.join(folder, name))]
-        found = found or sorted(glob.glob(os.path.join(glob.escape(folder), pattern)))
+        found = found or _no_folders(sorted(glob.glob(os.path.join(glob.escape(folder), pattern))))
         if len(found) > 1:
             both = ", ".join(map(os.path.basename, found))
             raise InputError(f"{path}: it holds {len(found)} models, {both}: expected one, or its own path")
         if found:
             return Place(form, found[0], folder)
     return None
+
+
+def _no_folders(paths: list[str]) -> list[str]:
+    return [path for path in paths if not os.path.isdir(path)]
+
+
+def _but_folders(folder: str) -> str:
+    """Names a folder that is called as a file of weights."""
+    names = (SAFETENSORS_FILE, WEIGHTS_FILE, NLPL_WEIGHTS_FILE)
+    found = [name for name in names if os.path.isdir(os.path.join(folder, name))]
+    return f", for {found[0]} in it is a folder" if found else ""
 
 
 def has_checkpoint(model_dir: str) -> bool:

@@ -19,6 +19,9 @@ ACTIVATIONS = ("relu", "tanh")
 CHARACTER_COUNTS = (261, 262)
 """bilm-tf's number of character ids in training, and in prediction, with 0 for padding: both name one model."""
 
+_MOST_LAYERS, _MOST_CHARACTERS, _MOST_TOKENS = 100, 10_000, 2**63 - 1
+"""More than any model has: a slip of the pen is a sentence at once, and not a loop without an end."""
+
 
 @dataclass(frozen=True)
 class CharCnnOptions:
@@ -228,7 +231,7 @@ def _read_lstm(reader: OptionsReader) -> LstmOptions:
     options = LstmOptions(
         dim=reader.whole("dim"),
         projection_dim=reader.whole("projection_dim"),
-        n_layers=reader.whole("n_layers", 1),
+        n_layers=reader.whole("n_layers", 1, upper=_MOST_LAYERS),
         cell_clip=reader.number("cell_clip", None, above=0.0),
         proj_clip=reader.number("proj_clip", None, above=0.0),
         use_skip_connections=reader.flag("use_skip_connections", False),
@@ -246,8 +249,8 @@ def _read_char_cnn(reader: OptionsReader) -> CharCnnOptions:
         filters=reader.filters("filters"),
         embedding_dim=embedding.whole("dim"),
         activation=reader.choice("activation", ACTIVATIONS),
-        n_highway=reader.whole("n_highway", 0, lower=0) or 0,
-        max_characters_per_token=reader.whole("max_characters_per_token", 50, lower=3),
+        n_highway=reader.whole("n_highway", 0, lower=0, upper=_MOST_LAYERS) or 0,
+        max_characters_per_token=reader.whole("max_characters_per_token", 50, lower=3, upper=_MOST_CHARACTERS),
     )
     embedding.finish()
     reader.finish()
@@ -260,7 +263,7 @@ def _read_training(reader: OptionsReader) -> TrainingOptions:
         batch_size=reader.whole("batch_size", usual.batch_size),
         unroll_steps=reader.whole("unroll_steps", usual.unroll_steps),
         n_epochs=reader.whole("n_epochs", usual.n_epochs),
-        n_train_tokens=reader.whole("n_train_tokens", None),
+        n_train_tokens=reader.whole("n_train_tokens", None, upper=_MOST_TOKENS),
         dropout=reader.number("dropout", usual.dropout, below=1.0),
         sample_softmax=reader.flag("sample_softmax", usual.sample_softmax),
         n_negative_samples_batch=reader.whole("n_negative_samples_batch", usual.n_negative_samples_batch),

@@ -1,13 +1,24 @@
 """Reads typed values out of a JSON object; every mistake is one sentence that names the option. No TensorFlow."""
 
 import difflib
-import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from elmo_tf.errors import InputError
 
 _REQUIRED = object()
+
+MOST = 2**31 - 1
+"""The largest whole number, unless an option says another: sizes and ids are 32 bits wide."""
+
+_MOST_WIDTH, _MOST_FILTERS = 10_000, 1_000_000
+_LARGEST = 3e38
+"""Numbers are computed with in float32, which ends a little above."""
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlist = _SHORT.maxdict = 8
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 80
 
 
 class OptionsReader:
@@ -22,13 +33,13 @@ class OptionsReader:
     def __init__(self, values: Any, name: str, prefix: str = "") -> None:
         if not isinstance(values, Mapping):
             where = f"{name}: {prefix.rstrip('.')}" if prefix else name
-            raise InputError(f"{where}: expected a JSON object, got {values!r}")
+            raise InputError(f"{where}: expected a JSON object, got {_shown(values)}")
         self._values, self._name, self._prefix = values, name, prefix
         self._asked: set[str] = set()
 
     def error(self, key: str, expected: str, came: Any) -> InputError:
         """The sentence for a wrong value, to be raised by the caller."""
-        return InputError(f"{self._name}: {self._prefix}{key}: expected {expected}, got {came!r}")
+        return InputError(f"{self._name}: {self._prefix}{key}: expected {expected}, got {_shown(came)}")
 
     def has(self, key: str) -> bool:
         """Whether the option is there and not null."""
@@ -49,20 +60,20 @@ class OptionsReader:
         value = self._get(key, _REQUIRED, "a JSON object")
         return OptionsReader(value, self._name, f"{self._prefix}{key}.")
 
-    def whole(self, key: str, default: Any = _REQUIRED, lower: int = 1) -> Any:
-        """A whole number of at least `lower`; 3.0 counts as 3."""
-        expected = f"a whole number of at least {lower}"
+    def whole(self, key: str, default: Any = _REQUIRED, lower: int = 1, upper: int = MOST) -> Any:
+        """A whole number from `lower` to `upper`; 3.0 counts as 3."""
+        expected = f"a whole number of at least {lower} and at most {upper:,}"
         value = self._get(key, default, expected)
         if value is default:
             return value
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or value < lower:
+        if isinstance(value, bool) or not isinstance(value, int) or not lower <= value <= upper:
             raise self.error(key, expected, value)
         return value
 
     def number(self, key: str, default: Any, above: float | None = None, below: float | None = None) -> Any:
-        """A finite number above `above`, or, where a bound `below` is given, from 0 up to under it."""
+        """A number above `above`, or, where a bound `below` is given, from 0 up to under it; of float32's range."""
         if below is not None:
             expected = f"a number of at least 0 and under {below:g}"
         else:
@@ -70,11 +81,13 @@ class OptionsReader:
         value = self._get(key, default, expected)
         if value is default:
             return value
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # NaN
             raise self.error(key, expected, value)
+        if below is None and abs(value) > _LARGEST:
+            raise self.error(key, f"{expected} and of at most {_LARGEST:g}", value)
         if (above is not None and value <= above) or (below is not None and not 0 <= value < below):
             raise self.error(key, expected, value)
-        return value
+        return value if abs(value) <= MOST else float(value)  # TensorFlow takes no whole number that is larger
 
     def flag(self, key: str, default: bool) -> bool:
         """true or false."""
@@ -93,15 +106,19 @@ class OptionsReader:
 
     def filters(self, key: str) -> tuple[tuple[int, int], ...]:
         """A list of `[width, number of filters]` pairs, not empty."""
-        expected = "a list of [width, number of filters] pairs of whole numbers above 0"
+        expected = (
+            "a list of [width, number of filters] pairs of whole numbers above 0, "
+            f"at most {_MOST_WIDTH:,} and {_MOST_FILTERS:,}"
+        )
         value = self._get(key, _REQUIRED, expected)
         if not isinstance(value, list | tuple) or not value:
             raise self.error(key, expected, value)
         for pair in value:
             if not isinstance(pair, list | tuple) or len(pair) != 2:
                 raise self.error(key, expected, pair)
-            if any(isinstance(part, bool) or not isinstance(part, int) or part < 1 for part in pair):
-                raise self.error(key, expected, pair)
+            for part, most in zip(pair, (_MOST_WIDTH, _MOST_FILTERS), strict=True):
+                if isinstance(part, bool) or not isinstance(part, int) or not 1 <= part <= most:
+                    raise self.error(key, expected, pair)
         return tuple((width, number) for width, number in value)
 
     def finish(self, strict: bool = True) -> None:
@@ -118,3 +135,15 @@ class OptionsReader:
             if strict or close:
                 hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(self._asked))}"
                 raise InputError(f"{self._name}: {self._prefix}{key} is not an option; {hint}")
+
+
+def _shown(value: Any) -> str:
+    """What came, cut to a length for people.
+
+    >>> _shown("relu"), len(_shown("relu" * 1000))
+    ("'relu'", 80)
+    """
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # Python writes no whole number of thousands of digits
+        return "a number of thousands of digits"

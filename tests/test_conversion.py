@@ -139,6 +139,28 @@ def test_a_zip_file_that_is_there_is_refused_and_kept(trained, tmp_path):
     assert content_of(tmp_path) == {"a.zip": b"old"}
 
 
+@pytest.mark.parametrize("name", [".", "..", "/", "//", "./", "a/.", "a/..", ".zip", "a/.zip/"])
+def test_a_zip_file_without_a_name_is_refused(trained, tmp_path, monkeypatch, name):
+    (tmp_path / "here" / "a").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(InputError) as caught:
+        convert(str(trained[0]), name, settings=ConvertSettings(zipped=True))
+    assert str(caught.value) == f"--output_dir={name}: expected the name of a ZIP file, such as model.zip, got none"
+    assert content_of(tmp_path) == {}
+
+
+@pytest.mark.parametrize("name", ["a", "a/", "a.zip", "a.zip/"])
+def test_a_zip_file_is_named_with_and_without_its_ending_and_a_slash(trained, tmp_path, name):
+    convert(str(trained[0]), f"{tmp_path}/{name}", settings=ConvertSettings(zipped=True))
+    assert list(content_of(tmp_path)) == ["a.zip"]
+
+
+def test_a_link_to_nothing_for_a_folder_is_refused_before_anything_is_read(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"^--output_dir=.*/link is a symbolic link to nothing; expected a folder$"):
+        convert(str(tmp_path / "none"), str(tmp_path / "link"))
+
+
 def test_the_vocabulary_that_is_given_may_lie_in_the_new_folder(trained, tmp_path):
     words = (trained[0] / "vocab.txt").read_bytes()
     (tmp_path / "vocab.txt").write_bytes(words)

@@ -1,8 +1,10 @@
 """Every form to every other: arrays to the last bit, training that goes on, and nothing left behind by a mistake."""
 
 import json
+import os
 import re
 import resource
+import stat
 import zipfile
 
 import h5py
@@ -151,6 +153,22 @@ def test_safetensors_there_and_back(tmp_path, name):
     are_equal(found, weights)
     _, found, _ = converted(tmp_path / "a", tmp_path / "d", form="safetensors")
     are_equal(found, {key: value for key, value in weights.items() if not key.startswith("softmax/")})
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027])
+@pytest.mark.parametrize("form", ["hdf5", "hdf5 in a ZIP", "checkpoint", "tf1", "safetensors"])
+def test_who_may_read_what_was_written_is_as_of_any_file(tmp_path, form, umask):
+    if form == "safetensors":
+        pytest.importorskip("safetensors")
+    trained_folder(tmp_path / "a", latest=False)
+    kind, *zipped = form.split(" ", 1)
+    usual = os.umask(umask)
+    try:
+        done = convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=ConvertSettings(kind, zipped=bool(zipped)))
+    finally:
+        os.umask(usual)
+    modes = {path: stat.S_IMODE(os.stat(path).st_mode) for path in done.paths}
+    assert modes == dict.fromkeys(done.paths, 0o666 & ~umask)
 
 
 def test_without_the_package_safetensors_is_refused_with_the_command_that_installs_it(tmp_path, monkeypatch):

@@ -138,6 +138,21 @@ def test_a_file_that_is_no_json_is_refused_by_name(tmp_path, content, message):
         files.read_json(str(path))
 
 
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ((b'{"a": ', 100_000), "objects or lists nested too deeply to be read"),
+        ((b"[", 100_000), "objects or lists nested too deeply to be read"),
+        ((b"9", 5000), "a number with too many digits to be read"),
+    ],
+)
+def test_json_that_python_does_not_read_is_refused_by_name(tmp_path, parts, message):
+    content, times = parts
+    (tmp_path / "x.json").write_bytes(content * times)
+    with pytest.raises(InputError, match=rf"x\.json: expected a JSON file, got {message}$"):
+        files.read_json(str(tmp_path / "x.json"))
+
+
 def test_a_folders_files_appear_together_and_its_others_stay(tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "old.txt").write_text("old")
@@ -149,6 +164,31 @@ def test_a_folders_files_appear_together_and_its_others_stay(tmp_path):
     found = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*.txt")}
     assert found == {"new/old.txt": "new", "new/kept.txt": "kept", "new/inside/more.txt": "new"}
     assert not list(tmp_path.rglob(".*"))
+
+
+def test_a_folder_that_takes_no_files_is_not_said_to_be_impossible_to_make(tmp_path, monkeypatch):
+    def refuse(**arguments):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    with pytest.raises(InputError, match=r"^there cannot be written: Permission denied$"), files.replacing_in("there"):
+        pass
+    message = rf"^the folder there/new/one cannot be made in {tmp_path}/there: Permission denied$"
+    with pytest.raises(InputError, match=message), files.replacing_in("there/new/one"):
+        pass
+
+
+def test_a_link_to_nothing_in_the_way_of_a_folder_is_told_before_anything_is_made(tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to("nowhere")
+    monkeypatch.chdir(tmp_path)
+    message = rf"^the folder link/sub cannot be made: {tmp_path}/link is no folder$"
+    with pytest.raises(InputError, match=message), files.replacing_in("link/sub"):
+        pass
+    with pytest.raises(InputError, match=r"^the folder link cannot be made: something else of that name is there$"):
+        files.make_folder("link")
+    assert os.listdir(tmp_path) == ["link"]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

@@ -88,6 +88,16 @@ def test_a_folder_without_a_model_is_refused(tmp_path, names, message):
         found(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["weights.hdf5", "model.hdf5", "model.safetensors"])
+def test_a_folder_named_as_a_file_of_weights_is_none_and_is_said_to_be_one(tmp_path, name):
+    made(tmp_path, "options.json")
+    (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match=f"^the model: it holds no model, for {name} in it is a folder; expected"):
+        found(tmp_path)
+    made(tmp_path, "my_weights.hdf5")
+    assert found(tmp_path).weights == str(tmp_path / "my_weights.hdf5")
+
+
 def test_what_is_no_model_itself_is_refused(tmp_path):
     made(tmp_path, "softmax.hdf5", "notes.txt", "weights.hdf5")
     with pytest.raises(InputError, match=r"softmax\.hdf5: it is only a softmax; expected the weights"):

@@ -113,6 +113,23 @@ def test_architecture_leaves_the_training_out():
         ("dropout", 1.0, ["dropout", "under 1", "1.0"]),
         ("droput", 0.1, ["droput", "did you mean dropout"]),
         ("all_clip_norm_val", 0, ["all_clip_norm_val", "above 0"]),
+        ("lstm.cell_clip", float("inf"), ["lstm.cell_clip", "a number above 0 and of at most 3e+38, got inf"]),
+        ("lstm.cell_clip", 10**400, ["lstm.cell_clip", "of at most 3e+38, got 1000", "000"]),
+        ("learning_rate", 4e38, ["learning_rate", "a number above 0 and of at most 3e+38, got 4e+38"]),
+        ("dropout", float("nan"), ["dropout", "at least 0 and under 1, got nan"]),
+        ("dropout", 10**400, ["dropout", "at least 0 and under 1, got 1000"]),
+        ("lstm.dim", 2**31, ["lstm.dim", "at least 1 and at most 2,147,483,647, got 2147483648"]),
+        ("lstm.dim", 1e300, ["lstm.dim", "at most 2,147,483,647, got 1000"]),
+        ("lstm.dim", float("inf"), ["lstm.dim", "at most 2,147,483,647, got inf"]),
+        ("lstm.dim", float("nan"), ["lstm.dim", "at most 2,147,483,647, got nan"]),
+        ("lstm.n_layers", 101, ["lstm.n_layers", "at least 1 and at most 100, got 101"]),
+        ("char_cnn.n_highway", 101, ["char_cnn.n_highway", "at least 0 and at most 100, got 101"]),
+        ("char_cnn.max_characters_per_token", 10**4 + 1, ["max_characters_per_token", "at most 10,000, got 10001"]),
+        ("char_cnn.filters", [[10**4 + 1, 1]], ["char_cnn.filters", "at most 10,000 and 1,000,000, got [10001, 1]"]),
+        ("char_cnn.filters", [[1, 10**6 + 1]], ["char_cnn.filters", "at most 10,000 and 1,000,000, got [1, 1000001]"]),
+        ("char_cnn.filters", [[float("nan"), 1]], ["char_cnn.filters", "got [nan, 1]"]),
+        ("char_cnn.activation", "relu" * 1000, ["char_cnn.activation", "'relurelu", "..."]),
+        ("n_tokens_vocab", 2**31, ["n_tokens_vocab", "at most 2,147,483,647"]),
     ],
 )
 def test_a_mistake_is_one_sentence_that_names_the_option(path, value, words):
@@ -121,8 +138,87 @@ def test_a_mistake_is_one_sentence_that_names_the_option(path, value, words):
     message = str(caught.value)
     assert message.startswith("my.json: ")
     assert "\n" not in message
+    assert len(message) < 300
     for word in words:
         assert word in message
+
+
+@pytest.mark.parametrize(("path", "pair"), [("lstm.dim", False), ("lstm.cell_clip", False), ("char_cnn.filters", True)])
+def test_a_number_that_python_cannot_write_is_a_sentence_too(path, pair):
+    huge = 10**5000
+    with pytest.raises(InputError, match=f"^my.json: {path}: expected .*, got a number of thousands of digits$"):
+        Options.from_dict(changed(path, [[1, huge]] if pair else huge), "my.json")
+
+
+def test_what_is_large_and_not_too_large_is_taken():
+    options = Options.from_dict(changed("n_train_tokens", 5_500_000_000))
+    assert options.training.n_train_tokens == 5_500_000_000
+    options = Options.from_dict(changed("lstm.cell_clip", 10**30))
+    assert isinstance(options.lstm.cell_clip, float)  # TensorFlow makes no tensor of so large a whole number
+    assert options.lstm.cell_clip == 1e30
+    assert Options.from_dict(changed("lstm.cell_clip", 3)).lstm.cell_clip == 3
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "1" * 400])
+@pytest.mark.parametrize("key", ["dim", "cell_clip", "n_layers", "use_skip_connections"])
+def test_numbers_that_json_or_float32_does_not_know_are_named_with_file_and_option(tmp_path, key, number):
+    path = tmp_path / "options.json"
+    path.write_text(json.dumps(changed(f"lstm.{key}", "HERE")).replace('"HERE"', number))
+    with pytest.raises(InputError, match=rf"^{path}: lstm\.{key}: expected .*, got ") as caught:
+        Options.from_file(path)
+    assert len(str(caught.value)) < 300
+
+
+def places(values, path=()):
+    """The path of every value in a nest of objects and lists."""
+    for key, value in values.items() if isinstance(values, dict) else enumerate(values):
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, key))
+
+
+ODD = [
+    *(
+        "null",
+        "[]",
+        "{}",
+        '""',
+        "-1",
+        "0",
+        "0.5",
+        "2",
+        "4.0",
+        "1e30",
+        "1e400",
+        "-1e400",
+        "NaN",
+        "true",
+        "[1]",
+        "[[1, 2]]",
+    ),
+    *('{"a": 1}', '"\\ud800"', '"\\n"', "9" * 30, "9" * 400, "9" * 5000, "[" * 300 + "]" * 300, '"' + "x" * 9999 + '"'),
+]
+
+
+@pytest.mark.parametrize("place", [*places(CHARACTER_MODEL)], ids=lambda place: ".".join(map(str, place)))
+def test_whatever_stands_in_a_place_it_is_taken_or_refused_in_one_sentence_with_the_file(tmp_path, place):
+    path, values = tmp_path / "options.json", copy.deepcopy(CHARACTER_MODEL)
+    inner = values
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = "HERE"
+    told = []
+    for odd in ODD:
+        path.write_text(json.dumps(values).replace('"HERE"', odd))
+        try:
+            Options.from_file(path)
+        except InputError as error:
+            told.append(str(error))
+    assert len(told) > len(ODD) / 2
+    for message in told:
+        assert message.startswith(str(path))
+        assert len(message.splitlines()) == 1
+        assert len(message) < len(str(path)) + 300
 
 
 def test_names_of_other_programs_are_left_alone():

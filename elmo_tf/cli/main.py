@@ -22,7 +22,12 @@ from elmo_tf.cli.flags import FlagSet
 from elmo_tf.errors import InputError
 
 COMMANDS = ("tokenize", "vocab", "train", "evaluate", "convert", "embed", "inspect")
-_AFTER_A_PATH = (": ", ", line ", " cannot be ")
+_AFTER_A_PATH = (
+    *(": ", ", line ", ", word ", ", which ", " and "),
+    *(" cannot be ", " covers ", " differs ", " does not ", " exists", " has ", " holds ", " is ", " lacks "),
+    *(" names no ", " needs ", " was "),
+)
+"""How the sentences go on that begin with a path."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,6 +1,8 @@
 """A model in a ZIP file, as the NLPL repository hands them out: looked through before a byte of it is written."""
 
+import collections
 import contextlib
+import errno
 import lzma
 import os
 import shutil
@@ -27,24 +29,35 @@ _DAMAGED = (
 )
 """What Python has for each kind of damage, and of compression that it does not know."""
 
+_NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.ENOENT)
+"""What the system says of a full disk or quota, and Python where it finds no temporary folder."""
+
+_ELSEWHERE = "set the environment variable TMPDIR to a folder with more room"
+
+_MAC_FOLDER, _MAC_PREFIX = "__MACOSX", "._"
+"""Where macOS packs what it knows of a file beside its content, under the file's own ending."""
+
 
 @contextlib.contextmanager
 def unpacked(path: str) -> Iterator[str]:
     """A temporary folder with the model's files of a ZIP, which goes when the block ends.
 
-    The files may lie in a folder inside the ZIP. Files that are no part of a model are not unpacked.
+    The files may lie in a folder inside the ZIP. Files that are no part of a model, and what macOS packs beside each
+    file, are not unpacked.
 
     Raises:
-        InputError: it is no ZIP or a damaged one, a name in it leads out of its folder, it holds no model or several,
-            it is locked by a password, or there is no room to unpack it.
+        InputError: it is no ZIP or a damaged one, a name in it leads out of its folder or comes twice, it holds no
+            model or several, it is locked by a password, or there is no room to unpack it.
     """
-    with tempfile.TemporaryDirectory(prefix="elmo_tf.") as folder:
+    with contextlib.ExitStack() as stack:
         try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="elmo_tf."))
             _unpack(path, folder)
         except _DAMAGED as error:
             raise InputError(f"{path} cannot be read as ZIP, it is another kind of file or damaged: {error}") from error
         except OSError as error:
-            raise InputError(f"{path} cannot be unpacked: {error.strerror or error}") from error
+            advice = f": {_ELSEWHERE}" if error.errno in _NO_PLACE else ""
+            raise InputError(f"{path} cannot be unpacked: {error.strerror or error}{advice}") from error
         with said_of(path, folder):
             yield folder
 
@@ -54,7 +67,8 @@ def _unpack(path: str, folder: str) -> None:
         members = _members(archive, path)
         needed, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
         if needed > free:
-            raise InputError(f"{path} needs {needed:,} bytes to be unpacked; {folder} has {free:,}")
+            room = f"the temporary folder {os.path.dirname(folder)} has {free:,}"
+            raise InputError(f"{path} needs {needed:,} bytes to be unpacked, {room}: {_ELSEWHERE}")
         for member in members:
             target = os.path.join(folder, os.path.basename(member.filename))
             with archive.open(member) as packed, open(target, "wb") as file:
@@ -71,15 +85,27 @@ def _members(archive: zipfile.ZipFile, path: str) -> list[zipfile.ZipInfo]:
             raise InputError(f"{path}: {member.filename!r} is a symbolic link; expected files")
         if member.flag_bits & 1:
             raise InputError(f"{path}: {member.filename!r} is locked by a password")
-    files = [member for member in archive.infolist() if not member.is_dir() and member.filename.endswith(_ENDINGS)]
-    weights = [
-        member.filename
-        for member in files
-        if member.filename.endswith((".hdf5", ".safetensors")) and not member.filename.endswith(SOFTMAX_FILE)
-    ]
+    files = [member for member in archive.infolist() if _is_of_a_model(member)]
+    weights = sorted(
+        {
+            member.filename
+            for member in files
+            if member.filename.endswith((".hdf5", ".safetensors")) and not member.filename.endswith(SOFTMAX_FILE)
+        }
+    )
     if not weights:
         raise InputError(f"{path} holds no model: expected model.hdf5 or weights.hdf5, and options.json")
     if len(weights) > 1:
-        raise InputError(f"{path} holds {len(weights)} models, {', '.join(sorted(weights))}: expected one")
+        raise InputError(f"{path} holds {len(weights)} models, {', '.join(weights)}: expected one")
     folder = os.path.dirname(weights[0])
-    return [member for member in files if os.path.dirname(member.filename) == folder]
+    members = [member for member in files if os.path.dirname(member.filename) == folder]
+    for name, times in collections.Counter(member.filename for member in members).items():
+        if times > 1:  # which of them another program takes is its own affair
+            raise InputError(f"{path}: the name {name!r} stands in it {times} times; expected every file once")
+    return members
+
+
+def _is_of_a_model(member: zipfile.ZipInfo) -> bool:
+    *folders, name = member.filename.split("/")
+    of_mac = _MAC_FOLDER in folders or name.startswith(_MAC_PREFIX)
+    return not member.is_dir() and not of_mac and name.endswith(_ENDINGS)

@@ -12,11 +12,12 @@ import tensorflow as tf
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.arrays import Arrays
 from elmo_tf.exchange.buffers import buffer, taken_over
+from elmo_tf.exchange.hdf5_types import not_numbers
 from elmo_tf.exchange.names import check_shapes
 from elmo_tf.exchange.tf1_names import our_name
 from elmo_tf.files import replacing, sync
 
-_UNREADABLE = (OSError, RuntimeError, ValueError, KeyError)
+_UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
 """h5py has one of these for each kind of damage."""
 
 _NO_ALLOCATION = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -110,8 +111,10 @@ def _keys(file: h5py.File, path: str) -> dict[str, str]:
         if isinstance(key, bytes):  # what h5py gives for a damaged name
             raise InputError(f"{path}: array {key!r}: a damaged name")
         if isinstance(item, h5py.Dataset):
-            if item.dtype.kind not in "fiu":
-                raise InputError(f"{path}: array {key}: expected numbers, got {item.dtype}")
+            came = not_numbers(item.id.get_type())
+            if came is not None:
+                what = "expected numbers (float16, float32, float64 or whole ones)"
+                raise InputError(f"{path}: array {key}: {what}, got {came}")
             if item.shape is None:  # a dataset without a place for numbers
                 raise InputError(f"{path}: array {key}: expected numbers, got none")
             name = our_name(key)

@@ -4,6 +4,7 @@ The package `safetensors` is an extra, imported when it is needed.
 """
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,14 @@ import numpy as np
 
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.arrays import Arrays
-from elmo_tf.files import reason
+from elmo_tf.files import give_usual_permissions, reason
+
+_BFLOAT16 = "BF16"
+_NUMBERS = (_BFLOAT16, "F16", "F32", "F64", *(f"{sign}{bits}" for sign in "IU" for bits in (8, 16, 32, 64)))
+_EXPECTED = "numbers (bfloat16, float16, float32, float64 or whole ones)"
+
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError)
+"""What the package and NumPy raise for an array that one of them does not know."""
 
 
 def _library() -> Any:
@@ -32,6 +40,7 @@ def write_file(path: str, arrays: Arrays, metadata: Mapping[str, str]) -> None:
     library = _library()
     try:
         library.numpy.save_file(dict(arrays.items()), path, {"format": "pt", **metadata})
+        give_usual_permissions(path)
     except (OSError, library.SafetensorError) as error:
         raise InputError(f"{path} cannot be written: {reason(error)}") from error
 
@@ -45,18 +54,44 @@ def opened(path: str) -> Iterator[Arrays]:
     """
     library = _library()
     try:
-        stack = contextlib.ExitStack()
-        file = stack.enter_context(library.safe_open(path, framework="np"))
-        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-        shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
-    except (OSError, library.SafetensorError) as error:
-        raise InputError(f"{path} cannot be read as safetensors: {error}") from error
-    for name, part in slices.items():
-        if not part.get_dtype().startswith(("F", "I", "U")):
-            raise InputError(f"{path}: array {name}: expected numbers, got {part.get_dtype()}")
+        with open(path, "rb"):  # what is missing, a folder or not ours to read shows here, in plain words
+            pass
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(library.safe_open(path, framework="np"))
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+            shapes = {name: tuple(part.get_shape()) for name, part in slices.items()}
+            types = {name: str(part.get_dtype()) for name, part in slices.items()}
+        except (OSError, ValueError, library.SafetensorError) as error:
+            raise InputError(
+                f"{path} cannot be read as safetensors, it is another kind of file or damaged: {reason(error)}"
+            ) from error
+        for name, kind in types.items():
+            if kind not in _NUMBERS:
+                raise InputError(f"{path}: array {name}: expected {_EXPECTED}, got {kind}")
 
-    def read(name: str) -> np.ndarray:
-        return np.asarray(file.get_tensor(name))
+        def read(name: str) -> np.ndarray:
+            try:
+                if types[name] == _BFLOAT16:
+                    return _bfloat16(path, name, shapes[name])
+                return np.asarray(file.get_tensor(name))
+            except (*_UNREADABLE, library.SafetensorError) as error:
+                raise InputError(f"{path}: array {name} cannot be read: {reason(error)}") from error
 
-    with stack:
         yield Arrays(path, shapes, read)
+
+
+def _bfloat16(path: str, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of a type that NumPy lacks: the upper halves of float32 numbers.
+
+    The file, which the package has checked, begins with the length of a JSON header that says where each array lies
+    behind it (https://huggingface.co/docs/safetensors, "Format").
+    """
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        start, end = json.loads(file.read(length))[name]["data_offsets"]
+        file.seek(8 + length + start)
+        halves = np.frombuffer(file.read(end - start), "<u2")
+    return (halves.astype(np.uint32) << 16).view(np.float32).reshape(shape)

@@ -1,17 +1,21 @@
 """TensorFlow's checkpoint files, ours and those of TensorFlow 1: arrays by our names, read one at a time."""
 
+import contextlib
 import glob
+import logging
+import math
 import os
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
-from elmo_tf.exchange import tf1_names
+from elmo_tf.exchange import shards, tf1_names
 from elmo_tf.exchange.arrays import Arrays
-from elmo_tf.files import reason, write_text
+from elmo_tf.files import first_line, reason, write_text
 from elmo_tf.options import Options
 
 _SAVED = re.compile(r"(weights|adagrad)/(.+)/\.ATTRIBUTES/VARIABLE_VALUE")
@@ -22,6 +26,14 @@ _NUMBERED = re.compile(r"model\.ckpt-(\d+)")
 DAMAGED = (ValueError, IndexError, AssertionError, tf.errors.OpError)
 """What TensorFlow raises for a checkpoint that is cut short, altered or another model's."""
 
+_PLAIN = {
+    "Checksum does not match": "its numbers do not match their checksum",
+    "block checksum mismatch": "its content does not match its checksum",
+    "sstable": "it is cut short, or another kind of file",
+    "Read less bytes than requested": "the file of numbers is cut short",
+}
+"""What TensorFlow says, in words of the people who have the file."""
+
 
 class CheckpointReader:
     """Names, shapes and arrays of one checkpoint.
@@ -30,43 +42,67 @@ class CheckpointReader:
         prefix: the checkpoint: the path without `.index`.
 
     Raises:
-        InputError: it is damaged.
+        InputError: it is damaged, or a part of it is missing.
     """
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
-        try:
+        with self._named_errors("its index"):
             self._reader = tf.train.load_checkpoint(prefix)
             self.shapes = {
                 name: tuple(shape) for name, shape in sorted(self._reader.get_variable_to_shape_map().items())
             }
             self._types = self._reader.get_variable_to_dtype_map()
+        numbers = [name for name, kind in self._types.items() if _is_number(kind)]
+        fault = shards.fault(prefix, sum(self._types[name].size * math.prod(self.shapes[name]) for name in numbers))
+        if fault is not None:
+            raise InputError(f"{prefix} is damaged: {fault}")
+
+    @contextlib.contextmanager
+    def _named_errors(self, what: str) -> Iterator[None]:
+        """TensorFlow's errors as a sentence on a part of the checkpoint."""
+        try:
+            yield
         except DAMAGED as error:
-            raise InputError(f"{prefix} is damaged ({first_line(error)})") from error
+            line = first_line(error)
+            plain = next((plain for said, plain in _PLAIN.items() if said in line), line)
+            raise InputError(f"{self.prefix} is damaged: {what} cannot be read: {plain}") from error
 
     def tensor(self, name: str) -> tf.Tensor:
         """One array; raises an `InputError` where it is damaged or holds no numbers."""
-        if not (self._types[name].is_floating or self._types[name].is_integer):
-            raise InputError(f"{self.prefix}: array {name}: expected numbers, got {self._types[name].name}")
-        try:
-            kind = self._types[name]
+        kind = self._types[name]
+        if not _is_number(kind):
+            raise InputError(f"{self.prefix}: array {name}: expected numbers, got {kind.name}")
+        with self._named_errors(f"array {_spelled(name)}"):
             return tf.raw_ops.RestoreV2(prefix=self.prefix, tensor_names=[name], shape_and_slices=[""], dtypes=[kind])[
                 0
             ]
-        except DAMAGED as error:
-            raise InputError(f"{self.prefix} is damaged ({first_line(error)})") from error
 
     def value(self, name: str) -> Any:
         """One entry of whatever kind; raises an `InputError` where it is damaged."""
-        try:
+        with self._named_errors(f"entry {name}"):
             return self._reader.get_tensor(name)
-        except DAMAGED as error:
-            raise InputError(f"{self.prefix} is damaged ({first_line(error)})") from error
 
     def arrays(self, keys: dict[str, str], spelled: bool = False) -> Arrays:
         """Those of `keys`, from our names to the file's; errors say the latter where these are `spelled`."""
         shapes = {name: self.shapes[key] for name, key in keys.items()}
         return Arrays(self.prefix, shapes, lambda name: self.tensor(keys[name]), keys if spelled else None)
+
+
+def _is_number(kind: tf.DType) -> bool:
+    return bool(kind.is_floating or kind.is_integer)
+
+
+def _spelled(key: str) -> str:
+    """Of what `elmo-tf train` saved, the array's own name; other names as they are.
+
+    >>> _spelled("adagrad/softmax.SW/.ATTRIBUTES/VARIABLE_VALUE"), _spelled("lm/softmax/W")
+    ('softmax/W/Adagrad', 'lm/softmax/W')
+    """
+    match = _SAVED.fullmatch(key)
+    if match is None:
+        return key
+    return match[2].replace(".S", "/") + ("" if match[1] == "weights" else tf1_names.SLOT)
 
 
 def own_parts(reader: CheckpointReader) -> tuple[Arrays, Arrays, int | None]:
@@ -143,6 +179,18 @@ def write_tf1(folder: str, weights: Arrays, slots: Arrays, options: Options, ste
     return prefix
 
 
+@contextlib.contextmanager
+def silently() -> Iterator[None]:
+    """Without the log of TensorFlow's Python side, where what it says is told in a sentence of ours."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def tf1_prefix(folder: str) -> str | None:
     """The newest TensorFlow 1 checkpoint in a folder, as its `checkpoint` file says, which may name a folder of another
     machine; or, without that file, the one with the highest step. None where the folder holds none.
@@ -153,7 +201,8 @@ def tf1_prefix(folder: str) -> str | None:
     listing = os.path.join(folder, "checkpoint")
     if os.path.isfile(listing):
         try:
-            state = tf.train.get_checkpoint_state(folder)
+            with silently():
+                state = tf.train.get_checkpoint_state(folder)
         except DAMAGED as error:
             raise InputError(f"{listing}, which names the checkpoints, is damaged: {first_line(error)}") from error
         name = os.path.basename(state.model_checkpoint_path) if state is not None else ""
@@ -165,8 +214,3 @@ def tf1_prefix(folder: str) -> str | None:
     found = [path.removesuffix(".index") for path in glob.glob(os.path.join(glob.escape(folder), "*.index"))]
     numbered = [(int(match[1]), path) for path in found if (match := _NUMBERED.fullmatch(os.path.basename(path)))]
     return max(numbered)[1] if numbered else None
-
-
-def first_line(error: Exception) -> str:
-    """The first line of what TensorFlow says, cut to a length for people; the error's name where it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

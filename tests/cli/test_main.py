@@ -1,3 +1,4 @@
+import ast
 import importlib
 import json
 import os
@@ -9,7 +10,8 @@ import sys
 import pytest
 from model_cases import WORD_INPUT
 
-from elmo_tf.cli.main import main
+import elmo_tf
+from elmo_tf.cli.main import _AFTER_A_PATH, main
 from elmo_tf.errors import InputError
 from elmo_tf.version import __version__
 
@@ -165,6 +167,35 @@ def test_a_path_that_an_error_begins_with_is_told_with_the_flag_that_gave_it(cor
     said = capsys.readouterr().err
     assert said.startswith(message)
     assert said.count("\n") == 1
+
+
+def beginnings():
+    """How each sentence of the package goes on that begins with a value, such as a path."""
+    package = pathlib.Path(elmo_tf.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("InputError", "NotFiniteError")):
+                continue
+            parts = node.args[0].values if isinstance(node.args[0], ast.JoinedStr) else []
+            if len(parts) > 1 and isinstance(parts[0], ast.FormattedValue) and isinstance(parts[1], ast.Constant):
+                yield f"{path.relative_to(package)}:{node.lineno}", parts[1].value
+
+
+def test_every_sentence_that_begins_with_a_path_is_told_with_the_flag_that_gave_it():
+    found = dict(beginnings())
+    assert len(found) > 60
+    others = {place: text for place, text in found.items() if not text.startswith(_AFTER_A_PATH)}
+    assert {text for text in others.values() if not text.startswith("=")} == set(), others  # "=": of {flag}={value}
+
+
+@pytest.mark.parametrize("after", _AFTER_A_PATH)
+def test_a_path_is_told_with_its_flag_however_the_sentence_goes_on(corpus, capsys, monkeypatch, after):
+    def fail(paths):
+        raise InputError(f"some/v.txt{after}and so on")
+
+    monkeypatch.setattr("elmo_tf.cli.vocab.count_corpus", fail)
+    assert main(["vocab", "--train_files=corpus.txt", "--vocab_file=some/v.txt"]) == 1
+    assert capsys.readouterr().err == f"elmo-tf vocab: --vocab_file=some/v.txt{after}and so on\n"
 
 
 def test_flags_can_stand_in_a_file_and_the_command_line_goes_over_them(corpus, capsys):
