@@ -21,7 +21,7 @@ class TrainSettings:
         validation_rows: rows that the held-out text is dealt to.
         validate_first: whether to validate before the first step too.
         fresh_states: whether rows whose window begins with a sentence start from the zero state; see `TrainStep`.
-        checkpoint_steps: steps between checkpoints, besides those at an epoch's end.
+        checkpoint_steps: steps between checkpoints, besides those at an epoch's end and with every best.
         log_steps: steps between rows of the logs.
         seed: of initial weights, shuffles, negatives and dropout.
         devices: such as `("GPU:0", "GPU:1")`; empty for all GPUs, or the CPU.

@@ -87,7 +87,9 @@ def _define_run(flag_set: FlagSet) -> None:
         "let a row whose window begins with a sentence start from the zero state, as embeddings do; negated, states "
         "are always carried on, as in bilm-tf",
     )
-    flag_set.integer("checkpoint_steps", 1000, "save every so many steps, and at the end of every epoch", lower=1)
+    flag_set.integer(
+        "checkpoint_steps", 1000, "save every so many steps, at the end of every epoch, and with every best", lower=1
+    )
     flag_set.integer("log_steps", 50, "write to log.csv and TensorBoard every so many steps", lower=1)
     flag_set.integer("seed", 1, "seed of initial weights, shuffles, negatives and dropout", lower=0, upper=2**31 - 1)
     flag_set.patterns("devices", "devices to train on, such as GPU:0,GPU:1; not set: all GPUs, or else the CPU")
