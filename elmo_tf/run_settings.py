@@ -32,6 +32,7 @@ class TrainSettings:
             the softmax and the clip stay float32.
         jit_compile: whether XLA compiles loss and gradients.
         initialize_from: a trained model, of any form, whose weights a new run starts from.
+        initialize_vocab_file: that model's vocabulary, where none lies beside it.
     """
 
     options: Options
@@ -54,6 +55,7 @@ class TrainSettings:
     precision: str = "float32"
     jit_compile: bool = False
     initialize_from: str | None = None
+    initialize_vocab_file: str | None = None
 
     @property
     def policy(self) -> str:

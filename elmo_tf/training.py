@@ -60,6 +60,11 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
     Raises:
         InputError: something about the input is wrong; nothing has been trained.
     """
+    if settings.initialize_vocab_file is not None and settings.initialize_from is None:
+        raise InputError(
+            f"--initialize_vocab_file={settings.initialize_vocab_file}: expected --initialize_from too, the model that "
+            "it is the vocabulary of"
+        )
     # TensorFlow would let GPUs compute float32 products with ten bits; half precision has no more anyway
     tf.config.experimental.enable_tensor_float_32_execution(settings.precision != "float32")
     strategy = make_strategy(settings.devices, settings.logical_cpus)
@@ -140,7 +145,8 @@ class _Run:
         resumed = self._checkpoint.restore(self._states)
         if resumed is None:
             if self._settings.initialize_from is not None:
-                self._report(self._initialize(self._settings.initialize_from))
+                for line in self._initialize(self._settings.initialize_from):
+                    self._report(line)
             return
         self._check_same(resumed.notes)
         self._goes_on = True
@@ -161,9 +167,9 @@ class _Run:
                     f"is {self._notes[name]}; give the same, or a new --model_dir"
                 )
 
-    def _initialize(self, path: str) -> str:
-        prepared = self._prepared
-        return initialize(self._variables, prepared.options, prepared.vocabulary, path, self._settings.seed)
+    def _initialize(self, path: str) -> tuple[str, ...]:
+        prepared, vocab_file = self._prepared, self._settings.initialize_vocab_file
+        return initialize(self._variables, prepared.options, prepared.vocabulary, path, self._settings.seed, vocab_file)
 
     def _stream(self) -> TrainingStream:
         stream_settings = StreamSettings(

@@ -58,6 +58,12 @@ def define_flags(flag_set: FlagSet) -> None:
         "a trained model, of any form that elmo-tf convert reads, whose weights a new run starts from; give its "
         "options.json for --options_file",
     )
+    flag_set.string(
+        "initialize_vocab_file",
+        None,
+        "the vocabulary of the model of --initialize_from, where none lies beside it, as in bilm-tf's checkpoint "
+        "folders: words in both vocabularies keep their rows of the softmax",
+    )
     shared_flags.mirror(flag_set)
     _define_training(flag_set)
     _define_run(flag_set)
@@ -141,6 +147,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
             precision=values.precision,
             jit_compile=values.jit_compile,
             initialize_from=values.initialize_from,
+            initialize_vocab_file=values.initialize_vocab_file,
         ),
         report=lambda line: print(line, flush=True),
     )
