@@ -1,6 +1,8 @@
 """A new run that starts from a trained model's weights, whatever form it lies in: fine-tuning."""
 
+import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -72,10 +74,42 @@ def _told(
 
 
 def _check_architecture(stored: StoredModel, options: Options) -> None:
-    theirs, ours = stored.options.architecture(), options.architecture()
-    for name in {**ours, **theirs}:
-        if name != "n_tokens_vocab" and theirs.get(name) != ours.get(name):
-            raise InputError(
-                f"--initialize_from={stored.path}: {name} is {theirs.get(name)}, this run asks for {ours.get(name)}: "
-                f"take the model's own options for --options_file"
-            )
+    """An `InputError` that says every option in which the two differ, and what the options file must say instead."""
+    theirs, ours = (_json(part.architecture()) for part in (stored.options, options))
+    wanted = _differing(theirs, ours)
+    if not wanted:
+        return
+    found = "; ".join(
+        f"{name} is {json.dumps(left)} in the model and {json.dumps(right)} in --options_file"
+        for name, left, right in _differences(wanted, ours)
+    )
+    raise InputError(
+        f"--initialize_from={stored.path}: {found}: --options_file must contain {json.dumps(wanted)[1:-1]}"
+    )
+
+
+def _json(architecture: dict[str, Any]) -> dict[str, Any]:
+    """The architecture without the number of words, and with what it leaves out where it has its usual value."""
+    architecture.pop("n_tokens_vocab", None)
+    return {"char_cnn": None, "share_embedding_softmax": False, **architecture}
+
+
+def _differing(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """What of the first is otherwise in the second."""
+    found = {}
+    for name, value in theirs.items():
+        other = ours[name]
+        if isinstance(value, dict) and isinstance(other, dict):
+            value, other = _differing(value, other), {}
+        if value != other:
+            found[name] = value
+    return found
+
+
+def _differences(wanted: dict[str, Any], ours: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The name, as in `lstm.dim`, and both values of each option that differs."""
+    for name, value in wanted.items():
+        if isinstance(value, dict) and isinstance(ours[name], dict):
+            yield from _differences(value, ours[name], f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value, ours[name]

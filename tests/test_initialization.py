@@ -237,22 +237,32 @@ def test_a_run_that_goes_on_is_not_initialized_again(trained, tmp_path):
     ("changes", "part"),
     [
         ({"initialize_from": "none"}, "none: there is no such file or folder"),
-        ({"lstm": {"dim": 16}}, "lstm is {"),
-        ({"bidirectional": False}, "bidirectional is True, this run asks for False"),
+        (
+            {"lstm": {"dim": 16}},
+            "tf1: lstm.dim is 12 in the model and 16 in --options_file: --options_file must contain "
+            '"lstm": {"dim": 12}',
+        ),
+        (
+            {"bidirectional": False},
+            "tf1: bidirectional is true in the model and false in --options_file: --options_file must contain "
+            '"bidirectional": true',
+        ),
+        (
+            {"char_cnn": None, "lstm": {"cell_clip": None, "dim": 16}, "share_embedding_softmax": True},
+            '"share_embedding_softmax": false, "lstm": {"dim": 12, "cell_clip": 3}',
+        ),
     ],
 )
 def test_another_architecture_is_refused_and_nothing_is_written(trained, tmp_path, changes, part):
-    import dataclasses
-
     folder, settings = trained
-    values = {**settings.__dict__, "model_dir": str(tmp_path / "run"), "initialize_from": str(folder / "tf1")}
-    if "lstm" in changes:
-        values["options"] = settings.options.replace(lstm=dataclasses.replace(settings.options.lstm, dim=16))
-    elif "bidirectional" in changes:
-        values["options"] = settings.options.replace(bidirectional=False)
-    else:
+    values = {"model_dir": str(tmp_path / "run"), "initialize_from": str(folder / "tf1")}
+    if "initialize_from" in changes:
         values.update(changes)
+    else:
+        lstm = dataclasses.replace(settings.options.lstm, **changes.get("lstm", {}))
+        values["options"] = settings.options.replace(**{**changes, "lstm": lstm})
     with pytest.raises(InputError) as caught:
-        train(type(settings)(**values), lambda line: None)
+        train(dataclasses.replace(settings, **values), lambda line: None)
     assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert not (tmp_path / "run" / "latest").exists()
