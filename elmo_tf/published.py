@@ -6,7 +6,7 @@ Addresses as AllenNLP's documentation has them, all under `BASE`. Without networ
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import h5py
@@ -14,6 +14,7 @@ import h5py
 from elmo_tf import files
 from elmo_tf.download import DownloadError, Expected, Progress, download, locked
 from elmo_tf.errors import InputError
+from elmo_tf.fetch_display import displayed
 
 BASE = "https://s3-us-west-2.amazonaws.com/allennlp/models/elmo/"
 MIRROR_VARIABLE = "ELMO_TF_MIRROR"
@@ -106,6 +107,7 @@ def fetch(name: str, mirror: str | None = None, cache_dir: str | None = None, pr
             environment variable ELMO_TF_MIRROR, or else `BASE`.
         cache_dir: see `cache_folder`.
         progress: called with the bytes that have come and those of the whole file, None where the server does not say.
+            Without it, stderr tells of a download; see `elmo_tf.fetch_display`.
 
     Raises:
         InputError: there is no such model, it cannot be had, or it is not what was published; the sentence says where
@@ -124,12 +126,24 @@ def fetch(name: str, mirror: str | None = None, cache_dir: str | None = None, pr
     base = _base(mirror)
     files.make_folder(folder)
     with locked(os.path.join(folder, ".lock")):
-        for file in _missing(name, folder):
-            try:
-                download(base + file.path, os.path.join(folder, file.name), file.expected(), progress)
-            except DownloadError as error:
-                raise InputError(_advice(name, folder, error)) from error
+        missing = _missing(name, folder)  # another process may have fetched them meanwhile
+        if missing and progress is None:
+            with displayed(f"the published model {name}", base, folder) as progress_of:
+                _download(missing, name, folder, base, progress_of)
+        elif progress is not None:
+            _download(missing, name, folder, base, lambda _: progress)
     return folder
+
+
+def _download(
+    missing: Sequence[PublishedFile], name: str, folder: str, base: str, progress_of: Callable[[str], Progress]
+) -> None:
+    for file in missing:
+        try:
+            path = os.path.join(folder, file.name)
+            download(base + file.path, path, file.expected(), progress_of(file.name))
+        except DownloadError as error:
+            raise InputError(_advice(name, folder, error)) from error
 
 
 def _missing(name: str, folder: str) -> list[PublishedFile]:
