@@ -16,6 +16,7 @@ import time
 
 import pytest
 from file_server import FileServer
+from full_disk import largest_file
 from model_cases import CHARACTERS, filled, weights_of
 
 from elmo_tf import download, published
@@ -330,9 +331,55 @@ def test_a_name_that_is_not_published():
     assert refused("large") == "large: no published model has that name; expected one of small, medium, original, 5.5B"
 
 
-def test_a_cache_that_cannot_be_made(monkeypatch, tmp_path, server):
+def not_kept(message, folder, fault):
+    """Whether the sentence says which model cannot be kept where, and what to do."""
+    assert message.startswith(f"the published model small cannot be kept in {folder} ({fault}")
+    assert "; set ELMO_TF_CACHE to a folder that can be written, or put its files into any folder by hand" in message
+    places = " and ".join(f"{published.BASE}{file.path} as {file.name}" for file in PUBLISHED["small"])
+    assert message.endswith(f", and give that instead of small: {places}")
+
+
+def test_a_file_for_the_cache(monkeypatch, tmp_path, server):
     (tmp_path / "file").touch()
-    assert "cannot be made" in refused("small", server.mirror, str(tmp_path / "file"))
+    monkeypatch.setenv("ELMO_TF_CACHE", str(tmp_path / "file"))
+    folder = tmp_path / "file" / "small"
+    not_kept(refused("small", server.mirror), folder, f"the folder {folder} cannot be made: Not a directory)")
+    not_kept(refused("small", server.mirror, str(tmp_path / "file")), folder, "the folder")
+    assert not server.requests
+
+
+@pytest.mark.parametrize("in_the_way", [".lock", ".weights.hdf5.part", ".weights.hdf5.part.json"])
+def test_a_cache_folder_in_which_no_file_can_be_made(server, in_the_way):
+    folder = pathlib.Path(cache_folder("small"))
+    (folder / in_the_way).mkdir(parents=True)  # as good as no right to write, which does not hold for root
+    not_kept(refused("small", server.mirror), folder, f"{folder}/")
+    (folder / in_the_way).rmdir()
+    fetch("small", server.mirror)
+
+
+def test_a_disk_that_has_no_room_for_a_model_is_named_and_the_next_call_goes_on(server, content):
+    with largest_file(1000):
+        message = refused("small", server.mirror)
+    folder = cache_folder("small")
+    not_kept(message, folder, f"{folder}/weights.hdf5 cannot be written: File too large)")
+    fetch("small", server.mirror)
+    assert server.requests[-1] == (weights_path(), "bytes=1000-")
+
+
+def test_without_a_home_folder_none_is_made_where_one_happens_to_be(monkeypatch, tmp_path, server):
+    monkeypatch.chdir(tmp_path)
+    for name in ("ELMO_TF_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as where $HOME is missing and the user not known
+    not_kept(refused("small", server.mirror), "~/.cache/elmo_tf/small", "there is no home folder)")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_wrong_file_in_the_cache_is_not_taken_for_a_cache_that_cannot_be_written(server):
+    folder = pathlib.Path(cache_folder("small"))
+    folder.mkdir(parents=True)
+    (folder / "options.json").write_text("[]")
+    assert refused("small", server.mirror).startswith(f"{folder}/options.json is not that of the published model small")
 
 
 def test_a_path_goes_over_a_name(monkeypatch, tmp_path):
