@@ -131,9 +131,9 @@ class BestAndPatience(keras.callbacks.Callback):
     """Keeps the best weights by validation perplexity, and stops after so many validations without a better one.
 
     Args:
-        save_best: called with the number of steps when a validation is the best so far.
+        save_best: called with the number of steps when a validation is the best so far, the notes telling of it.
         patience: validations to wait for a better one; 0 for ever.
-        notes: where `best_perplexity` and `since_best` are kept, so that a checkpoint can carry them on.
+        notes: where `best_perplexity`, `best_step` and `since_best` are kept, so that a checkpoint can carry them on.
         report: takes a line for people.
         from_step: steps taken before.
     """
@@ -170,6 +170,7 @@ class BestAndPatience(keras.callbacks.Callback):
             return
         if logs["val_perplexity"] < self._notes.get("best_perplexity", math.inf):
             self._notes["best_perplexity"], self._notes["since_best"] = float(logs["val_perplexity"]), 0
+            self._notes["best_step"] = self._step
             self._save_best(self._step)
             return
         self._notes["since_best"] = self._notes.get("since_best", 0) + 1

@@ -68,6 +68,7 @@ class TrainingCheckpoint:
         best = tf.train.Checkpoint(weights=self._weights, step=self._step)
         self._best = tf.train.CheckpointManager(best, os.path.join(model_dir, BEST), max_to_keep=1)
         self._latest: tf.train.CheckpointManager | None = None
+        self._last_saved: tuple[int, str, str] | None = None  # step, notes and path
 
     def _manager(self, states: States) -> tf.train.CheckpointManager:
         """Made at the first use, when the shapes of the states are known."""
@@ -86,6 +87,8 @@ class TrainingCheckpoint:
     def save(self, step: int, notes: Mapping[str, Any], states: States) -> str:
         """Saves the run after `step` steps; returns the checkpoint's path.
 
+        Where the last save was of the same step, with the same notes, nothing is written.
+
         Args:
             step: steps taken.
             notes: whatever JSON can hold.
@@ -95,16 +98,29 @@ class TrainingCheckpoint:
             InputError: it cannot be written.
         """
         manager = self._manager(states)
+        text = json.dumps(notes, ensure_ascii=False)
+        if self._last_saved is not None and self._last_saved[:2] == (step, text):
+            return self._last_saved[2]
         self._step.assign(step)
-        self._notes.text = json.dumps(notes, ensure_ascii=False)
+        self._notes.text = text
         for variable, rows in zip(self._rows, _joined(states), strict=True):
             variable.assign(rows)
-        return saved(manager, step)
+        path = saved(manager, step)
+        self._last_saved = step, text, path
+        return path
 
     def save_best(self, step: int) -> str:
-        """Saves the weights as the best so far; returns the checkpoint's path, and raises as `save`."""
+        """Saves the weights as the best so far; returns the checkpoint's path, and raises as `save`.
+
+        To be called after `save` of the same step: a best without a latest is no run that could go on.
+        """
         self._step.assign(step)
         return saved(self._best, step)
+
+    def has_best(self, step: int) -> bool:
+        """Whether the best is that of this step; it is not where the run ended between `save` and `save_best`."""
+        path = self._best.latest_checkpoint
+        return path is not None and os.path.basename(path) == f"ckpt-{step}"
 
     def restore(self, states: States) -> Resumed | None:
         """Assigns weights and Adagrad from the latest checkpoint; None if there is none.

@@ -46,7 +46,7 @@ class Converted:
         numbers: how many numbers these hold.
         difference: largest difference between vectors of the source and of what was written.
         limits: why AllenNLP cannot load the model, if it cannot.
-        notes: what started anew.
+        notes: what started anew, or was left out.
     """
 
     source: str

@@ -1,6 +1,7 @@
 """What goes into the files of a conversion: options, arrays and words of a stored model, as its new form wants them."""
 
 import contextlib
+import os
 from dataclasses import dataclass
 
 from elmo_tf.conversion_settings import ConvertSettings
@@ -28,7 +29,7 @@ class Content:
         step: training steps taken; 0 where it is not known.
         vocabulary: the words; None where there are none to write.
         vocab_file: where they were read.
-        notes: what starts anew.
+        notes: what starts anew, or was left out.
     """
 
     options: Options
@@ -52,13 +53,12 @@ def content_of(stored: StoredModel, settings: ConvertSettings, stack: contextlib
         InputError: the new form needs what neither the model nor a flag gives, or the parts do not fit together.
     """
     vocab_file = settings.vocab_file or stored.vocab_file
-    vocabulary = stored.vocabulary(settings.vocab_file)
+    vocabulary, notes = _words(stored, vocab_file, settings)
     if settings.softmax_file is not None:
         softmax = read_softmax(stack.enter_context(hdf5.opened(settings.softmax_file)))
         stored = _with_softmax(stored, softmax, vocabulary, vocab_file)
     if settings.form in (CHECKPOINT, TF1):
         return _whole(stored, vocabulary, vocab_file, settings)
-    words = stored.options.n_tokens_vocab
     if vocabulary is None and stored.options.char_cnn is None:
         raise stored.without_vocabulary(WORD_INPUT)
     if vocabulary is None and settings.zipped and settings.target == SIMPLE_ELMO:
@@ -66,12 +66,45 @@ def content_of(stored: StoredModel, settings: ConvertSettings, stack: contextlib
             f"--target={SIMPLE_ELMO} --zip: {NAMES[SIMPLE_ELMO]} wants {VOCAB_FILE} in a ZIP file, and none lies "
             f"beside {stored.path}: give --vocab_file"
         )
-    if vocabulary is not None and words is not None and len(vocabulary) != words:
-        raise InputError(f"{vocab_file}: expected {words} words by {OPTIONS_FILE}, got {len(vocabulary)}")
+    if vocabulary is not None:
+        _check_count(stored, vocabulary, vocab_file)
     if settings.softmax and not stored.has_softmax:
         raise InputError(f"--softmax: {stored.weights_name} of {stored.path} holds none; give --softmax_file")
     wanted = expected_shapes(stored.options, settings.softmax)
-    return Content(stored.options, stored.weights.only(wanted), stored.slots, 0, vocabulary, vocab_file, ())
+    return Content(stored.options, stored.weights.only(wanted), stored.slots, 0, vocabulary, vocab_file, notes)
+
+
+def _words(
+    stored: StoredModel, vocab_file: str | None, settings: ConvertSettings
+) -> tuple[Vocabulary | None, tuple[str, ...]]:
+    """The vocabulary, or None where there is none; one beside the model that cannot be used, and need not be, is left
+    out with a note."""
+    if vocab_file is None:
+        return None, ()
+    needed = (
+        settings.vocab_file is not None
+        or settings.softmax_file is not None
+        or settings.softmax
+        or settings.form in (CHECKPOINT, TF1)
+        or (settings.zipped and settings.target == SIMPLE_ELMO)
+        or stored.options.char_cnn is None
+    )
+    if needed:
+        return Vocabulary.from_file(vocab_file), ()
+    try:
+        vocabulary = Vocabulary.from_file(vocab_file)
+        _check_count(stored, vocabulary, vocab_file)
+    except InputError as error:
+        # a ZIP lies unpacked in a folder that nobody knows
+        fault = str(error).replace(os.path.dirname(vocab_file), stored.path) if stored.is_zipped else str(error)
+        return None, (f"{fault}: the model reads characters, and was converted without a vocabulary",)
+    return vocabulary, ()
+
+
+def _check_count(stored: StoredModel, vocabulary: Vocabulary, vocab_file: str | None) -> None:
+    words = stored.options.n_tokens_vocab
+    if words is not None and len(vocabulary) != words:
+        raise InputError(f"{vocab_file}: expected {words} words by {OPTIONS_FILE}, got {len(vocabulary)}")
 
 
 def _with_softmax(

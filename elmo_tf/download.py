@@ -148,7 +148,7 @@ class _Transfer:
     def discard(self) -> None:
         """Removes what has come."""
         for path in (self._note, self.part):
-            with contextlib.suppress(FileNotFoundError):
+            with _writing(self.path), contextlib.suppress(FileNotFoundError):
                 os.remove(path)
 
     def _bytes_here(self) -> int:

@@ -110,12 +110,31 @@ def _initial(name: str, shape: tuple[int, ...], options: Options, seed: int) -> 
     return table
 
 
-def own_vocabulary(stored: StoredModel, given: Vocabulary) -> Vocabulary | None:
-    """The model's own words: those beside it, else the given ones where there are as many as the model has rows."""
-    own = stored.vocabulary()
+def has_rows_by_word(stored: StoredModel) -> bool:
+    """Whether a model has a table with a row a word; else it makes no difference what its words are."""
+    return stored.has_softmax or stored.options.char_cnn is None
+
+
+def own_vocabulary(stored: StoredModel, given: Vocabulary, vocab_file: str | None = None) -> Vocabulary | None:
+    """A model's own words, by which its rows are told apart.
+
+    Args:
+        stored: the model.
+        given: the words to take for its own where nothing says which they are, and there are as many as rows.
+        vocab_file: what says so, before what lies beside it.
+
+    Returns:
+        The words; None where they are not known, or make no difference.
+
+    Raises:
+        InputError: the file cannot be used, or has not as many words as the model has rows.
+    """
+    if not has_rows_by_word(stored):
+        return None
+    own, rows = stored.vocabulary(vocab_file), stored.options.n_tokens_vocab
     if own is None:
-        return given if len(given) == stored.options.n_tokens_vocab else None
-    rows = stored.options.n_tokens_vocab
+        return given if len(given) == rows else None
     if rows is not None and len(own) != rows:
-        raise InputError(f"{stored.vocab_file}: expected {rows} words by {OPTIONS_FILE}, got {len(own)}")
+        whose = f", those of {stored.path}" if vocab_file else f" by {OPTIONS_FILE}"
+        raise InputError(f"{vocab_file or stored.vocab_file}: expected {rows} words{whose}, got {len(own)}")
     return own

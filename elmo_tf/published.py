@@ -4,9 +4,10 @@ Addresses as AllenNLP's documentation has them, all under `BASE`. Without networ
 `cache_folder(name)` as `options.json` and `weights.hdf5`.
 """
 
+import contextlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import h5py
@@ -14,6 +15,7 @@ import h5py
 from elmo_tf import files
 from elmo_tf.download import DownloadError, Expected, Progress, download, locked
 from elmo_tf.errors import InputError
+from elmo_tf.fetch_display import displayed
 
 BASE = "https://s3-us-west-2.amazonaws.com/allennlp/models/elmo/"
 MIRROR_VARIABLE = "ELMO_TF_MIRROR"
@@ -106,10 +108,11 @@ def fetch(name: str, mirror: str | None = None, cache_dir: str | None = None, pr
             environment variable ELMO_TF_MIRROR, or else `BASE`.
         cache_dir: see `cache_folder`.
         progress: called with the bytes that have come and those of the whole file, None where the server does not say.
+            Without it, stderr tells of a download; see `elmo_tf.fetch_display`.
 
     Raises:
-        InputError: there is no such model, it cannot be had, or it is not what was published; the sentence says where
-            to put the files by hand.
+        InputError: there is no such model, it cannot be had, or kept, or it is not what was published; the sentence
+            says where to put the files by hand.
 
     Example (not run, for it fetches 54 MB):
 
@@ -122,14 +125,44 @@ def fetch(name: str, mirror: str | None = None, cache_dir: str | None = None, pr
     if not _missing(name, folder):  # before the lock, which a cache that is read-only could not have
         return folder
     base = _base(mirror)
-    files.make_folder(folder)
-    with locked(os.path.join(folder, ".lock")):
-        for file in _missing(name, folder):
-            try:
-                download(base + file.path, os.path.join(folder, file.name), file.expected(), progress)
-            except DownloadError as error:
-                raise InputError(_advice(name, folder, error)) from error
+    with contextlib.ExitStack() as stack:
+        with _kept_in(folder, name):
+            if folder.startswith("~"):
+                raise InputError("there is no home folder")
+            files.make_folder(folder)
+            stack.enter_context(locked(os.path.join(folder, ".lock")))
+        missing = _missing(name, folder)  # another process may have fetched them meanwhile
+        if missing and progress is None:
+            with displayed(f"the published model {name}", base, folder) as progress_of:
+                _download(missing, name, folder, base, progress_of)
+        elif progress is not None:
+            _download(missing, name, folder, base, lambda _: progress)
     return folder
+
+
+def _download(
+    missing: Sequence[PublishedFile], name: str, folder: str, base: str, progress_of: Callable[[str], Progress]
+) -> None:
+    for file in missing:
+        try:
+            with _kept_in(folder, name):
+                path = os.path.join(folder, file.name)
+                download(base + file.path, path, file.expected(), progress_of(file.name))
+        except DownloadError as error:
+            raise InputError(_advice(name, folder, error)) from error
+
+
+@contextlib.contextmanager
+def _kept_in(folder: str, name: str) -> Iterator[None]:
+    """An `InputError` of the block, that a file or folder cannot be written, says what to do about it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(
+            f"the published model {name} cannot be kept in {folder} ({error}); set {CACHE_VARIABLE} to a folder that "
+            f"can be written, or put its files into any folder by hand, and give that instead of {name}: "
+            f"{_places(name)}"
+        ) from error
 
 
 def _missing(name: str, folder: str) -> list[PublishedFile]:
@@ -177,11 +210,15 @@ def check_address(source: str, address: str) -> str:
 
 
 def _advice(name: str, folder: str, error: DownloadError) -> str:
-    places = " and ".join(f"{BASE}{file.path} as {file.name}" for file in PUBLISHED[name])
     return (
         f"the published model {name} cannot be fetched ({error}); set {MIRROR_VARIABLE} to a mirror of {BASE}, or put "
-        f"its files into {folder} by hand: {places}"
+        f"its files into {folder} by hand: {_places(name)}"
     )
+
+
+def _places(name: str) -> str:
+    """Where a model's files lie, and what they are to be called."""
+    return " and ".join(f"{BASE}{file.path} as {file.name}" for file in PUBLISHED[name])
 
 
 def _check_json(path: str) -> None:

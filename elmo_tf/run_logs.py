@@ -80,22 +80,23 @@ class CsvLog(keras.callbacks.Callback):
         path: the file.
         every_steps: how often.
         names: the columns behind `step` and `epoch`; what the logs lack stays empty.
-        from_step: steps taken before; rows that a killed run wrote after its last checkpoint are taken out.
+        from_step: steps taken before; rows that a killed run wrote after its last checkpoint are taken out. None for a
+            new run, whose file begins anew.
         from_epoch: the epoch that the last of them was of, from 1 on.
     """
 
     def __init__(
-        self, path: str, every_steps: int, names: Sequence[str], from_step: int = 0, from_epoch: int = 0
+        self, path: str, every_steps: int, names: Sequence[str], from_step: int | None = None, from_epoch: int = 0
     ) -> None:
         super().__init__()
         self._path, self._every_steps, self._names = path, every_steps, ["step", "epoch", *names]
-        self._epoch, self._step = from_epoch, from_step
+        self._epoch, self._step, self._goes_on = from_epoch, from_step or 0, from_step is not None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Begins the file, or goes on where the last checkpoint was."""
         kept: list[dict[str, str]] = []
         validated = bool(logs and "val_perplexity" in logs)
-        if self._step and os.path.exists(self._path):
+        if self._goes_on and os.path.exists(self._path):
             with open(self._path, encoding="utf-8", errors="replace", newline="") as file:
                 reader = csv.DictReader(file)
                 kept = [row for row in reader if self._is_kept(row, validated)]

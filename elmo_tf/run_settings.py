@@ -21,7 +21,7 @@ class TrainSettings:
         validation_rows: rows that the held-out text is dealt to.
         validate_first: whether to validate before the first step too.
         fresh_states: whether rows whose window begins with a sentence start from the zero state; see `TrainStep`.
-        checkpoint_steps: steps between checkpoints, besides those at an epoch's end.
+        checkpoint_steps: steps between checkpoints, besides those at an epoch's end and with every best.
         log_steps: steps between rows of the logs.
         seed: of initial weights, shuffles, negatives and dropout.
         devices: such as `("GPU:0", "GPU:1")`; empty for all GPUs, or the CPU.
@@ -32,6 +32,7 @@ class TrainSettings:
             the softmax and the clip stay float32.
         jit_compile: whether XLA compiles loss and gradients.
         initialize_from: a trained model, of any form, whose weights a new run starts from.
+        initialize_vocab_file: that model's vocabulary, where none lies beside it.
     """
 
     options: Options
@@ -54,6 +55,7 @@ class TrainSettings:
     precision: str = "float32"
     jit_compile: bool = False
     initialize_from: str | None = None
+    initialize_vocab_file: str | None = None
 
     @property
     def policy(self) -> str:

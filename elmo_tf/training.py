@@ -60,6 +60,11 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
     Raises:
         InputError: something about the input is wrong; nothing has been trained.
     """
+    if settings.initialize_vocab_file is not None and settings.initialize_from is None:
+        raise InputError(
+            f"--initialize_vocab_file={settings.initialize_vocab_file}: expected --initialize_from too, the model that "
+            "it is the vocabulary of"
+        )
     # TensorFlow would let GPUs compute float32 products with ten bits; half precision has no more anyway
     tf.config.experimental.enable_tensor_float_32_execution(settings.precision != "float32")
     strategy = make_strategy(settings.devices, settings.logical_cpus)
@@ -87,6 +92,7 @@ class _Run:
             "corpus": prepared.corpus.fingerprint(),
         }
         self._step = 0
+        self._goes_on = False
         self._signal: int | None = None
         self._position: Position | None = None
         self._states: States = self._step_function.zero_states(self._training.batch_size)
@@ -139,10 +145,14 @@ class _Run:
         resumed = self._checkpoint.restore(self._states)
         if resumed is None:
             if self._settings.initialize_from is not None:
-                self._report(self._initialize(self._settings.initialize_from))
+                for line in self._initialize(self._settings.initialize_from):
+                    self._report(line)
             return
         self._check_same(resumed.notes)
+        self._goes_on = True
         self._step, self._notes, self._states = resumed.step, {**self._notes, **resumed.notes}, resumed.states
+        if self._notes.get("best_step") == self._step and not self._checkpoint.has_best(self._step):
+            self._checkpoint.save_best(self._step)  # the run was killed between the two
         if self._prepared.validation is None:  # a validation that is due has no text any more
             self._notes.pop(callbacks.VALIDATION_DUE, None)
         if "loss_scale" in resumed.notes and self._settings.precision == "float16":
@@ -157,9 +167,9 @@ class _Run:
                     f"is {self._notes[name]}; give the same, or a new --model_dir"
                 )
 
-    def _initialize(self, path: str) -> str:
-        prepared = self._prepared
-        return initialize(self._variables, prepared.options, prepared.vocabulary, path, self._settings.seed)
+    def _initialize(self, path: str) -> tuple[str, ...]:
+        prepared, vocab_file = self._prepared, self._settings.initialize_vocab_file
+        return initialize(self._variables, prepared.options, prepared.vocabulary, path, self._settings.seed, vocab_file)
 
     def _stream(self) -> TrainingStream:
         stream_settings = StreamSettings(
@@ -188,12 +198,14 @@ class _Run:
             progress,
             *self._validation(progress.report),
             run_logs.CsvLog(
-                os.path.join(folder, LOG_FILE), settings.log_steps, [self._loss_name, *_COLUMNS], self._step, epoch
+                os.path.join(folder, LOG_FILE),
+                settings.log_steps,
+                [self._loss_name, *_COLUMNS],
+                self._step if self._goes_on else None,
+                epoch,
             ),
             run_logs.TensorBoardLog(os.path.join(folder, TENSORBOARD_FOLDER), settings.log_steps, self._step),
-            callbacks.BestAndPatience(
-                self._checkpoint.save_best, settings.patience, self._notes, progress.report, self._step
-            ),
+            callbacks.BestAndPatience(self._save_best, settings.patience, self._notes, progress.report, self._step),
         ]
         return keras.callbacks.CallbackList(riding, model=self._model)
 
@@ -206,7 +218,7 @@ class _Run:
         yield callbacks.Validation(
             lambda: evaluator(self._abandon_if_stopped).to_dict(),
             settings.validation_steps,
-            settings.validate_first and self._step == 0,
+            settings.validate_first and self._step == 0 and "best_step" not in self._notes,
             report,
             self._notes,
             self._step,
@@ -259,6 +271,11 @@ class _Run:
         if self._settings.precision == "float16":
             self._notes["loss_scale"] = self._loss_scale.to_list()
         self._checkpoint.save(self._step, self._notes, self._states)
+
+    def _save_best(self, step: int) -> None:
+        """The latest first, for the weights of a best alone are no run that could go on."""
+        self._save()
+        self._checkpoint.save_best(step)
 
 
 def _built(

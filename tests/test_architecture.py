@@ -15,6 +15,7 @@ BANDS = {
         "allocation",
         "files",
         "download",
+        "fetch_display",
         "version",
         "options",
         "options_reader",

@@ -105,7 +105,7 @@ def test_the_best_is_saved_and_patience_counts_validations_without_a_better_one(
         assert not model.stop_training
         riding.on_train_batch_end(batch, {"val_perplexity": perplexity})
     assert saved == [1, 2, 4]
-    assert notes == {"best_perplexity": 6.0, "since_best": 2}
+    assert notes == {"best_perplexity": 6.0, "best_step": 4, "since_best": 2}
     assert model.stop_training
     assert "6.00" in lines[0]
 
@@ -115,7 +115,7 @@ def test_a_validation_before_the_first_step_counts():
     riding, model = ride(callbacks.BestAndPatience(saved.append, 2, notes, str))
     riding.on_train_begin({"val_perplexity": 5.0})
     riding.on_train_batch_end(0, {"val_perplexity": 6.0})
-    assert (saved, notes) == ([0], {"best_perplexity": 5.0, "since_best": 1})
+    assert (saved, notes) == ([0], {"best_perplexity": 5.0, "best_step": 0, "since_best": 1})
     assert not model.stop_training
     riding.on_train_batch_end(1, {"val_perplexity": 7.0})
     assert model.stop_training

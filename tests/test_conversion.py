@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -174,6 +175,18 @@ def test_a_model_without_a_vocabulary_file_is_converted_without(tmp_path):
     done = convert(str(tmp_path / "model"), str(tmp_path / "hdf5"))
     assert set(content_of(tmp_path / "hdf5")) == {"weights.hdf5", "options.json"}
     assert len(done.paths) == 2
+
+
+def test_a_zip_whose_vocabulary_cannot_be_used_is_converted_without_it_and_the_note_names_the_zip(trained, tmp_path):
+    weights = trained[1]["best"]
+    convert(str(trained[0]), str(tmp_path / "first"), settings=ConvertSettings(zipped=True))
+    with zipfile.ZipFile(tmp_path / "first.zip") as first, zipfile.ZipFile(tmp_path / "bad.zip", "w") as bad:
+        for name in first.namelist():
+            bad.writestr(name, b"the\nthe\n" if name == "vocab.txt" else first.read(name))
+    done = convert(str(tmp_path / "bad.zip"), str(tmp_path / "hdf5"))
+    check_arrays(tmp_path / "hdf5", weights)
+    assert set(content_of(tmp_path / "hdf5")) == {"weights.hdf5", "options.json"}
+    assert done.notes[0].startswith(f"{tmp_path}/bad.zip/vocab.txt")
 
 
 def test_bilm_tfs_own_files_come_out_with_the_same_arrays(shared, tmp_path):

@@ -2,11 +2,13 @@
 
 import csv
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 import tiny
 
+from elmo_tf import training
 from elmo_tf.conversion import ConvertSettings, convert
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.vocabulary import Vocabulary
@@ -48,11 +50,14 @@ def perplexity(settings, folder, vocab_file=None, rows=32):
 def test_the_same_words_start_from_the_perplexity_that_the_model_has(trained, tmp_path):
     folder, settings = trained
     before = perplexity(settings, settings.model_dir)
-    for form, extra in (("model", ""), ("tf1", ", --vocab_file taken for its own"), ("checkpoint", "")):
+    for form in ("model", "tf1", "checkpoint"):
         lines, found = started(settings, folder / form, tmp_path / form, validate_first=True, max_steps=1)
         words = len(Vocabulary.from_file(settings.vocab_file))
         assert lines[0].startswith("initialized from ")
-        assert lines[0].endswith(f", with rows of {words} of {words} words{extra}")
+        assert lines[0].endswith(f", with rows of {words} of {words} words")
+        supposed = [line for line in lines if line.startswith("note: --vocab_file was taken for the model's own")]
+        assert len(supposed) == (form == "tf1")
+        assert all("--initialize_vocab_file" in line for line in supposed)
         if form != "model":  # of which the best counts, not the latest
             assert found[0] == pytest.approx(before, rel=1e-4)
 
@@ -103,9 +108,9 @@ def test_new_text_with_other_words_is_learned_from_the_rows_of_those_that_stay(t
         assert stored.weights.shapes["softmax/W"][0] == 22
 
 
-def test_the_run_starts_with_the_models_arrays_a_fresh_adagrad_and_step_0(trained, tmp_path, monkeypatch):
-    from elmo_tf import training
-
+@pytest.fixture
+def begun(trained, tmp_path, monkeypatch):
+    """Starts a run from a form of the trained model, and takes no step: what it starts with, and its lines."""
     folder, settings = trained
     seen = {}
 
@@ -114,9 +119,106 @@ def test_the_run_starts_with_the_models_arrays_a_fresh_adagrad_and_step_0(traine
         seen["weights"] = {name: variable.numpy() for name, variable in run._variables.items()}
         seen["slots"] = {name: variable.numpy() for name, variable in run._optimizer.accumulators.items()}
 
+    def begin(form="tf1", **changes):
+        values = {"model_dir": str(tmp_path / "run"), "initialize_from": str(folder / form), **changes}
+        seen["lines"] = []
+        train(dataclasses.replace(settings, **values), seen["lines"].append)
+        return seen
+
     monkeypatch.setattr(training._Run, "_loop", loop)
-    values = {**settings.__dict__, "model_dir": str(tmp_path), "initialize_from": str(folder / "tf1")}
-    train(type(settings)(**values), lambda line: None)
+    return begin
+
+
+def other_words(own, tmp_path, kind):
+    """A vocabulary of the same words in another order, or of some of them and others, and its file."""
+    words = list(own.words)
+    np.random.default_rng(0).shuffle(words)
+    if kind == "partial":
+        words = [word for word in words if word in own.words[:20]] + ["never", "seen"]
+    new = Vocabulary(tuple(words))
+    new.save(str(tmp_path / "new.txt"))
+    return new, str(tmp_path / "new.txt")
+
+
+@pytest.mark.parametrize("kind", ["shuffled", "partial"])
+def test_each_word_keeps_its_row_where_the_models_vocabulary_is_named(trained, tmp_path, begun, kind):
+    folder, settings = trained
+    own = Vocabulary.from_file(settings.vocab_file)
+    new, path = other_words(own, tmp_path, kind)
+    seen = begun(vocab_file=path, initialize_vocab_file=settings.vocab_file)
+    shared = [word for word in new.words if word in own.ids]
+    assert len(shared) == (len(own) if kind == "shuffled" else 20)
+    assert seen["lines"][0].endswith(f", with rows of {len(shared)} of {len(new)} words")
+    assert not any(line.startswith("note:") for line in seen["lines"])
+    with open_model(str(folder / "tf1")) as stored:
+        for name in ("softmax/W", "softmax/b"):
+            there, here = stored.weights[name], seen["weights"][name]
+            for word in shared:
+                np.testing.assert_array_equal(here[new.ids[word]], there[own.ids[word]], err_msg=word)
+    assert all(seen["weights"]["softmax/b"][new.ids[word]] == 0 for word in new.words if word not in own.ids)
+    assert all((slot == 1).all() for slot in seen["slots"].values())
+
+
+def test_where_the_models_vocabulary_is_not_known_the_lines_say_so_and_name_the_flag(trained, tmp_path, begun):
+    _, settings = trained
+    own = Vocabulary.from_file(settings.vocab_file)
+    _, path = other_words(own, tmp_path, "shuffled")
+    assert begun(vocab_file=path)["lines"][1] == (
+        "note: --vocab_file was taken for the model's own vocabulary, for none lies beside it and the count of words, "
+        f"{len(own)}, is the same; if its own is another, give it as --initialize_vocab_file"
+    )
+    _, path = other_words(own, tmp_path, "partial")
+    assert begun(vocab_file=path, model_dir=str(tmp_path / "partial"))["lines"][0].endswith(
+        "with rows of 0 of 22 words: no vocabulary beside it says whose its rows are; --initialize_vocab_file does"
+    )
+
+
+def test_a_model_without_a_softmax_needs_no_vocabulary_and_one_that_does_not_fit_it_does_no_harm(
+    trained, tmp_path, begun
+):
+    folder, settings = trained
+    lines = begun("hdf5", initialize_vocab_file=settings.vocab_file)["lines"]
+    assert "note: the model has no softmax, and so --initialize_vocab_file was not needed" in lines
+    shutil.copytree(folder / "hdf5", tmp_path / "hdf5")
+    (tmp_path / "hdf5" / "vocab.txt").write_text("nonsense\n")
+    lines = begun(model_dir=str(tmp_path / "again"), initialize_from=str(tmp_path / "hdf5"))["lines"]
+    assert lines[0].endswith("with a new softmax")
+
+
+def test_a_vocabulary_that_is_not_the_models_is_refused_by_its_count(trained, tmp_path, begun):
+    folder, settings = trained
+    own = Vocabulary.from_file(settings.vocab_file)
+    _, path = other_words(own, tmp_path, "partial")
+    with pytest.raises(InputError, match=rf"^{path}: expected {len(own)} words, those of {folder}/tf1, got 22$"):
+        begun(initialize_vocab_file=path)
+    assert not (tmp_path / "run" / "latest").exists()
+
+
+def test_a_vocabulary_of_no_model_is_refused(trained, tmp_path):
+    _, settings = trained
+    values = {"model_dir": str(tmp_path / "run"), "initialize_vocab_file": settings.vocab_file}
+    with pytest.raises(InputError, match=r"--initialize_vocab_file=.*: expected --initialize_from too"):
+        train(dataclasses.replace(settings, **values), lambda line: None)
+
+
+def test_the_words_of_word_ids_must_be_known(tmp_path):
+    first = tiny.settings(tmp_path, model="first", max_steps=1, char_cnn=None)
+    train(first, lambda line: None)
+    (tmp_path / "first" / "vocab.txt").unlink()
+    own = Vocabulary.from_file(first.vocab_file)
+    _, path = other_words(own, tmp_path, "partial")
+    values = {"model_dir": str(tmp_path / "second"), "initialize_from": first.model_dir, "vocab_file": path}
+    second = dataclasses.replace(first, **values)
+    with pytest.raises(InputError, match=r"reads word ids, and no vocabulary .*: give --initialize_vocab_file$"):
+        train(second, lambda line: None)
+    lines = []
+    train(dataclasses.replace(second, initialize_vocab_file=first.vocab_file), lines.append)
+    assert lines[0].endswith("with rows of 20 of 22 words")
+
+
+def test_the_run_starts_with_the_models_arrays_a_fresh_adagrad_and_step_0(trained, begun):
+    folder, _ = trained
+    seen = begun()
     with open_model(str(folder / "tf1")) as stored:
         for name, array in stored.weights.items():
             np.testing.assert_array_equal(seen["weights"][name], array)
@@ -135,22 +237,32 @@ def test_a_run_that_goes_on_is_not_initialized_again(trained, tmp_path):
     ("changes", "part"),
     [
         ({"initialize_from": "none"}, "none: there is no such file or folder"),
-        ({"lstm": {"dim": 16}}, "lstm is {"),
-        ({"bidirectional": False}, "bidirectional is True, this run asks for False"),
+        (
+            {"lstm": {"dim": 16}},
+            "tf1: lstm.dim is 12 in the model and 16 in --options_file: --options_file must contain "
+            '"lstm": {"dim": 12}',
+        ),
+        (
+            {"bidirectional": False},
+            "tf1: bidirectional is true in the model and false in --options_file: --options_file must contain "
+            '"bidirectional": true',
+        ),
+        (
+            {"char_cnn": None, "lstm": {"cell_clip": None, "dim": 16}, "share_embedding_softmax": True},
+            '"share_embedding_softmax": false, "lstm": {"dim": 12, "cell_clip": 3}',
+        ),
     ],
 )
 def test_another_architecture_is_refused_and_nothing_is_written(trained, tmp_path, changes, part):
-    import dataclasses
-
     folder, settings = trained
-    values = {**settings.__dict__, "model_dir": str(tmp_path / "run"), "initialize_from": str(folder / "tf1")}
-    if "lstm" in changes:
-        values["options"] = settings.options.replace(lstm=dataclasses.replace(settings.options.lstm, dim=16))
-    elif "bidirectional" in changes:
-        values["options"] = settings.options.replace(bidirectional=False)
-    else:
+    values = {"model_dir": str(tmp_path / "run"), "initialize_from": str(folder / "tf1")}
+    if "initialize_from" in changes:
         values.update(changes)
+    else:
+        lstm = dataclasses.replace(settings.options.lstm, **changes.get("lstm", {}))
+        values["options"] = settings.options.replace(**{**changes, "lstm": lstm})
     with pytest.raises(InputError) as caught:
-        train(type(settings)(**values), lambda line: None)
+        train(dataclasses.replace(settings, **values), lambda line: None)
     assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert not (tmp_path / "run" / "latest").exists()

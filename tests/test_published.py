@@ -2,9 +2,11 @@
 
 import dataclasses
 import hashlib
+import io
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -14,10 +16,12 @@ import time
 
 import pytest
 from file_server import FileServer
+from full_disk import largest_file
 from model_cases import CHARACTERS, filled, weights_of
 
 from elmo_tf import download, published
 from elmo_tf.bilm import BiLM
+from elmo_tf.elmo import ElmoLayer
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.hdf5 import write_arrays
 from elmo_tf.model_folder import load_bilm
@@ -111,6 +115,87 @@ def test_a_cache_that_cannot_be_written_serves_what_is_in_it(server):
     os.remove(os.path.join(folder, ".lock"))
     os.mkdir(os.path.join(folder, ".lock"))  # whoever would lock would fail
     assert fetch("small") == folder
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def on_a_terminal(written):
+    """The lines that a terminal shows in the end, and what the last line was each time that its rest was wiped."""
+    lines, column, states = [""], 0, []
+    for part in re.split(r"(\r|\n|\033\[K)", written):
+        if part == "\033[K":
+            lines[-1] = lines[-1][:column]
+            states.append(lines[-1])
+        elif part in ("\r", "\n"):
+            column = 0
+            lines += [""] if part == "\n" else []
+        else:
+            lines[-1] = lines[-1][:column] + part + lines[-1][column + len(part) :]
+            column += len(part)
+    return lines, states
+
+
+def test_a_terminal_shows_what_is_fetched_and_how_far_it_is(slow, monkeypatch):
+    server, path = slow
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    folder = fetch("original", server.mirror)
+    lines, states = on_a_terminal(sys.stderr.getvalue())
+    assert lines[0] == f"fetching the published model original from {server.mirror}/ into {folder}"
+    assert re.fullmatch(r"fetched the published model original in \d+ s", lines[1])
+    assert lines[2:] == [""]
+    size = len(server.files[path])
+    assert states[-1] == ""
+    assert states[-2] == f"weights.hdf5: {size:,} of {size:,} bytes, 100 %"
+    parts = [re.fullmatch(r"weights\.hdf5: ([\d,]+) of ([\d,]+) bytes, (\d+) %", state) for state in states[1:-1]]
+    done = [int(part[1].replace(",", "")) for part in parts]
+    assert len(done) > 3
+    assert done == sorted(set(done))
+    assert [int(part[3]) for part in parts] == [100 * n // size for n in done]
+    sys.stderr.seek(0)
+    sys.stderr.truncate()
+    fetch("original", server.mirror)
+    assert sys.stderr.getvalue() == ""
+
+
+def test_a_narrow_terminal_keeps_the_state_in_one_line(server, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    fetch("small", server.mirror)
+    _, states = on_a_terminal(sys.stderr.getvalue())
+    assert any(state.startswith("weights.hdf5: ") for state in states)
+    assert all(len(state) < 20 for state in states)
+
+
+def test_an_error_ends_the_line_of_the_terminal(server, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    server.answers = [None, 404]
+    refused("small", server.mirror)
+    lines, states = on_a_terminal(sys.stderr.getvalue())
+    assert lines == [f"fetching the published model small from {server.mirror}/ into {cache_folder('small')}", ""]
+    assert states[0].startswith("options.json: ")
+
+
+@pytest.mark.parametrize(
+    "load", [load_bilm, ElmoLayer.from_pretrained, fetch], ids=["load_bilm", "from_pretrained", "fetch"]
+)
+def test_what_is_no_terminal_gets_a_first_and_a_last_line(server, monkeypatch, capsys, load):
+    monkeypatch.setenv("ELMO_TF_MIRROR", server.mirror)
+    load("small")
+    output = capsys.readouterr()
+    first, last = output.err.splitlines()
+    assert first == f"fetching the published model small from {server.mirror}/ into {cache_folder('small')}"
+    assert re.fullmatch(r"fetched the published model small in \d+ s", last)
+    assert output.out == ""
+    load("small")
+    assert capsys.readouterr().err == ""
+
+
+def test_who_looks_at_the_progress_is_told_nothing_else(server, capsys):
+    fetch("small", server.mirror, progress=lambda done, total: None)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("ending", ["", "/"])
@@ -246,9 +331,55 @@ def test_a_name_that_is_not_published():
     assert refused("large") == "large: no published model has that name; expected one of small, medium, original, 5.5B"
 
 
-def test_a_cache_that_cannot_be_made(monkeypatch, tmp_path, server):
+def not_kept(message, folder, fault):
+    """Whether the sentence says which model cannot be kept where, and what to do."""
+    assert message.startswith(f"the published model small cannot be kept in {folder} ({fault}")
+    assert "; set ELMO_TF_CACHE to a folder that can be written, or put its files into any folder by hand" in message
+    places = " and ".join(f"{published.BASE}{file.path} as {file.name}" for file in PUBLISHED["small"])
+    assert message.endswith(f", and give that instead of small: {places}")
+
+
+def test_a_file_for_the_cache(monkeypatch, tmp_path, server):
     (tmp_path / "file").touch()
-    assert "cannot be made" in refused("small", server.mirror, str(tmp_path / "file"))
+    monkeypatch.setenv("ELMO_TF_CACHE", str(tmp_path / "file"))
+    folder = tmp_path / "file" / "small"
+    not_kept(refused("small", server.mirror), folder, f"the folder {folder} cannot be made: Not a directory)")
+    not_kept(refused("small", server.mirror, str(tmp_path / "file")), folder, "the folder")
+    assert not server.requests
+
+
+@pytest.mark.parametrize("in_the_way", [".lock", ".weights.hdf5.part", ".weights.hdf5.part.json"])
+def test_a_cache_folder_in_which_no_file_can_be_made(server, in_the_way):
+    folder = pathlib.Path(cache_folder("small"))
+    (folder / in_the_way).mkdir(parents=True)  # as good as no right to write, which does not hold for root
+    not_kept(refused("small", server.mirror), folder, f"{folder}/")
+    (folder / in_the_way).rmdir()
+    fetch("small", server.mirror)
+
+
+def test_a_disk_that_has_no_room_for_a_model_is_named_and_the_next_call_goes_on(server, content):
+    with largest_file(1000):
+        message = refused("small", server.mirror)
+    folder = cache_folder("small")
+    not_kept(message, folder, f"{folder}/weights.hdf5 cannot be written: File too large)")
+    fetch("small", server.mirror)
+    assert server.requests[-1] == (weights_path(), "bytes=1000-")
+
+
+def test_without_a_home_folder_none_is_made_where_one_happens_to_be(monkeypatch, tmp_path, server):
+    monkeypatch.chdir(tmp_path)
+    for name in ("ELMO_TF_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as where $HOME is missing and the user not known
+    not_kept(refused("small", server.mirror), "~/.cache/elmo_tf/small", "there is no home folder)")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_wrong_file_in_the_cache_is_not_taken_for_a_cache_that_cannot_be_written(server):
+    folder = pathlib.Path(cache_folder("small"))
+    folder.mkdir(parents=True)
+    (folder / "options.json").write_text("[]")
+    assert refused("small", server.mirror).startswith(f"{folder}/options.json is not that of the published model small")
 
 
 def test_a_path_goes_over_a_name(monkeypatch, tmp_path):

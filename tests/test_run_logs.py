@@ -21,6 +21,17 @@ def test_validation_before_the_first_step_is_logged_as_step_0(tmp_path):
     assert list(csv.DictReader(path.open())) == [{"step": "0", "epoch": "0", "val_perplexity": "9"}]
 
 
+@pytest.mark.parametrize(("from_step", "kept"), [(None, []), (0, ["0,0,,9"])])
+def test_a_run_that_goes_on_from_step_0_keeps_its_validation_and_a_new_one_begins_the_file_anew(
+    tmp_path, from_step, kept
+):
+    path = tmp_path / "log.csv"
+    path.write_text("step,epoch,loss,val_perplexity\n0,0,,9\n1,1,0.5,\n")
+    riding, _ = ride(run_logs.CsvLog(str(path), 1, ["loss", "val_perplexity"], from_step))
+    riding.on_train_begin({})
+    assert path.read_text().split() == ["step,epoch,loss,val_perplexity", *kept]
+
+
 def test_a_validation_made_up_for_replaces_its_row_where_a_kill_came_before_the_checkpoint(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("step,epoch,loss,val_perplexity\n4,2,0.5,\n4,2,0.25,8\n")

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 
 import numpy as np
@@ -16,6 +17,8 @@ import tensorflow as tf
 import tiny
 from full_disk import largest_file
 
+from elmo_tf import checkpoint
+from elmo_tf.checkpoint import TrainingCheckpoint
 from elmo_tf.checkpoint_folder import checkpoint_path
 from elmo_tf.errors import InputError
 from elmo_tf.evaluation import Evaluator
@@ -132,6 +135,93 @@ def test_a_run_killed_without_warning_goes_on_from_its_last_checkpoint(tmp_path)
     unbroken = dataclasses.replace(settings, model_dir=str(tmp_path / "unbroken"), max_steps=saved + 3, valid_files=())
     quiet(unbroken)
     assert_equal(arrays(unbroken.model_dir), arrays(settings.model_dir))
+
+
+KILLED_AT_ITS_FIRST_BEST = """
+    import os, signal, sys
+    from elmo_tf.checkpoint import TrainingCheckpoint
+    from elmo_tf.cli.main import main
+
+    real = TrainingCheckpoint.save_best
+
+    def save_best(self, step):
+        if {after}:
+            real(self, step)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    TrainingCheckpoint.save_best = save_best
+    main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "after", "step"),
+    [
+        ({"validate_first": True}, True, 0),
+        ({"validate_first": True}, False, 0),
+        ({"validation_steps": 2}, True, 2),
+        ({"validation_steps": 3}, False, 3),
+    ],
+)
+def test_a_run_killed_at_its_first_best_goes_on_there_as_the_unbroken_one(tmp_path, changes, after, step):
+    changes = {"max_steps": 5, "log_steps": 1, **changes}
+    unbroken = tiny.settings(tmp_path, model="unbroken", **changes)
+    expected = quiet(unbroken)
+    broken = tiny.settings(tmp_path, model="broken", **changes)
+    flags = [f"--{name}={value}" for name, value in changes.items()]
+    source = textwrap.dedent(KILLED_AT_ITS_FIRST_BEST.format(after=after))
+    killed = subprocess.run(
+        [sys.executable, "-c", source, *command(broken, *flags)[3:]], capture_output=True, text=True, timeout=900
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert os.path.exists(os.path.join(broken.model_dir, "best", "checkpoint")) == after
+    lines = []
+    result = train(broken, lines.append)
+    assert lines[0] == f"resumed from step {step} of {broken.model_dir}"
+    assert not any(line.startswith(f"step {step}: validation") for line in lines)  # which was done
+    assert (result.steps, result.best_perplexity) == (expected.steps, expected.best_perplexity)
+    assert validations(broken.model_dir) == validations(unbroken.model_dir)
+    assert notes(broken.model_dir) == notes(unbroken.model_dir)
+    for which in ("latest", "best"):
+        assert_equal(arrays(unbroken.model_dir, which), arrays(broken.model_dir, which))
+
+
+def test_a_best_that_a_kill_kept_from_being_saved_is_made_up_for_though_the_run_never_sees_a_better_one(
+    tmp_path, monkeypatch
+):
+    settings = tiny.settings(tmp_path, validate_first=True, max_steps=3, learning_rate=9.0)
+
+    class KilledError(Exception):
+        pass
+
+    def kill(self, step):
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingCheckpoint, "save_best", kill)
+        with pytest.raises(KilledError):
+            quiet(settings)
+    start = arrays(settings.model_dir)
+    assert quiet(settings).finished
+    best = arrays(settings.model_dir, "best")
+    assert checkpoint_path(settings.model_dir, "best").endswith("ckpt-0")
+    for name in (name for name in best if name.startswith("weights/")):
+        np.testing.assert_array_equal(best[name], start[name])
+
+
+def test_with_every_best_goes_a_latest_and_none_is_saved_twice(tmp_path, monkeypatch):
+    written, real = [], checkpoint.saved
+
+    def saved(manager, step):
+        written.append((os.path.basename(manager.directory), step))
+        return real(manager, step)
+
+    monkeypatch.setattr(checkpoint, "saved", saved)
+    quiet(tiny.settings(tmp_path, validate_first=True, validation_steps=2, checkpoint_steps=2, max_steps=6))
+    assert len(written) == len(set(written))
+    bests = [step for name, step in written if name == "best"]
+    assert bests[:2] == [0, 2]
+    assert all(written.index(("latest", step)) < written.index(("best", step)) for step in bests)
 
 
 def test_sigterm_ends_the_run_after_a_step_with_a_checkpoint(tmp_path):

@@ -58,6 +58,12 @@ def define_flags(flag_set: FlagSet) -> None:
         "a trained model, of any form that elmo-tf convert reads, whose weights a new run starts from; give its "
         "options.json for --options_file",
     )
+    flag_set.string(
+        "initialize_vocab_file",
+        None,
+        "the vocabulary of the model of --initialize_from, where none lies beside it, as in bilm-tf's checkpoint "
+        "folders: words in both vocabularies keep their rows of the softmax",
+    )
     shared_flags.mirror(flag_set)
     _define_training(flag_set)
     _define_run(flag_set)
@@ -87,7 +93,9 @@ def _define_run(flag_set: FlagSet) -> None:
         "let a row whose window begins with a sentence start from the zero state, as embeddings do; negated, states "
         "are always carried on, as in bilm-tf",
     )
-    flag_set.integer("checkpoint_steps", 1000, "save every so many steps, and at the end of every epoch", lower=1)
+    flag_set.integer(
+        "checkpoint_steps", 1000, "save every so many steps, at the end of every epoch, and with every best", lower=1
+    )
     flag_set.integer("log_steps", 50, "write to log.csv and TensorBoard every so many steps", lower=1)
     flag_set.integer("seed", 1, "seed of initial weights, shuffles, negatives and dropout", lower=0, upper=2**31 - 1)
     flag_set.patterns("devices", "devices to train on, such as GPU:0,GPU:1; not set: all GPUs, or else the CPU")
@@ -139,6 +147,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
             precision=values.precision,
             jit_compile=values.jit_compile,
             initialize_from=values.initialize_from,
+            initialize_vocab_file=values.initialize_vocab_file,
         ),
         report=lambda line: print(line, flush=True),
     )
