@@ -2,20 +2,19 @@
 
 import concurrent.futures
 import contextlib
+import functools
 import json
 import os
 import zipfile
 from dataclasses import dataclass
 
-from elmo_tf import files
+from elmo_tf import files, folders
 from elmo_tf.checkpoint import write_imported
 from elmo_tf.conversion_content import Content, content_of
 from elmo_tf.conversion_settings import (
     ConvertSettings,
-    check_folder,
     check_output,
     check_target,
-    is_own,
     weights_name,
     zip_name,
 )
@@ -26,7 +25,7 @@ from elmo_tf.exchange.arrays import Arrays
 from elmo_tf.exchange.names import SOFTMAX_PREFIX
 from elmo_tf.exchange.targets import ALLENNLP, limits
 from elmo_tf.exchange.tensorflow_files import write_tf1
-from elmo_tf.model_place import HDF5, SAFETENSORS, SAFETENSORS_FILE, TF1
+from elmo_tf.model_place import CHECKPOINT, HDF5, SAFETENSORS, SAFETENSORS_FILE, TF1
 from elmo_tf.options import Options
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
 from elmo_tf.self_check import SelfCheck
@@ -59,7 +58,10 @@ class Converted:
 
 
 def convert(
-    model_dir: str, output_dir: str, which: str | None = None, settings: ConvertSettings | None = None
+    model_dir: str | os.PathLike[str],
+    output_dir: str | os.PathLike[str],
+    which: str | None = None,
+    settings: ConvertSettings | None = None,
 ) -> Converted:
     """Writes a model in another form, with its `options.json` and `vocab.txt`; all files, or none.
 
@@ -81,29 +83,24 @@ def convert(
             be written.
     """
     settings = settings or ConvertSettings()
+    model_dir, output_dir = os.fspath(model_dir), os.fspath(output_dir)
     check_output(output_dir, settings)
-    with open_model(model_dir, which) as stored:
+    with open_model(model_dir, which) as stored, contextlib.ExitStack() as stack:
         check_target(stored.options, settings)
-        own = is_own(stored, output_dir, settings)
-        if not settings.zipped:
-            check_folder(output_dir, settings, own)
-        with contextlib.ExitStack() as stack:
-            content = content_of(stored, settings, stack)
-            check = SelfCheck(content.options, content.weights, content.vocabulary)
-            target = zip_name(output_dir) if settings.zipped else output_dir
-            folder = os.path.dirname(target) if settings.zipped else target
-            with files.replacing_in(folder) as temporary, files.said_of(target, _packed(temporary, target), temporary):
-                with concurrent.futures.ThreadPoolExecutor(1) as aside:
-                    writing = aside.submit(_write, temporary, check.arrays(), content, settings)
-                    check.embed()
-                    writing.result()
-                    written = _pack(temporary, target) if settings.zipped else temporary
-                    syncing = aside.submit(files.sync_all, temporary)
-                    difference = _checked(written, check, content)
-                    syncing.result()
-                if own:
-                    _leave_out_what_is_there(temporary, folder)
-                names = _sorted_files(temporary)
+        check_place = functools.partial(check_output, output_dir, settings, stored)
+        check_place()
+        content = content_of(stored, settings, stack)
+        check = SelfCheck(content.options, content.weights, content.vocabulary)
+        target = zip_name(output_dir) if settings.zipped else output_dir
+        folder = os.path.dirname(target) if settings.zipped else target
+        with (
+            folders.replacing_in(folder, check_place) as temporary,
+            files.said_of(target, _packed(temporary, target), temporary),
+        ):
+            difference = _write_checked(temporary, target, check, content, settings)
+            if not settings.zipped:
+                _leave_out_what_is_there(temporary, folder)
+            names = _sorted_files(temporary)
     return Converted(
         source=stored.source,
         paths=tuple(os.path.join(folder, name) for name in names),
@@ -126,8 +123,22 @@ def allennlp_limits(options: Options) -> list[str]:
     return limits(options, ALLENNLP)
 
 
+def _write_checked(folder: str, target: str, check: SelfCheck, content: Content, settings: ConvertSettings) -> float:
+    """Writes everything into a folder, in one ZIP file if that is wanted, reads it back, and waits until it is on the
+    disk; the difference of the vectors."""
+    with concurrent.futures.ThreadPoolExecutor(1) as aside:
+        writing = aside.submit(_write, folder, check.arrays(), content, settings)
+        check.embed()
+        writing.result()
+        written = _pack(folder, target) if settings.zipped else folder
+        syncing = aside.submit(folders.sync_all, folder)
+        difference = _checked(written, check, content)
+        syncing.result()
+    return difference
+
+
 def _leave_out_what_is_there(temporary: str, folder: str) -> None:
-    """Options and vocabulary of the run's own folder stay as they are."""
+    """Options and vocabulary of the run's own folder stay as they are, and so does the vocabulary that was given."""
     for name in (OPTIONS_FILE, VOCAB_FILE):
         if os.path.exists(os.path.join(folder, name)) and os.path.exists(os.path.join(temporary, name)):
             os.remove(os.path.join(temporary, name))
@@ -151,7 +162,7 @@ def _write(folder: str, weights: Arrays, content: Content, settings: ConvertSett
         safetensors_files.write_file(os.path.join(folder, SAFETENSORS_FILE), weights, metadata)
     elif settings.form == TF1:
         write_tf1(folder, weights, content.slots, content.options, content.step)
-    else:
+    elif settings.form == CHECKPOINT:
         write_imported(folder, weights, content.slots, content.step)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from elmo_tf.checkpoint_folder import BEST, LATEST
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.archives import SOFTMAX_FILE
-from elmo_tf.exchange.targets import NAMES, READS, SIMPLE_ELMO, limits
-from elmo_tf.model_place import CHECKPOINT, HDF5, NLPL_WEIGHTS_FILE, SAFETENSORS, WEIGHTS_FILE
+from elmo_tf.exchange.targets import NAMES, READS, SIMPLE_ELMO, TARGETS, limits
+from elmo_tf.model_place import CHECKPOINT, FORMS, HDF5, NLPL_WEIGHTS_FILE, SAFETENSORS, WEIGHTS_FILE
 from elmo_tf.options import Options
 from elmo_tf.preparation import OPTIONS_FILE, VOCAB_FILE
 from elmo_tf.stored_model import StoredModel
@@ -40,6 +40,9 @@ class ConvertSettings:
         target: "allennlp", "bilm-tf" or "simple_elmo", whose limits the model must keep; None for no such check.
         vocab_file: the vocabulary, where the model lies without one; or a new one ("checkpoint", "tf1").
         softmax_file: a `softmax.hdf5` to take in place of the model's softmax, or where it has none.
+
+    Raises:
+        InputError: there is no such form or target.
     """
 
     form: str = HDF5
@@ -48,6 +51,12 @@ class ConvertSettings:
     target: str | None = None
     vocab_file: str | None = None
     softmax_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise InputError(f"form: expected {', '.join(FORMS)}, got {self.form!r}")
+        if self.target not in (None, *TARGETS):
+            raise InputError(f"target: expected None, {', '.join(TARGETS)}, got {self.target!r}")
 
 
 def zip_name(output_dir: str) -> str:
@@ -64,8 +73,14 @@ def weights_name(settings: ConvertSettings) -> str:
     return NLPL_WEIGHTS_FILE if settings.zipped or settings.target == SIMPLE_ELMO else WEIGHTS_FILE
 
 
-def check_output(output_dir: str, settings: ConvertSettings) -> None:
-    """Refuses, by an `InputError`, what no model can be written to, and settings that exclude each other."""
+def check_output(output_dir: str, settings: ConvertSettings, stored: StoredModel | None = None) -> None:
+    """Refuses, by an `InputError`, what no model can be written to, and settings that exclude each other.
+
+    Args:
+        output_dir: what was given.
+        settings: what to write.
+        stored: the model; with it, what lies in the folder is looked at too.
+    """
     if settings.zipped:
         if settings.form != HDF5:
             raise InputError(f"--zip: expected --format={HDF5}, got --format={settings.form}")
@@ -81,6 +96,8 @@ def check_output(output_dir: str, settings: ConvertSettings) -> None:
         raise InputError(f"--output_dir={output_dir} is {what}; expected a folder")
     if settings.softmax and settings.form not in (HDF5, SAFETENSORS):
         raise InputError(f"--softmax: --format={settings.form} always has its softmax")
+    if stored is not None:
+        check_folder(output_dir, settings, _is_own(stored, output_dir, settings))
 
 
 def check_target(options: Options, settings: ConvertSettings) -> None:
@@ -96,7 +113,7 @@ def check_target(options: Options, settings: ConvertSettings) -> None:
         raise InputError(f"--target={target}: {NAMES[target]} cannot load this model: {'; '.join(found)}")
 
 
-def is_own(stored: StoredModel, output_dir: str, settings: ConvertSettings) -> bool:
+def _is_own(stored: StoredModel, output_dir: str, settings: ConvertSettings) -> bool:
     """Whether an HDF5 file goes into the folder of the training run that it is made from."""
     is_same = os.path.isdir(output_dir) and os.path.isdir(stored.path) and os.path.samefile(stored.path, output_dir)
     return is_same and stored.form == CHECKPOINT and settings.form == HDF5 and not settings.zipped
@@ -108,7 +125,7 @@ def check_folder(output_dir: str, settings: ConvertSettings, own: bool) -> None:
     Args:
         output_dir: the folder; it need not exist.
         settings: what to write. Its `vocab_file` may lie in the folder.
-        own: whether `is_own` says so; the run's files may then lie there, and are all that it may be given.
+        own: whether `_is_own` says so; the run's files may then lie there, and are all that it may be given.
     """
     for flag, value in (("vocab_file", settings.vocab_file), ("softmax_file", settings.softmax_file)):
         if own and value is not None:

@@ -82,7 +82,7 @@ def download(url: str, path: str, expected: Expected | None = None, progress: Pr
 
     What has come stays beside it as `.NAME.part` when the connection, the process or the machine breaks off, and the
     next try goes on there: at once, or in the next call. It begins anew where the server cannot send parts, or says
-    that its file is another one by now. One process at a time: see `locked`.
+    that its file is another one by now. One process at a time: see `elmo_tf.locks`.
 
     Args:
         url: http, https or file.
@@ -239,33 +239,3 @@ def _plain(error: Exception) -> str:
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror
     return str(reason) or type(reason).__name__
-
-
-@contextlib.contextmanager
-def locked(path: str) -> Iterator[None]:
-    """Keeps other processes that ask for the same lock out, until it is done or the process ends; they wait.
-
-    Where the system has no such locks (Windows) it does nothing, and the file's size, hash and form have to tell.
-
-    Args:
-        path: a file for the lock, made if it is missing, and left there.
-
-    Raises:
-        InputError: the file cannot be made or locked.
-
-    >>> with locked("/tmp/elmo_tf_doc.lock"):
-    ...     print("alone")
-    alone
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with contextlib.ExitStack() as stack:
-        try:
-            file = stack.enter_context(open(path, "a"))
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            raise InputError(f"{path} cannot be locked: {error.strerror}") from error
-        yield

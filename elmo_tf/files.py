@@ -89,56 +89,6 @@ def _is_of(error: BaseException, path: str) -> TypeGuard[OSError]:
     return isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and error.filename in (None, path)
 
 
-@contextlib.contextmanager
-def replacing_in(folder: str) -> Iterator[str]:
-    """Yields a temporary folder; on success its files move into `folder`, which keeps the others it has, on any error
-    they go, and `folder` is as it was.
-
-    The temporary folder is made in `folder`, or, where that is missing, in the nearest folder above it that there is.
-
-    Example:
-
-    >>> with replacing_in("/tmp/elmo_tf_doc/new/folder") as temporary:
-    ...     write_text(os.path.join(temporary, "inside", "numbers.txt"), "1 2 3")
-    >>> os.listdir("/tmp/elmo_tf_doc/new/folder/inside")
-    ['numbers.txt']
-    """
-    given, folder = folder or ".", os.path.abspath(folder)
-    above = folder
-    while not os.path.lexists(above):
-        above = os.path.dirname(above)
-    if not os.path.isdir(above):
-        raise InputError(f"the folder {given} cannot be made: {above} is no folder")
-    try:
-        temporary = tempfile.mkdtemp(prefix=f".{os.path.basename(folder)}.", dir=above)
-    except OSError as error:
-        what = f"{given} cannot be written" if above == folder else f"the folder {given} cannot be made in {above}"
-        raise InputError(f"{what}: {error.strerror}") from error
-    try:
-        yield temporary
-        for inside, _, names in os.walk(temporary):
-            target = os.path.normpath(os.path.join(folder, os.path.relpath(inside, temporary)))
-            make_folder(target)
-            for name in names:
-                _move(os.path.join(inside, name), os.path.join(target, name))
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _move(source: str, target: str) -> None:
-    try:
-        os.replace(source, target)
-    except OSError as error:
-        raise InputError(f"{target} cannot be written: {error.strerror}") from error
-
-
-def sync_all(folder: str) -> None:
-    """Waits until all files below a folder are on the disk; raises as `sync`."""
-    for inside, _, names in os.walk(folder):
-        for name in names:
-            sync(os.path.join(inside, name))
-
-
 def sync(path: str) -> None:
     """Waits until a file is on the disk: a name that outlives a power cut is worth nothing without what it names."""
     try:
@@ -149,10 +99,11 @@ def sync(path: str) -> None:
 
 
 def give_usual_permissions(path: str) -> None:
-    """`mkstemp`, and safetensors, make files for the owner alone; gives `path` what `open` would have given it."""
+    """`tempfile`, and safetensors, make files and folders for the owner alone; gives `path` what it would have by
+    `open` or `os.mkdir`."""
     mask = os.umask(0)
     os.umask(mask)
-    os.chmod(path, 0o666 & ~mask)
+    os.chmod(path, (0o777 if os.path.isdir(path) else 0o666) & ~mask)
 
 
 def make_folder(folder: str) -> None:

@@ -25,6 +25,7 @@ from elmo_tf.published import PUBLISHED
 
 WEIGHTS_FILE, NLPL_WEIGHTS_FILE, SAFETENSORS_FILE = "weights.hdf5", "model.hdf5", "model.safetensors"
 CHECKPOINT, TF1, SAFETENSORS, HDF5 = "checkpoint", "tf1", "safetensors", "hdf5"
+FORMS = (HDF5, CHECKPOINT, TF1, SAFETENSORS)
 
 EXPECTED = (
     f"expected a folder made by elmo-tf train, or one with {WEIGHTS_FILE} and {OPTIONS_FILE}, a TensorFlow 1 "

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import h5py
 
 from elmo_tf import files
-from elmo_tf.download import DownloadError, Expected, Progress, download, locked
+from elmo_tf.download import DownloadError, Expected, Progress, download
 from elmo_tf.errors import InputError
 from elmo_tf.fetch_display import displayed
+from elmo_tf.locks import locked
 
 BASE = "https://s3-us-west-2.amazonaws.com/allennlp/models/elmo/"
 MIRROR_VARIABLE = "ELMO_TF_MIRROR"

@@ -102,7 +102,7 @@ class _Parts:
 
 
 @contextlib.contextmanager
-def open_model(path: str, which: str | None = None) -> Iterator[StoredModel]:
+def open_model(path: str | os.PathLike[str], which: str | None = None) -> Iterator[StoredModel]:
     """Finds, checks and opens a model; what it gave cannot be read any more after the block.
 
     Args:
@@ -113,7 +113,7 @@ def open_model(path: str, which: str | None = None) -> Iterator[StoredModel]:
     Raises:
         InputError: there is no model, something in it is damaged, or an array is missing, misshapen or too many.
     """
-    path = resolved(path)
+    path = resolved(os.fspath(path))
     with contextlib.ExitStack() as stack:
         zipped = is_zip_file(path)
         place = find_model(stack.enter_context(unpacked(path)) if zipped else path, path, which)

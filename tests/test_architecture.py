@@ -14,6 +14,8 @@ BANDS = {
         "errors",
         "allocation",
         "files",
+        "folders",
+        "locks",
         "download",
         "fetch_display",
         "version",

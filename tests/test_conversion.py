@@ -9,6 +9,7 @@ import pytest
 from model_cases import CASES, CHARACTERS, WORD_INPUT, changed, weights_of
 from model_folders import LATEST_STEP, content_of, hdf5_folder, trained_folder
 
+from elmo_tf import conversion
 from elmo_tf.conversion import ConvertSettings, allennlp_limits, convert
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.hdf5 import read_arrays
@@ -167,6 +168,23 @@ def test_the_vocabulary_that_is_given_may_lie_in_the_new_folder(trained, tmp_pat
     (tmp_path / "vocab.txt").write_bytes(words)
     convert(str(trained[0]), str(tmp_path), settings=ConvertSettings(vocab_file=str(tmp_path / "vocab.txt")))
     assert (tmp_path / "vocab.txt").read_bytes() == words
+
+
+@pytest.mark.parametrize(("zipped", "there"), [(False, "new/model.safetensors"), (True, "new.zip")])
+def test_a_model_that_another_conversion_wrote_meanwhile_is_refused_and_kept(
+    trained, tmp_path, monkeypatch, zipped, there
+):
+    checked = conversion._checked
+
+    def slow(*arguments):
+        (tmp_path / there).parent.mkdir(exist_ok=True)
+        (tmp_path / there).write_text("theirs")
+        return checked(*arguments)
+
+    monkeypatch.setattr(conversion, "_checked", slow)
+    with pytest.raises(InputError, match=r"give a new (folder|name)$"):
+        convert(trained[0], tmp_path / "new", settings=ConvertSettings(zipped=zipped))
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()] == [there]
 
 
 def test_a_model_without_a_vocabulary_file_is_converted_without(tmp_path):

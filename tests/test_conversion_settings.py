@@ -61,3 +61,16 @@ def test_a_folder_may_hold_other_files_and_the_vocabulary_that_is_given(tmp_path
     check_folder(str(tmp_path), ConvertSettings(), own=True)
     with pytest.raises(InputError, match=r"holds a model already, or part of one, vocab\.txt: give a new folder"):
         check_folder(str(tmp_path), ConvertSettings(), own=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"form": "h5"}, "form: expected hdf5, checkpoint, tf1, safetensors, got 'h5'"),
+        ({"target": "AllenNLP"}, "target: expected None, allennlp, bilm-tf, simple_elmo, got 'AllenNLP'"),
+    ],
+)
+def test_a_form_or_target_that_there_is_not_is_refused_where_it_is_said(settings, message):
+    with pytest.raises(InputError) as caught:
+        ConvertSettings(**settings)
+    assert str(caught.value) == message

@@ -212,7 +212,6 @@ def test_what_is_wrong_in_a_zip_file_is_said_of_the_zip_file_and_not_of_where_it
     trained_folder(tmp_path / "a", best=False)
     convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=ConvertSettings())
     for name, content, part in (
-        ("vocab.txt", b"<S>\n</S>\n<UNK>\nalone\n", "words by options.json, got 4"),
         ("options.json", b"{", "not valid JSON"),
         ("weights.hdf5", b"no HDF5", "cannot be read as HDF5"),
     ):

@@ -1,0 +1,174 @@
+"""Files that come into a folder together: all at once, or none; and who else may come in between."""
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from elmo_tf import folders
+from elmo_tf.errors import InputError
+from elmo_tf.files import make_folder, write_text
+from elmo_tf.folders import replacing_in
+from elmo_tf.locks import locked_folder
+
+
+def test_a_folders_files_appear_together_and_its_others_stay(tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "old.txt").write_text("old")
+    (tmp_path / "new" / "kept.txt").write_text("kept")
+    with replacing_in(str(tmp_path / "new")) as temporary:
+        for name in ("old.txt", "inside/more.txt"):
+            write_text(os.path.join(temporary, name), "new")
+        assert (tmp_path / "new" / "old.txt").read_text() == "old"
+    found = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*.txt")}
+    assert found == {"new/old.txt": "new", "new/kept.txt": "kept", "new/inside/more.txt": "new"}
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_a_folder_that_takes_no_files_is_not_said_to_be_impossible_to_make(tmp_path, monkeypatch):
+    def refuse(**arguments):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    with pytest.raises(InputError, match=r"^there cannot be written: Permission denied$"), replacing_in("there"):
+        pass
+    message = rf"^the folder there/new/one cannot be made in {tmp_path}/there: Permission denied$"
+    with pytest.raises(InputError, match=message), replacing_in("there/new/one"):
+        pass
+
+
+def test_a_link_to_nothing_in_the_way_of_a_folder_is_told_before_anything_is_made(tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to("nowhere")
+    monkeypatch.chdir(tmp_path)
+    message = rf"^the folder link/sub cannot be made: {tmp_path}/link is no folder$"
+    with pytest.raises(InputError, match=message), replacing_in("link/sub"):
+        pass
+    with pytest.raises(InputError, match=r"^the folder link cannot be made: something else of that name is there$"):
+        make_folder("link")
+    assert os.listdir(tmp_path) == ["link"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_of_a_folder_that_fails_nothing_stays(tmp_path, error):
+    with pytest.raises(error), replacing_in(str(tmp_path / "a" / "b")) as temporary:  # noqa: PT012
+        write_text(os.path.join(temporary, "x"), "new")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_folder_appears_with_all_its_files_at_once_and_with_the_usual_rights(tmp_path, monkeypatch):
+    renamed = []
+    replace = os.replace
+    monkeypatch.setattr("os.replace", lambda *paths: (renamed.append(paths[1]), replace(*paths)))
+    mask = os.umask(0o027)
+    try:
+        with replacing_in(str(tmp_path / "a" / "b")) as temporary:
+            for name in ("x", "inside/y"):
+                os.makedirs(os.path.dirname(os.path.join(temporary, name)), exist_ok=True)
+                with open(os.path.join(temporary, name), "w") as file:
+                    file.write(name)
+    finally:
+        os.umask(mask)
+    assert renamed == [str(tmp_path / "a" / "b")]
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o750
+    assert (tmp_path / "a" / "b" / "inside" / "y").read_text() == "inside/y"
+
+
+def test_the_largest_file_comes_last(tmp_path, monkeypatch):
+    moved = []
+    replace = os.replace
+    monkeypatch.setattr("os.replace", lambda *paths: (moved.append(os.path.basename(paths[1])), replace(*paths)))
+    with replacing_in(str(tmp_path)) as temporary:
+        for name, size in (("a", 10), ("weights", 1000), ("z", 3)):
+            with open(os.path.join(temporary, name), "w") as file:
+                file.write("." * size)
+    assert moved == ["z", "a", "weights"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_where_one_cannot_be_moved_none_of_the_new_ones_stays(tmp_path, monkeypatch, error):
+    write_text(tmp_path / "kept.txt", "kept")
+    replace = os.replace
+
+    def fail(source, target):
+        if target.endswith("weights"):
+            raise error
+        replace(source, target)
+
+    with pytest.raises((InputError, KeyboardInterrupt)), replacing_in(str(tmp_path)) as temporary:  # noqa: PT012
+        for name, size in (("a", 10), ("weights", 1000)):
+            with open(os.path.join(temporary, name), "w") as file:
+                file.write("." * size)
+        monkeypatch.setattr("os.replace", fail)
+    assert os.listdir(tmp_path) == ["kept.txt"]
+
+
+def test_the_place_is_looked_at_once_more_and_nothing_comes_where_it_is_taken(tmp_path):
+    def check():
+        if os.listdir(tmp_path / "new"):
+            raise InputError("new holds a model already")
+
+    with pytest.raises(InputError, match="holds a model"), replacing_in(str(tmp_path / "new"), check) as temporary:  # noqa: PT012
+        write_text(os.path.join(temporary, "mine"), "mine")
+        write_text(tmp_path / "new" / "theirs", "theirs")
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["new", "new/theirs"]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_of_two_that_come_at_once_the_second_sees_what_the_first_moved(tmp_path, monkeypatch, is_there):
+    if is_there:
+        (tmp_path / "new").mkdir()
+    move, both = folders._move_all, threading.Barrier(2, timeout=20)
+    outcomes = []
+
+    def slow(source, folder):
+        time.sleep(0.2)  # in which the other one would come through without a lock
+        move(source, folder)
+
+    def check():
+        if os.path.isdir(tmp_path / "new") and any(not name.startswith(".") for name in os.listdir(tmp_path / "new")):
+            raise InputError("taken")
+
+    def come(name):
+        try:
+            with replacing_in(str(tmp_path / "new"), check) as temporary:
+                write_text(os.path.join(temporary, name), name)
+                both.wait()
+            outcomes.append(name)
+        except InputError as error:
+            outcomes.append(str(error))
+
+    monkeypatch.setattr(folders, "_move_all", slow)
+    threads = [threading.Thread(target=come, args=(name,)) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count("taken") == 1
+    assert len(os.listdir(tmp_path / "new")) == 1
+
+
+def test_a_folders_lock_keeps_another_process_out_and_leaves_nothing(tmp_path):
+    code = (
+        "import sys, time; from elmo_tf.locks import locked_folder\n"
+        "with locked_folder(sys.argv[1]): print('in', flush=True); time.sleep(1)\n"
+        "print('out', time.time(), flush=True)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "in\n"
+        began = time.time()
+        with locked_folder(str(tmp_path)):
+            assert time.time() - began > 0.5
+        other.wait()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_locked_is_used_without(tmp_path):
+    with locked_folder(str(tmp_path / "missing")):
+        pass
