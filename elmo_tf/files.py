@@ -116,13 +116,37 @@ def replacing_in(folder: str) -> Iterator[str]:
         raise InputError(f"{what}: {error.strerror}") from error
     try:
         yield temporary
-        for inside, _, names in os.walk(temporary):
-            target = os.path.normpath(os.path.join(folder, os.path.relpath(inside, temporary)))
-            make_folder(target)
-            for name in names:
-                _move(os.path.join(inside, name), os.path.join(target, name))
+        _move_all(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _move_all(source: str, target: str) -> None:
+    """Moves the files below a folder to their places below another; on any error, or a signal, what is new there goes:
+    the first half of a model's files would pass for a model."""
+    new: list[str] = []
+    try:
+        for inside, _, names in os.walk(source):
+            folder = os.path.normpath(os.path.join(target, os.path.relpath(inside, source)))
+            new += _not_there(folder)
+            make_folder(folder)
+            for name in names:
+                new += _not_there(os.path.join(folder, name))
+                _move(os.path.join(inside, name), os.path.join(folder, name))
+    except BaseException:
+        for path in reversed(new):
+            with contextlib.suppress(OSError):  # it may not have come to be
+                (os.rmdir if os.path.isdir(path) else os.remove)(path)
+        raise
+
+
+def _not_there(path: str) -> list[str]:
+    """Those of a path and the folders it lies in that do not exist, the outermost first."""
+    missing: list[str] = []
+    while not os.path.lexists(path):
+        missing.insert(0, path)
+        path = os.path.dirname(path)
+    return missing
 
 
 def _move(source: str, target: str) -> None:

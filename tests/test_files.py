@@ -1,4 +1,5 @@
 import os
+import pathlib
 import resource
 import stat
 
@@ -164,6 +165,31 @@ def test_a_folders_files_appear_together_and_its_others_stay(tmp_path):
     found = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*.txt")}
     assert found == {"new/old.txt": "new", "new/kept.txt": "kept", "new/inside/more.txt": "new"}
     assert not list(tmp_path.rglob(".*"))
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), SystemExit(143)])
+@pytest.mark.parametrize("moves", [0, 1, 2, 3])
+def test_files_that_are_stopped_while_they_move_go_again_and_what_was_there_stays(tmp_path, monkeypatch, error, moves):
+    def replace(source, target):
+        if len(done) == moves:
+            raise error
+        done.append(target)
+        move(source, target)
+
+    def write():
+        with files.replacing_in(str(tmp_path / "there" / "new" / "one")) as temporary:
+            for name in ("a", "b", "inside/c", "inside/more/d"):
+                os.makedirs(os.path.dirname(os.path.join(temporary, name)), exist_ok=True)
+                pathlib.Path(temporary, name).write_text("new")
+            monkeypatch.setattr("os.replace", replace)
+
+    done, move = [], os.replace
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "kept.txt").write_text("kept")
+    with pytest.raises(InputError if isinstance(error, OSError) else type(error)):
+        write()
+    assert len(done) == moves
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["there", "there/kept.txt"]
 
 
 def test_a_folder_that_takes_no_files_is_not_said_to_be_impossible_to_make(tmp_path, monkeypatch):
