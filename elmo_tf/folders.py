@@ -59,24 +59,34 @@ def _existing(folder: str) -> str:
 
 
 def _move_all(source: str, folder: str) -> None:
-    """Moves all that is in `source`; on an error what is new goes."""
-    if not os.path.exists(folder):
-        make_folder(os.path.dirname(folder))
-        give_usual_permissions(source)
-        _move(source, folder)
-        return
-    moved: list[str] = []
+    """Moves all that is in `source`; on any error, or a signal, what is new goes: the first half of a model's files
+    would pass for a model."""
+    new = _not_there(folder)
     try:
+        if new:
+            make_folder(os.path.dirname(folder))
+            give_usual_permissions(source)
+            _move(source, folder)
+            return
         for path in sorted(_files(source), key=os.path.getsize):
             target = os.path.join(folder, os.path.relpath(path, source))
+            new += _not_there(target)  # before it is, for a signal may come in between
             make_folder(os.path.dirname(target))
-            is_new = not os.path.lexists(target)
             _move(path, target)
-            moved += [target] if is_new else []
     except BaseException:
-        for target in moved:
-            os.remove(target)
+        for path in reversed(new):
+            with contextlib.suppress(OSError):  # it may not have come to be
+                (shutil.rmtree if path == folder else os.rmdir if os.path.isdir(path) else os.remove)(path)
         raise
+
+
+def _not_there(path: str) -> list[str]:
+    """Those of a path and the folders it lies in that do not exist, the outermost first."""
+    missing: list[str] = []
+    while not os.path.lexists(path):
+        missing.insert(0, path)
+        path = os.path.dirname(path)
+    return missing
 
 
 def _move(source: str, target: str) -> None:

@@ -1,6 +1,7 @@
 """Files that come into a folder together: all at once, or none; and who else may come in between."""
 
 import os
+import pathlib
 import stat
 import subprocess
 import sys
@@ -91,22 +92,33 @@ def test_the_largest_file_comes_last(tmp_path, monkeypatch):
     assert moved == ["z", "a", "weights"]
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_where_one_cannot_be_moved_none_of_the_new_ones_stays(tmp_path, monkeypatch, error):
-    write_text(tmp_path / "kept.txt", "kept")
-    replace = os.replace
-
-    def fail(source, target):
-        if target.endswith("weights"):
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), SystemExit(143)])
+@pytest.mark.parametrize("moves", [0, 1, 2, 3])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_files_that_are_stopped_while_they_move_go_again_and_what_was_there_stays(
+    tmp_path, monkeypatch, error, moves, is_new
+):
+    def replace(source, target):
+        if len(done) == moves or is_new:
             raise error
-        replace(source, target)
+        done.append(target)
+        move(source, target)
 
-    with pytest.raises((InputError, KeyboardInterrupt)), replacing_in(str(tmp_path)) as temporary:  # noqa: PT012
-        for name, size in (("a", 10), ("weights", 1000)):
-            with open(os.path.join(temporary, name), "w") as file:
-                file.write("." * size)
-        monkeypatch.setattr("os.replace", fail)
-    assert os.listdir(tmp_path) == ["kept.txt"]
+    def write():
+        with replacing_in(str(folder)) as temporary:
+            for name in ("a", "b", "inside/c", "inside/more/d"):
+                os.makedirs(os.path.dirname(os.path.join(temporary, name)), exist_ok=True)
+                pathlib.Path(temporary, name).write_text("new")
+            monkeypatch.setattr("os.replace", replace)
+
+    done, move = [], os.replace
+    folder = tmp_path / "there" / "new" / "one" if is_new else tmp_path / "there"
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "kept.txt").write_text("kept")
+    with pytest.raises(InputError if isinstance(error, OSError) else type(error)):
+        write()
+    assert len(done) == (0 if is_new else moves)
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["there", "there/kept.txt"]
 
 
 def test_the_place_is_looked_at_once_more_and_nothing_comes_where_it_is_taken(tmp_path):
