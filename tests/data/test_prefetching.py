@@ -1,6 +1,12 @@
 """The stream computed ahead: the same steps and positions, and what the user can mend."""
 
 import itertools
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import weakref
 
 import numpy as np
 import pytest
@@ -49,3 +55,66 @@ def test_prefetched_says_at_once_that_the_text_is_gone(tmp_path):
     path.unlink()
     with pytest.raises(InputError, match=r"text\.txt cannot be read"):
         Prefetched(TrainingStream(corpus, Vocabulary(("<S>", "</S>", "<UNK>")), options_of(), StreamSettings(1)))
+
+
+def test_what_nobody_takes_any_more_is_not_computed_any_more(made):
+    taken = []
+
+    def steps():
+        for number, step in enumerate(TrainingStream(*made, options_of(True), StreamSettings(4))):
+            taken.append(number)
+            time.sleep(0.01)
+            yield step
+
+    ahead = Prefetched(steps(), ahead=1000)
+    next(ahead)
+    end = weakref.ref(ahead)
+    del ahead
+    assert end() is None  # at once: nothing that tf.data holds keeps it alive
+    count = len(taken)
+    time.sleep(0.2)
+    assert len(taken) == count < 100
+
+
+ABANDONED = """
+import atexit, sys, time
+from stream_cases import options_of
+from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.data.lm_stream import StreamSettings, TrainingStream
+from elmo_tf.data.prefetching import Prefetched
+
+corpus, words = Corpus.scan([sys.argv[1]]), Vocabulary(("<S>", "</S>", "<UNK>", "a"))
+
+taken = []
+
+def slow():
+    for step in TrainingStream(corpus, words, options_of(True), StreamSettings(4)):
+        taken.append(step)
+        yield step
+        time.sleep(0.01)
+
+@atexit.register
+def at_the_end():
+    count = len(taken)
+    time.sleep(0.3)
+    print(len(taken) - count, "more", flush=True)
+
+ahead = Prefetched(slow(), ahead=1000)
+next(ahead)
+"""
+
+
+def test_nothing_is_computed_while_the_program_ends(tmp_path):
+    """One in ten programs hung there: TensorFlow waited for its thread, and the thread for Python, which had gone."""
+    (tmp_path / "text.txt").write_text("a b c d\n" * 50)
+    tests = pathlib.Path(__file__).parents[1]
+    result = subprocess.run(
+        [sys.executable, "-c", ABANDONED, str(tmp_path / "text.txt")],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (0, "0 more\n"), result.stderr
