@@ -5,8 +5,8 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
@@ -40,18 +40,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     if os.path.isdir(path):
         raise InputError(f"{path} is a folder; expected the name of a file to write")
     stem, ending = os.path.splitext(os.path.basename(path))
+    temporary = _name_aside(folder, stem, ending)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{stem}.", suffix=ending, dir=folder)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
-    os.close(handle)
-    try:
+        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with said_of(path, temporary):
             yield temporary
         give_usual_permissions(temporary)
         os.replace(temporary, path)
     except BaseException as error:  # also on Ctrl-C: nothing half-written stays behind
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # it may not have come to be
             os.remove(temporary)
         if _is_of(error, temporary):
             raise InputError(f"{path} cannot be written: {reason(error)}") from error
@@ -109,16 +106,23 @@ def replacing_in(folder: str) -> Iterator[str]:
         above = os.path.dirname(above)
     if not os.path.isdir(above):
         raise InputError(f"the folder {given} cannot be made: {above} is no folder")
+    temporary = _name_aside(above, os.path.basename(folder))
     try:
-        temporary = tempfile.mkdtemp(prefix=f".{os.path.basename(folder)}.", dir=above)
-    except OSError as error:
-        what = f"{given} cannot be written" if above == folder else f"the folder {given} cannot be made in {above}"
-        raise InputError(f"{what}: {error.strerror}") from error
-    try:
+        try:
+            os.mkdir(temporary, 0o700)
+        except OSError as error:
+            what = f"{given} cannot be written" if above == folder else f"the folder {given} cannot be made in {above}"
+            raise InputError(f"{what}: {error.strerror}") from error
         yield temporary
         _move_all(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _name_aside(folder: str, stem: str, ending: str = "") -> str:
+    """A name that nobody has. It is known before the file or folder is made, or a signal that comes just then would
+    leave it behind."""
+    return os.path.join(folder, f".{stem}.{secrets.token_urlsafe(6)}{ending}")
 
 
 def _move_all(source: str, target: str) -> None:
@@ -173,7 +177,7 @@ def sync(path: str) -> None:
 
 
 def give_usual_permissions(path: str) -> None:
-    """`mkstemp`, and safetensors, make files for the owner alone; gives `path` what `open` would have given it."""
+    """Files aside and those of safetensors are made for the owner alone; gives `path` what `open` would have given."""
     mask = os.umask(0)
     os.umask(mask)
     os.chmod(path, 0o666 & ~mask)

@@ -192,13 +192,27 @@ def test_files_that_are_stopped_while_they_move_go_again_and_what_was_there_stay
     assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["there", "there/kept.txt"]
 
 
+@pytest.mark.parametrize(("function", "what"), [("mkdir", files.replacing_in), ("open", files.replacing)])
+def test_a_signal_that_comes_when_the_place_aside_is_just_made_leaves_nothing(tmp_path, monkeypatch, function, what):
+    def made_and_stopped(*arguments):
+        usual(*arguments)
+        raise SystemExit(143)
+
+    usual = getattr(os, function)
+    monkeypatch.setattr(f"os.{function}", made_and_stopped)
+    with pytest.raises(SystemExit), what(str(tmp_path / "x")):
+        pass
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_folder_that_takes_no_files_is_not_said_to_be_impossible_to_make(tmp_path, monkeypatch):
-    def refuse(**arguments):
+    def refuse(path, mode):
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "there").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    monkeypatch.setattr("os.mkdir", refuse)
     with pytest.raises(InputError, match=r"^there cannot be written: Permission denied$"), files.replacing_in("there"):
         pass
     message = rf"^the folder there/new/one cannot be made in {tmp_path}/there: Permission denied$"
