@@ -5,8 +5,8 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
@@ -40,18 +40,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     if os.path.isdir(path):
         raise InputError(f"{path} is a folder; expected the name of a file to write")
     stem, ending = os.path.splitext(os.path.basename(path))
+    temporary = name_aside(folder, stem, ending)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{stem}.", suffix=ending, dir=folder)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
-    os.close(handle)
-    try:
+        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         with said_of(path, temporary):
             yield temporary
         give_usual_permissions(temporary)
         os.replace(temporary, path)
     except BaseException as error:  # also on Ctrl-C: nothing half-written stays behind
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # it may not have come to be
             os.remove(temporary)
         if _is_of(error, temporary):
             raise InputError(f"{path} cannot be written: {reason(error)}") from error
@@ -89,6 +86,12 @@ def _is_of(error: BaseException, path: str) -> TypeGuard[OSError]:
     return isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and error.filename in (None, path)
 
 
+def name_aside(folder: str, stem: str, ending: str = "") -> str:
+    """A hidden name that nobody has. It is known before the file or folder is made, or a signal that comes just then
+    would leave it behind."""
+    return os.path.join(folder, f".{stem}.{secrets.token_urlsafe(6)}{ending}")
+
+
 def sync(path: str) -> None:
     """Waits until a file is on the disk: a name that outlives a power cut is worth nothing without what it names."""
     try:
@@ -99,8 +102,8 @@ def sync(path: str) -> None:
 
 
 def give_usual_permissions(path: str) -> None:
-    """`tempfile`, and safetensors, make files and folders for the owner alone; gives `path` what it would have by
-    `open` or `os.mkdir`."""
+    """Files aside, and those of safetensors, are made for the owner alone; gives `path` what it would have by `open` or
+    `os.mkdir`."""
     mask = os.umask(0)
     os.umask(mask)
     os.chmod(path, (0o777 if os.path.isdir(path) else 0o666) & ~mask)

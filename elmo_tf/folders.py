@@ -3,11 +3,10 @@
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 
 from elmo_tf.errors import InputError
-from elmo_tf.files import give_usual_permissions, make_folder, sync
+from elmo_tf.files import give_usual_permissions, make_folder, name_aside, sync
 from elmo_tf.locks import locked_folder
 
 
@@ -36,12 +35,13 @@ def replacing_in(folder: str, check: Callable[[], None] | None = None) -> Iterat
     above = _existing(folder)
     if not os.path.isdir(above):
         raise InputError(f"the folder {given} cannot be made: {above} is no folder")
+    temporary = name_aside(above, os.path.basename(folder))
     try:
-        temporary = tempfile.mkdtemp(prefix=f".{os.path.basename(folder)}.", dir=above)
-    except OSError as error:
-        what = f"{given} cannot be written" if above == folder else f"the folder {given} cannot be made in {above}"
-        raise InputError(f"{what}: {error.strerror}") from error
-    try:
+        try:
+            os.mkdir(temporary, 0o700)
+        except OSError as error:
+            what = f"{given} cannot be written" if above == folder else f"the folder {given} cannot be made in {above}"
+            raise InputError(f"{what}: {error.strerror}") from error
         yield temporary
         with locked_folder(_existing(os.path.dirname(folder))):
             if check is not None:

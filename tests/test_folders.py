@@ -31,12 +31,12 @@ def test_a_folders_files_appear_together_and_its_others_stay(tmp_path):
 
 
 def test_a_folder_that_takes_no_files_is_not_said_to_be_impossible_to_make(tmp_path, monkeypatch):
-    def refuse(**arguments):
+    def refuse(path, mode):
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "there").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    monkeypatch.setattr("os.mkdir", refuse)
     with pytest.raises(InputError, match=r"^there cannot be written: Permission denied$"), replacing_in("there"):
         pass
     message = rf"^the folder there/new/one cannot be made in {tmp_path}/there: Permission denied$"
@@ -184,3 +184,16 @@ def test_a_folders_lock_keeps_another_process_out_and_leaves_nothing(tmp_path):
 def test_a_folder_that_cannot_be_locked_is_used_without(tmp_path):
     with locked_folder(str(tmp_path / "missing")):
         pass
+
+
+def test_a_signal_that_comes_when_the_place_aside_is_just_made_leaves_nothing(tmp_path, monkeypatch):
+    def made_and_stopped(*arguments):
+        usual(*arguments)
+        raise SystemExit(143)
+
+    usual = os.mkdir
+    monkeypatch.setattr("os.mkdir", made_and_stopped)
+    with pytest.raises(SystemExit), replacing_in(str(tmp_path / "x")):
+        pass
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == []
