@@ -1,15 +1,13 @@
 """SavedModels that serve strings where there is TensorFlow and nothing else."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from elmo_tf import files
+from elmo_tf import files, folders
 from elmo_tf.elmo import ElmoLayer
 from elmo_tf.elmo_outputs import mixed, placed
 from elmo_tf.errors import InputError
@@ -108,10 +106,13 @@ def _hub_outputs(layer: ElmoLayer, tokens: tf.Tensor, mask: tf.Tensor | None) ->
 
 
 def _save(layer: keras.layers.Layer, folder: str | os.PathLike[str], signatures: Mapping[str, Any]) -> None:
-    """Writes a SavedModel whole or not at all: to a folder beside, then renames."""
-    path = os.path.abspath(folder)
-    if os.path.lexists(path):
-        raise InputError(f"{os.fspath(folder)} exists; expected the name of a new folder")
+    """Writes a SavedModel whole or not at all."""
+
+    def is_free() -> None:
+        if os.path.lexists(folder):
+            raise InputError(f"{os.fspath(folder)} exists; expected the name of a new folder")
+
+    is_free()
     module = tf.Module()
     # The variables themselves, not Keras's objects around them, which TensorFlow would take for others and save again.
     module.variables_served = [variable.value for variable in layer.variables]
@@ -123,18 +124,9 @@ def _save(layer: keras.layers.Layer, folder: str | os.PathLike[str], signatures:
         setattr(module, name, traced)
         with nothing_compiled():
             served[name] = traced.get_concrete_function(**specs)
-    parent = os.path.dirname(path)
-    files.make_folder(parent)
-    try:
-        temporary = tempfile.mkdtemp(prefix=".saved_model.", dir=parent)
-    except OSError as error:
-        raise InputError(f"{os.fspath(folder)} cannot be written: {error.strerror}") from error
-    try:
-        whole = os.path.join(temporary, "whole")
-        with nothing_compiled():  # custom gradients are traced only now
-            tf.saved_model.save(module, whole, signatures=served)
-        os.rename(whole, path)
-    except (OSError, tf.errors.OpError) as error:
-        raise InputError(f"{os.fspath(folder)} cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with folders.replacing_in(os.fspath(folder), is_free) as temporary:
+        try:
+            with nothing_compiled():  # custom gradients are traced only now
+                tf.saved_model.save(module, temporary, signatures=served)
+        except (OSError, tf.errors.OpError) as error:
+            raise InputError(f"{os.fspath(folder)} cannot be written: {files.reason(error)}") from error
