@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import tiny
 
@@ -40,6 +41,7 @@ def model_and_text(folder, lines):
 def tiny_model(folder):
     """A folder with `weights.hdf5` and `options.json` of a model with random weights."""
     options = tiny.options()
+    keras.utils.set_random_seed(0)
     bilm = BiLM(options)
     bilm.build()
     arrays = {name: np.asarray(variable) for name, variable in named_variables(bilm).items()}

@@ -27,10 +27,10 @@ def test_neighbours_are_printed_and_drawn(folder):
 
 
 def test_a_query_finds_its_own_sentence_first(folder):
-    result = run(folder, "--word=bank", "--query=a bank lends money", "--neighbours=3")
+    result = run(folder, "--word=bank", "--query=a Bank lends money", "--neighbours=3")
     assert result.returncode == 0, result.stderr
     (first, *others) = [line.split(None, 1) for line in result.stdout.splitlines() if line.startswith("  ")]
-    assert first[1] == "a [Bank] lends money"
+    assert (float(first[0]), first[1]) == (pytest.approx(1, abs=0.01), "a [Bank] lends money")
     assert float(first[0]) > max(float(other[0]) for other in others)
 
 
