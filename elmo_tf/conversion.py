@@ -1,4 +1,4 @@
-"""From any form of a model to any other: read one array at a time, written aside, read back, compared, then renamed."""
+"""From any form of a model to any other: read, written aside, read back, compared, then moved to its place."""
 
 import concurrent.futures
 import contextlib
@@ -127,7 +127,7 @@ def _write_checked(folder: str, target: str, check: SelfCheck, content: Content,
     """Writes everything into a folder, in one ZIP file if that is wanted, reads it back, and waits until it is on the
     disk; the difference of the vectors."""
     with concurrent.futures.ThreadPoolExecutor(1) as aside:
-        writing = aside.submit(_write, folder, check.arrays(), content, settings)
+        writing = aside.submit(_write, folder, check.source_arrays(), content, settings)
         check.embed()
         writing.result()
         written = _pack(folder, target) if settings.zipped else folder

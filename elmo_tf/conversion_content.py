@@ -1,7 +1,6 @@
 """What goes into the files of a conversion: options, arrays and words of a stored model, as its new form wants them."""
 
 import contextlib
-import os
 from dataclasses import dataclass
 
 from elmo_tf.conversion_settings import ConvertSettings
@@ -70,7 +69,7 @@ def content_of(stored: StoredModel, settings: ConvertSettings, stack: contextlib
         _check_count(stored, vocabulary, vocab_file)
     if settings.softmax and not stored.has_softmax:
         raise InputError(f"--softmax: {stored.weights_name} of {stored.path} holds none; give --softmax_file")
-    wanted = expected_shapes(stored.options, settings.softmax)
+    wanted = expected_shapes(stored.options, settings.softmax or settings.softmax_file is not None)
     return Content(stored.options, stored.weights.only(wanted), stored.slots, 0, vocabulary, vocab_file, notes)
 
 
@@ -95,9 +94,7 @@ def _words(
         vocabulary = Vocabulary.from_file(vocab_file)
         _check_count(stored, vocabulary, vocab_file)
     except InputError as error:
-        # a ZIP lies unpacked in a folder that nobody knows
-        fault = str(error).replace(os.path.dirname(vocab_file), stored.path) if stored.is_zipped else str(error)
-        return None, (f"{fault}: the model reads characters, and was converted without a vocabulary",)
+        return None, (f"{stored.told(error)}: the model reads characters, and was converted without a vocabulary",)
     return vocabulary, ()
 
 

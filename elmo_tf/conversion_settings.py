@@ -39,7 +39,7 @@ class ConvertSettings:
         softmax: whether to write the softmax too, where the form can do without it ("hdf5", "safetensors").
         target: "allennlp", "bilm-tf" or "simple_elmo", whose limits the model must keep; None for no such check.
         vocab_file: the vocabulary, where the model lies without one; or a new one ("checkpoint", "tf1").
-        softmax_file: a `softmax.hdf5` to take in place of the model's softmax, or where it has none.
+        softmax_file: a `softmax.hdf5` to take in place of the model's softmax, or where it has none; it is written too.
 
     Raises:
         InputError: there is no such form or target.
@@ -136,7 +136,5 @@ def check_folder(output_dir: str, settings: ConvertSettings, own: bool) -> None:
             given = settings.vocab_file is not None and os.path.exists(path) and os.path.exists(settings.vocab_file)
             if os.path.basename(path) in kept or (given and os.path.samefile(path, settings.vocab_file or path)):
                 continue
-            there = os.path.basename(path)
-            raise InputError(
-                f"--output_dir={output_dir} holds a model already, or part of one, {there}: give a new folder"
-            )
+            there, advice = os.path.basename(path), "remove it, or give a new folder" if own else "give a new folder"
+            raise InputError(f"--output_dir={output_dir} holds a model already, or part of one, {there}: {advice}")

@@ -96,7 +96,10 @@ def download(url: str, path: str, expected: Expected | None = None, progress: Pr
     """
     expected = expected or Expected()
     transfer = _Transfer(url, path, expected, progress)
-    transfer.run()
+    try:
+        transfer.run()
+    except _ProgressError as error:
+        raise error.error from None
     fault = expected.fault(transfer.part)
     if fault is not None:
         transfer.discard()
@@ -201,17 +204,36 @@ class _Transfer:
 
     def _store(self, response: Any, start: int, total: int | None) -> bool:
         done = start
+        for done in self._written(response, start):
+            self._tell(done, total)
+        return total is None or done == total
+
+    def _tell(self, done: int, total: int | None) -> None:
+        try:
+            if self._progress is not None:
+                self._progress(done, total)
+        except OSError as error:
+            raise _ProgressError(error) from error
+
+    def _written(self, response: Any, done: int) -> Iterator[int]:
+        """Writes what comes, and gives the bytes that are there after every piece; errors of the caller are its own."""
         with _writing(self.path), open(self.part, "ab") as file:
             while piece := _next_piece(response):
                 file.write(piece)
                 done += len(piece)
-                if self._progress is not None:
-                    self._progress(done, total)
-        return total is None or done == total
+                yield done
 
 
 class _BrokenOffError(Exception):
     """The connection ended in an error: told apart from errors of the disk."""
+
+
+class _ProgressError(Exception):
+    """The caller's own progress callback failed: told apart from errors of the network and of the disk."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def _next_piece(response: Any) -> bytes:

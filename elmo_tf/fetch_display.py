@@ -50,7 +50,7 @@ class _Line:
     """The last line of a terminal; nothing where there is none."""
 
     def __init__(self) -> None:
-        self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._is_terminal = sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
         self._is_open, self._shown = False, 0.0
 
     def show(self, name: str, done: int, total: int | None) -> None:
@@ -65,9 +65,12 @@ class _Line:
     def clear(self) -> None:
         if self._is_open:
             _write("\r\033[K")
+            self._is_open = False
 
 
 def _write(text: str) -> None:
-    if sys.stderr is not None:  # as under pythonw
+    if sys.stderr is None:  # as under pythonw
+        return
+    with contextlib.suppress(OSError, ValueError):  # a terminal that has gone, or is closed, ends no download
         sys.stderr.write(text)
         sys.stderr.flush()

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
@@ -42,10 +43,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
     stem, ending = os.path.splitext(os.path.basename(path))
     temporary = name_aside(folder, stem, ending)
     try:
-        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
         with said_of(path, temporary):
             yield temporary
-        give_usual_permissions(temporary)
         os.replace(temporary, path)
     except BaseException as error:  # also on Ctrl-C: nothing half-written stays behind
         with contextlib.suppress(OSError):  # it may not have come to be
@@ -102,11 +102,18 @@ def sync(path: str) -> None:
 
 
 def give_usual_permissions(path: str) -> None:
-    """Files aside, and those of safetensors, are made for the owner alone; gives `path` what it would have by `open` or
-    `os.mkdir`."""
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(path, (0o777 if os.path.isdir(path) else 0o666) & ~mask)
+    """Gives a file the permissions that a new file in its folder has; safetensors makes files for the owner alone.
+
+    They are read off a new file: asking for the process's mask means to change it, for all threads.
+    """
+    probe = name_aside(os.path.dirname(path), os.path.basename(path))
+    try:
+        with open(probe, "wb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+        os.chmod(path, stat.S_IMODE(mode))
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(probe)
 
 
 def make_folder(folder: str) -> None:

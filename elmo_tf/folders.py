@@ -1,23 +1,25 @@
 """Several files that appear together or not at all: written into a temporary folder, then moved."""
 
 import contextlib
+import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
 
 from elmo_tf.errors import InputError
-from elmo_tf.files import give_usual_permissions, make_folder, name_aside, sync
+from elmo_tf.files import make_folder, name_aside, sync
 from elmo_tf.locks import locked_folder
 
 
 @contextlib.contextmanager
 def replacing_in(folder: str, check: Callable[[], None] | None = None) -> Iterator[str]:
-    """Yields a temporary folder; on success what is in it moves into `folder`, which keeps what else it has, on any
-    error it goes, and `folder` is as it was, but for a file that was replaced before the error.
+    """Yields a temporary folder, whose content moves into `folder` when the block ends.
 
-    A folder that is missing appears with all its files at once; into one that is there they move one by one, the
-    largest last. The temporary folder is made in `folder`, or, where that is missing, in the nearest folder above it
-    that there is.
+    A folder that is missing appears with all its files at once. Into one that is there they move one by one, the
+    largest last; its other files stay. On any error nothing of them stays, but a file that was replaced is not brought
+    back.
+
+    The temporary folder is made in `folder`, or, where that is missing, in its nearest existing parent.
 
     Args:
         folder: where the files shall be.
@@ -38,12 +40,12 @@ def replacing_in(folder: str, check: Callable[[], None] | None = None) -> Iterat
     temporary = name_aside(above, os.path.basename(folder))
     try:
         try:
-            os.mkdir(temporary, 0o700)
+            os.mkdir(temporary)
         except OSError as error:
             what = f"{given} cannot be written" if above == folder else f"the folder {given} cannot be made in {above}"
             raise InputError(f"{what}: {error.strerror}") from error
         yield temporary
-        with locked_folder(_existing(os.path.dirname(folder))):
+        with _made(os.path.dirname(folder)) as parent, locked_folder(parent):
             if check is not None:
                 check()
             _move_all(temporary, folder)
@@ -52,41 +54,50 @@ def replacing_in(folder: str, check: Callable[[], None] | None = None) -> Iterat
 
 
 def _existing(folder: str) -> str:
-    """The folder, or the nearest above it that there is."""
+    """The folder, or its nearest existing parent."""
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
     return folder
 
 
-def _move_all(source: str, folder: str) -> None:
-    """Moves all that is in `source`; on any error, or a signal, what is new goes: the first half of a model's files
-    would pass for a model."""
-    new = _not_there(folder)
+@contextlib.contextmanager
+def _made(folder: str) -> Iterator[str]:
+    """Makes a folder and its parents, which go again on an error, if nobody has put anything there."""
+    missing: list[str] = []
+    above = folder
+    while not os.path.lexists(above):
+        missing.append(above)
+        above = os.path.dirname(above)
     try:
-        if new:
-            make_folder(os.path.dirname(folder))
-            give_usual_permissions(source)
-            _move(source, folder)
-            return
-        for path in sorted(_files(source), key=os.path.getsize):
-            target = os.path.join(folder, os.path.relpath(path, source))
-            new += _not_there(target)  # before it is, for a signal may come in between
-            make_folder(os.path.dirname(target))
-            _move(path, target)
+        make_folder(folder)
+        yield folder
     except BaseException:
-        for path in reversed(new):
-            with contextlib.suppress(OSError):  # it may not have come to be
-                (shutil.rmtree if path == folder else os.rmdir if os.path.isdir(path) else os.remove)(path)
+        for path in missing:
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
         raise
 
 
-def _not_there(path: str) -> list[str]:
-    """Those of a path and the folders it lies in that do not exist, the outermost first."""
-    missing: list[str] = []
-    while not os.path.lexists(path):
-        missing.insert(0, path)
-        path = os.path.dirname(path)
-    return missing
+def _move_all(source: str, folder: str) -> None:
+    """Moves all that is in `source`; on any error, or a signal, what has moved goes: the first half of a model's files
+    would pass for a model."""
+    pairs = [(source, folder)]
+    if os.path.lexists(folder):
+        paths = sorted(_files(source), key=os.path.getsize)
+        pairs = [(path, os.path.join(folder, os.path.relpath(path, source))) for path in paths]
+    with contextlib.ExitStack() as undoing:
+        for path, target in pairs:
+            undoing.enter_context(_made(os.path.dirname(target)))
+            if not os.path.lexists(target):
+                undoing.push(functools.partial(_remove_moved, path, target))
+            _move(path, target)
+
+
+def _remove_moved(source: str, target: str, error: type[BaseException] | None, *_: object) -> None:
+    """Removes the target on an error, if it is what was the source: another program may have been quicker."""
+    if error is not None and not os.path.lexists(source):
+        with contextlib.suppress(OSError):
+            (shutil.rmtree if os.path.isdir(target) else os.remove)(target)
 
 
 def _move(source: str, target: str) -> None:

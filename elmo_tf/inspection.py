@@ -90,11 +90,10 @@ def _facts(stored: StoredModel, raw: dict[str, Any], vocabulary: Vocabulary | No
     softmax = sum(math.prod(shape) for name, shape in stored.weights.shapes.items() if name.startswith(SOFTMAX_PREFIX))
     facts = {"form": _FORMS[stored.form] + (", in a ZIP file" if stored.is_zipped else ""), "file": stored.source}
     if os.path.isfile(stored.source):
-        facts["size"] = f"{os.path.getsize(stored.source):,} bytes"
-        facts["sha256"] = files.sha256(stored.source)
-    if os.path.isfile(stored.weights.source):
-        digest = files.sha256(stored.weights.source)
+        digest = files.sha256(stored.source)
+        facts["size"], facts["sha256"] = f"{os.path.getsize(stored.source):,} bytes", digest
         if stored.is_zipped:
+            digest = files.sha256(stored.weights.source)
             facts["weights"] = f"{stored.weights_name} in it, with the sha256 {digest}"
         facts["known as"] = KNOWN.get(digest, "not the file of a published model whose SHA-256 is on record")
     facts["input"] = _input(options, raw)
@@ -140,4 +139,4 @@ def _vocabulary(stored: StoredModel) -> tuple[Vocabulary | None, str | None]:
     try:
         return stored.vocabulary(), None
     except InputError as error:
-        return None, str(error)
+        return None, stored.told(error)

@@ -1,6 +1,7 @@
-"""Other processes are kept out for a moment, where the system has such locks (Windows has none of these)."""
+"""Other processes are kept out, where the system and the file system have such locks (Windows has none of these)."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 
@@ -11,12 +12,15 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+"""What a file system says that has no locks."""
+
 
 @contextlib.contextmanager
 def locked(path: str) -> Iterator[None]:
     """Keeps other processes that ask for the same lock out, until it is done or the process ends; they wait.
 
-    Where the system has no such locks (Windows) it does nothing, and the file's size, hash and form have to tell.
+    Where there are no such locks it does nothing.
 
     Args:
         path: a file for the lock, made if it is missing, and left there.
@@ -28,31 +32,37 @@ def locked(path: str) -> Iterator[None]:
     ...     print("alone")
     alone
     """
-    if fcntl is None:
-        yield
-        return
     with contextlib.ExitStack() as stack:
         try:
             file = stack.enter_context(open(path, "a"))
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file.fileno())
         except OSError as error:
             raise InputError(f"{path} cannot be locked: {error.strerror}") from error
         yield
 
 
+def _lock(handle: int) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+
+
 @contextlib.contextmanager
 def locked_folder(folder: str) -> Iterator[None]:
-    """As `locked`, with a folder itself for the lock, so that nothing is left there; does nothing where a file system
-    cannot do it.
+    """As `locked`, with a folder itself for the lock, so that nothing is left there; does nothing where that cannot be
+    opened or locked.
 
     >>> with locked_folder("/tmp"):
     ...     print("alone")
     alone
     """
     with contextlib.ExitStack() as stack:
-        if fcntl is not None:
-            with contextlib.suppress(OSError):
-                handle = os.open(folder, os.O_RDONLY)
-                stack.callback(os.close, handle)
-                fcntl.flock(handle, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, handle)
+            _lock(handle)
         yield

@@ -112,11 +112,11 @@ def _of_file(path: str) -> Place | None:
                 raise InputError(f"{path}: it is only a softmax; expected the weights, or their folder")
             return Place(form, path, os.path.dirname(path) or ".")
     prefix = path.removesuffix(_INDEX)
-    if not os.path.isfile(prefix + _INDEX):
+    if os.path.isdir(path) or not os.path.isfile(prefix + _INDEX):
         return None
     folder = os.path.dirname(prefix) or "."
     if os.path.basename(os.path.abspath(folder)) in (BEST, LATEST):
-        return Place(CHECKPOINT, prefix, os.path.dirname(folder) or ".")
+        return Place(CHECKPOINT, prefix, os.path.normpath(os.path.join(folder, os.pardir)))
     return Place(TF1, prefix, folder)
 
 

@@ -52,7 +52,7 @@ class SelfCheck:
     def _embedded(self, bilm: BiLM) -> list[np.ndarray]:
         return SentenceEmbedder(bilm, self._vocabulary, compiled=False)(SENTENCES)
 
-    def arrays(self) -> Arrays:
+    def source_arrays(self) -> Arrays:
         """The arrays of the source again: those of the biLM as the model holds them, without a second reading."""
         variables = self._held()
         shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
@@ -95,9 +95,10 @@ class SelfCheck:
             if variable is None:
                 return array
             _compare(name, variable.read_value(), array, path)
+            # On a CPU TensorFlow keeps the memory of what is freed for its own tensors, and the copy comes to lie just
+            # there; the array's own memory goes back to the system. So no two models are ever held.
             with alone:
-                _free(variable)  # two models are never held
-                # into just that memory, which TensorFlow keeps for tensors of its own
+                _free(variable)
                 return tf.raw_ops.DeepCopy(x=array)
 
         bilm = self._made(Arrays(path, {name: written.shapes[name] for name in held}, compared))

@@ -84,6 +84,10 @@ class StoredModel:
             "them, or give its path as vocab_file (--vocab_file)"
         )
 
+    def told(self, error: InputError) -> str:
+        """An error's sentence, with the path of a ZIP file in place of the temporary folder where it is unpacked."""
+        return str(error).replace(os.path.dirname(self.options_file), self.path) if self.is_zipped else str(error)
+
     def with_softmax(self, softmax: Arrays, options: Options, vocab_file: str | None) -> "StoredModel":
         """The model with a softmax from elsewhere, for the words of `vocab_file`; without accumulators."""
         weights = self.weights.with_others(softmax)

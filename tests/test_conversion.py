@@ -99,8 +99,9 @@ def test_a_file_that_would_count_as_a_part_of_the_new_model_is_refused_and_kept(
     folder.mkdir(exist_ok=True)
     (folder / name).write_text("old")
     before = content_of(tmp_path)
+    advice = "remove it, or give a new folder" if own else "give a new folder"
     with pytest.raises(
-        InputError, match=f"--output_dir={folder} holds a model already, or part of one, {name}: give a new folder"
+        InputError, match=f"^--output_dir={folder} holds a model already, or part of one, {name}: {advice}$"
     ):
         convert(str(tmp_path / "model"), str(folder))
     assert content_of(tmp_path) == before
@@ -115,6 +116,8 @@ def test_the_models_own_folder_can_take_the_files_and_keeps_its_own(tmp_path):
     assert [os.path.basename(path) for path in done.paths] == ["weights.hdf5"]
     assert {name: text for name, text in content_of(tmp_path).items() if name != "weights.hdf5"} == before
     assert load_bilm(str(tmp_path)).source.startswith(str(tmp_path / "best"))
+    with pytest.raises(InputError, match=r"part of one, weights\.hdf5: remove it, or give a new folder$"):
+        convert(str(tmp_path), str(tmp_path))
 
 
 @pytest.mark.parametrize("flag", ["vocab_file", "softmax_file"])

@@ -279,6 +279,10 @@ def test_hdf5_without_a_softmax_gets_a_new_one_for_its_vocabulary_or_a_given_one
         tmp_path / "b", tmp_path / "d", form="checkpoint", softmax_file=str(tmp_path / "softmax.hdf5")
     )
     are_equal(found, weights)
+    for number, form in enumerate(("hdf5", "safetensors")):
+        target = tmp_path / f"e{number}"
+        _, found, _ = converted(tmp_path / "b", target, form=form, softmax_file=str(tmp_path / "softmax.hdf5"))
+        are_equal(found, weights)
 
 
 def test_a_best_checkpoint_has_no_accumulators_and_says_so(tmp_path):

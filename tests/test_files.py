@@ -1,3 +1,4 @@
+import concurrent.futures
 import os
 import resource
 import stat
@@ -164,3 +165,15 @@ def test_a_signal_that_comes_when_the_place_aside_is_just_made_leaves_nothing(tm
         pass
     monkeypatch.undo()
     assert os.listdir(tmp_path) == []
+
+
+def test_files_made_by_several_threads_have_the_usual_permissions_and_the_mask_stays(tmp_path):
+    mask = os.umask(0o027)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda number: files.write_text(tmp_path / f"{number}.txt", "text"), range(100)))
+            list(pool.map(lambda path: files.give_usual_permissions(str(path)), tmp_path.iterdir()))
+    finally:
+        now = os.umask(mask)
+    assert now == 0o027
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}

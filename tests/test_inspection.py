@@ -80,6 +80,15 @@ def test_a_zip_file_and_the_weights_in_it_have_a_digest_each(folders):
     assert found["weights"] == f"weights.hdf5 in it, with the sha256 {inside}"
 
 
+def test_what_is_wrong_in_a_zip_file_is_said_of_the_zip_file(folders):
+    with zipfile.ZipFile(folders / "packed.zip", "w") as archive:
+        for name in ("weights.hdf5", "options.json"):
+            archive.write(folders / "hdf5" / name, name)
+        archive.writestr("vocab.txt", b"\xff\n")
+    assert f"{folders / 'packed.zip'}/vocab.txt" in inspect(str(folders / "packed.zip")).describe()
+    assert "/elmo_tf." not in inspect(str(folders / "packed.zip")).describe()
+
+
 def in_order(words):
     return "".join(f"{word}\n" for word in ["<S>", "</S>", "<UNK>", *words])
 

@@ -50,6 +50,19 @@ def test_a_checkpoint_may_be_given_as_tensorflow_names_it(tmp_path, monkeypatch,
         found(prefix + ending, "latest")
 
 
+def test_a_checkpoint_may_be_given_from_inside_its_folder(tmp_path, monkeypatch):
+    made(tmp_path, "run/latest/ckpt-3.index")
+    monkeypatch.chdir(tmp_path / "run" / "latest")
+    for name in ("ckpt-3", "./ckpt-3", "ckpt-3.index"):
+        assert found(name) == Place("checkpoint", name.removesuffix(".index"), "..")
+
+
+def test_a_folder_goes_before_an_index_of_its_name(tmp_path):
+    folder = made(tmp_path / "x", "weights.hdf5")
+    made(tmp_path, "x.index")
+    assert found(folder) == Place("hdf5", f"{folder}/weights.hdf5", folder)
+
+
 def test_what_hides_a_published_model_says_so(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made(tmp_path / "medium", "notes.txt")

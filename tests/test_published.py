@@ -193,6 +193,25 @@ def test_what_is_no_terminal_gets_a_first_and_a_last_line(server, monkeypatch, c
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), BrokenPipeError(), ValueError("closed file")])
+def test_a_terminal_that_has_gone_ends_no_download(server, monkeypatch, error):
+    class Gone(Terminal):
+        def write(self, text):
+            raise error
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    assert load_bilm(fetch("medium", server.mirror)).vocabulary is None
+
+
+def test_an_error_of_who_looks_at_the_progress_is_no_error_of_the_disk(server):
+    def progress(done, total):
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        fetch("medium", server.mirror, progress=progress)
+    assert not isinstance(caught.value, InputError)
+
+
 def test_who_looks_at_the_progress_is_told_nothing_else(server, capsys):
     fetch("small", server.mirror, progress=lambda done, total: None)
     assert capsys.readouterr().err == ""

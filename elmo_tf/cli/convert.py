@@ -35,7 +35,7 @@ def define_flags(flag_set: FlagSet) -> None:
     shared_flags.vocab_file(
         flag_set, "the model's vocabulary, where none lies beside it; or a new one, for checkpoint and tf1", False
     )
-    flag_set.string("softmax_file", None, "a softmax.hdf5 to take, where the model has none")
+    flag_set.string("softmax_file", None, "a softmax.hdf5 to take and write, where the model has none")
     shared_flags.checkpoint(flag_set)
 
 
