@@ -89,7 +89,9 @@ def _words(
         or stored.options.char_cnn is None
     )
     if needed:
-        return Vocabulary.from_file(vocab_file), ()
+        may_be_new = settings.form in (CHECKPOINT, TF1) or settings.softmax_file is not None
+        read = stored.vocabulary if may_be_new else stored.vocabulary_of_rows
+        return read(settings.vocab_file), ()
     try:
         vocabulary = Vocabulary.from_file(vocab_file)
         _check_count(stored, vocabulary, vocab_file)

@@ -61,7 +61,8 @@ def fitted(stored: StoredModel, vocabulary: Vocabulary, own: Vocabulary | None, 
     if not stored.has_softmax:
         notes.append("it has no softmax: that starts anew")
     elif rows is not None:
-        notes.append(f"its softmax keeps {rows.copied:,} of {len(vocabulary):,} words; the others start anew")
+        rest = "; the others start anew" if rows.copied < len(vocabulary) else ""
+        notes.append(f"its softmax keeps {rows.copied:,} of {len(vocabulary):,} words{rest}")
     if not stored.slots:
         notes.append("it has no Adagrad accumulators: they start anew, at 1")
     slots = _tables(stored.slots, wanted, rows, None, seed)
@@ -135,6 +136,9 @@ def own_vocabulary(stored: StoredModel, given: Vocabulary, vocab_file: str | Non
     if own is None:
         return given if len(given) == rows else None
     if rows is not None and len(own) != rows:
-        whose = f", those of {stored.path}" if vocab_file else f" by {OPTIONS_FILE}"
-        raise InputError(f"{vocab_file or stored.vocab_file}: expected {rows} words{whose}, got {len(own)}")
+        if vocab_file is not None:
+            raise InputError(
+                f"--initialize_vocab_file={vocab_file}: expected {rows} words, those of {stored.path}, got {len(own)}"
+            )
+        raise InputError(f"{stored.vocab_file}: expected {rows} words by {OPTIONS_FILE}, got {len(own)}")
     return own

@@ -44,6 +44,8 @@ def initialize(
     with open_model(path) as stored:
         _check_architecture(stored, options)
         own = own_vocabulary(stored, vocabulary, vocab_file)
+        if vocab_file is not None and own is None:
+            Vocabulary.from_file(vocab_file)  # not needed, but what was given is looked at
         if own is None and options.char_cnn is None:
             raise InputError(
                 f"--initialize_from={path}: the model reads word ids, and no vocabulary beside it says of which words: "
@@ -62,7 +64,9 @@ def _told(
     if stored.has_softmax:
         kept = f"rows of {whole.copied:,} of {len(vocabulary):,} words"
         if own is None:
-            kept += ": no vocabulary beside it says whose its rows are; --initialize_vocab_file does"
+            kept += (
+                ": no vocabulary lies beside the model; give it as --initialize_vocab_file to keep those of its words"
+            )
     yield f"initialized from {stored.source}, with {kept}"
     if vocab_file is not None and not has_rows_by_word(stored):
         yield "note: the model has no softmax, and so --initialize_vocab_file was not needed"

@@ -78,7 +78,7 @@ def load_language_model(
                 f"{model_dir}: {stored.weights_name} holds no softmax; expected a folder made by elmo-tf train, a "
                 "TensorFlow 1 checkpoint of bilm-tf, or softmax.hdf5 beside it"
             )
-        vocabulary = stored.vocabulary(vocab_file)
+        vocabulary = stored.vocabulary_of_rows(vocab_file)
         if vocabulary is None:
             raise stored.without_vocabulary("a language model")
         if stored.options.n_tokens_vocab != len(vocabulary):
@@ -97,9 +97,9 @@ def _vocabulary(stored: StoredModel, vocab_file: str | None) -> Vocabulary | Non
         with contextlib.suppress(InputError):  # characters need none, so one that cannot be used does no harm
             return stored.vocabulary(None)
         return None
-    vocabulary = stored.vocabulary(vocab_file)
     if options.char_cnn is not None:
-        return vocabulary
+        return stored.vocabulary(vocab_file)
+    vocabulary = stored.vocabulary_of_rows(vocab_file)
     if vocabulary is None:
         raise stored.without_vocabulary(WORD_INPUT)
     path = vocab_file or f"{stored.path}: {VOCAB_FILE}"

@@ -151,6 +151,24 @@ def _but_folders(folder: str) -> str:
     return f", for {found[0]} in it is a folder" if found else ""
 
 
+def check_for_training(model_dir: str) -> None:
+    """Refuses a folder in which no run has begun and which holds a model of another form: the run's checkpoints would
+    go before it wherever the folder is read.
+
+    Raises:
+        InputError: as said.
+    """
+    place = (
+        _of_folder(model_dir, model_dir, None) if os.path.isdir(model_dir) and not has_checkpoint(model_dir) else None
+    )
+    if place is not None:
+        raise InputError(
+            f"--model_dir={model_dir} holds a model already, {os.path.basename(place.weights)}: to go on with it, give "
+            "what elmo-tf convert --format=checkpoint makes of it; to start from it, give it as --initialize_from, and "
+            "a new --model_dir"
+        )
+
+
 def has_checkpoint(model_dir: str) -> bool:
     """Whether the folder is one that `elmo-tf train` made and saved a checkpoint in; raises as `latest_in`."""
     return any(latest_in(model_dir, name) for name in (BEST, LATEST))

@@ -77,6 +77,22 @@ class StoredModel:
         path = vocab_file or self.vocab_file
         return None if path is None else Vocabulary.from_file(path)
 
+    def vocabulary_of_rows(self, vocab_file: str | None = None) -> Vocabulary | None:
+        """As `vocabulary`, where rows of the model go by its words: `vocab_file` cannot name others than lie beside it.
+
+        Raises:
+            InputError: it does, or a file cannot be used.
+        """
+        found = self.vocabulary(vocab_file)
+        if found is not None and vocab_file is not None and self.vocab_file is not None:
+            own = self.vocabulary()
+            if own is not None and own.words != found.words:
+                raise InputError(
+                    f"{vocab_file} differs from {self.vocab_file}, which says what the model's rows are: leave "
+                    "--vocab_file out, or bring the model to these words by elmo-tf convert --format=checkpoint"
+                )
+        return found
+
     def without_vocabulary(self, whose: str) -> InputError:
         """The error where `vocabulary` is None and cannot be done without, by "a model with word input", for one."""
         return InputError(

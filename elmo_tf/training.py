@@ -22,6 +22,7 @@ from elmo_tf.initialization import initialize
 from elmo_tf.interrupts import stopping_between_steps
 from elmo_tf.language_model import LanguageModel
 from elmo_tf.loss_scale import LossScale
+from elmo_tf.model_place import check_for_training
 from elmo_tf.optimizer import SparseAdagrad
 from elmo_tf.options import Options
 from elmo_tf.preparation import Prepared, check_model_folder, prepare, write_model_folder
@@ -65,6 +66,7 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
             f"--initialize_vocab_file={settings.initialize_vocab_file}: expected --initialize_from too, the model that "
             "it is the vocabulary of"
         )
+    check_for_training(settings.model_dir)
     # TensorFlow would let GPUs compute float32 products with ten bits; half precision has no more anyway
     tf.config.experimental.enable_tensor_float_32_execution(settings.precision != "float32")
     strategy = make_strategy(settings.devices, settings.logical_cpus)
@@ -158,6 +160,8 @@ class _Run:
         if "loss_scale" in resumed.notes and self._settings.precision == "float16":
             self._loss_scale = LossScale.of(*resumed.notes["loss_scale"])
         self._report(f"resumed from step {self._step} of {self._settings.model_dir}")
+        if self._settings.initialize_from is not None:
+            self._report("note: --initialize_from says where a run begins; this one goes on")
 
     def _check_same(self, before: dict[str, Any]) -> None:
         for name, what in _MUST_STAY.items():

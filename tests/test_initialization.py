@@ -169,7 +169,8 @@ def test_where_the_models_vocabulary_is_not_known_the_lines_say_so_and_name_the_
     )
     _, path = other_words(own, tmp_path, "partial")
     assert begun(vocab_file=path, model_dir=str(tmp_path / "partial"))["lines"][0].endswith(
-        "with rows of 0 of 22 words: no vocabulary beside it says whose its rows are; --initialize_vocab_file does"
+        "with rows of 0 of 22 words: no vocabulary lies beside the model; give it as --initialize_vocab_file to keep "
+        "those of its words"
     )
 
 
@@ -186,11 +187,13 @@ def test_a_model_without_a_softmax_needs_no_vocabulary_and_one_that_does_not_fit
 
 
 def test_a_vocabulary_that_is_not_the_models_is_refused_by_its_count(trained, tmp_path, begun):
-    folder, settings = trained
+    _, settings = trained
     own = Vocabulary.from_file(settings.vocab_file)
     _, path = other_words(own, tmp_path, "partial")
-    with pytest.raises(InputError, match=rf"^{path}: expected {len(own)} words, those of {folder}/tf1, got 22$"):
+    with pytest.raises(InputError, match=rf"^--initialize_vocab_file={path}: expected {len(own)} words, .*, got 22$"):
         begun(initialize_vocab_file=path)
+    with pytest.raises(InputError, match=r"none\.txt cannot be read"):
+        begun("hdf5", initialize_vocab_file=str(tmp_path / "none.txt"))
     assert not (tmp_path / "run" / "latest").exists()
 
 
@@ -231,6 +234,7 @@ def test_a_run_that_goes_on_is_not_initialized_again(trained, tmp_path):
     started(settings, folder / "tf1", tmp_path / "run", max_steps=2)
     lines, _ = started(settings, folder / "none", tmp_path / "run", max_steps=3)
     assert lines[0] == f"resumed from step 2 of {tmp_path}/run"
+    assert lines[1] == "note: --initialize_from says where a run begins; this one goes on"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from elmo_tf.errors import InputError
-from elmo_tf.model_place import Place, find_model, has_checkpoint, is_zip_file
+from elmo_tf.model_place import Place, check_for_training, find_model, has_checkpoint, is_zip_file
 
 
 def made(folder, *names):
@@ -164,3 +164,17 @@ def test_a_checkpoint_counts_before_all_other_forms(tmp_path):
     (tmp_path / "latest" / "checkpoint").write_text('model_checkpoint_path: "ckpt-3"\n')
     assert has_checkpoint(folder)
     assert found(tmp_path) == Place("checkpoint", f"{folder}/latest/ckpt-3", folder)
+
+
+@pytest.mark.parametrize("name", ["weights.hdf5", "model.safetensors", "model.ckpt-60.index"])
+def test_training_writes_to_no_folder_of_a_model_of_another_form(tmp_path, name):
+    made(tmp_path / "theirs", name, "options.json")
+    with pytest.raises(InputError, match=r"theirs holds a model already, .*: to go on with it, give what elmo-tf conv"):
+        check_for_training(str(tmp_path / "theirs"))
+    for folder in ("none", "new", "run"):
+        if folder != "none":
+            made(tmp_path / folder, "options.json", "vocab.txt", "log.csv")
+        check_for_training(str(tmp_path / folder))
+    made(tmp_path / "run", name, "latest/ckpt-3.index")
+    (tmp_path / "run" / "latest" / "checkpoint").write_text('model_checkpoint_path: "ckpt-3"\n')
+    check_for_training(str(tmp_path / "run"))
