@@ -87,6 +87,11 @@ class ElmoLayer(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if isinstance(options, (str, os.PathLike)):
+            raise ValueError(
+                f"options: expected a JSON object, got {os.fspath(options)!r}; a model's path goes to "
+                "ElmoLayer.from_pretrained"
+            )
         if pooling is not None and pooling not in POOLINGS:
             raise ValueError(f"pooling: expected None or one of {POOLINGS}, got {pooling!r}")
         if isinstance(vocab_to_cache, str):

@@ -45,7 +45,7 @@ def replacing_in(folder: str, check: Callable[[], None] | None = None) -> Iterat
             what = f"{given} cannot be written" if above == folder else f"the folder {given} cannot be made in {above}"
             raise InputError(f"{what}: {error.strerror}") from error
         yield temporary
-        with _made(os.path.dirname(folder)) as parent, locked_folder(parent):
+        with made(os.path.dirname(folder)) as parent, locked_folder(parent):
             if check is not None:
                 check()
             _move_all(temporary, folder)
@@ -61,10 +61,19 @@ def _existing(folder: str) -> str:
 
 
 @contextlib.contextmanager
-def _made(folder: str) -> Iterator[str]:
-    """Makes a folder and its parents, which go again on an error, if nobody has put anything there."""
+def made(folder: str) -> Iterator[str]:
+    """Makes a folder and its parents, those that are missing, which go again on an error of the block, if nobody has
+    put anything there.
+
+    Example:
+
+    >>> with contextlib.suppress(InputError), made("/tmp/elmo_tf_doc/made/inside") as folder:
+    ...     raise InputError("nothing to put there")
+    >>> os.path.exists("/tmp/elmo_tf_doc/made")
+    False
+    """
     missing: list[str] = []
-    above = folder
+    above = os.path.abspath(folder)
     while not os.path.lexists(above):
         missing.append(above)
         above = os.path.dirname(above)
@@ -87,7 +96,7 @@ def _move_all(source: str, folder: str) -> None:
         pairs = [(path, os.path.join(folder, os.path.relpath(path, source))) for path in paths]
     with contextlib.ExitStack() as undoing:
         for path, target in pairs:
-            undoing.enter_context(_made(os.path.dirname(target)))
+            undoing.enter_context(made(os.path.dirname(target)))
             if not os.path.lexists(target):
                 undoing.push(functools.partial(_remove_moved, path, target))
             _move(path, target)

@@ -150,7 +150,7 @@ def _download(
                 path = os.path.join(folder, file.name)
                 download(base + file.path, path, file.expected(), progress_of(file.name))
         except DownloadError as error:
-            raise InputError(_advice(name, folder, error)) from error
+            raise InputError(_advice(name, folder, base, error)) from error
 
 
 @contextlib.contextmanager
@@ -210,11 +210,12 @@ def check_address(source: str, address: str) -> str:
     return address
 
 
-def _advice(name: str, folder: str, error: DownloadError) -> str:
-    return (
-        f"the published model {name} cannot be fetched ({error}); set {MIRROR_VARIABLE} to a mirror of {BASE}, or put "
-        f"its files into {folder} by hand: {_places(name)}"
-    )
+def _advice(name: str, folder: str, base: str, error: DownloadError) -> str:
+    what = f"the published model {name} cannot be fetched"
+    by_hand = f"put its files into {folder} by hand: {_places(name)}"
+    if base == BASE:
+        return f"{what} ({error}); name a mirror of {BASE} by --mirror or {MIRROR_VARIABLE}, or {by_hand}"
+    return f"{what}: the mirror {base} (--mirror, {MIRROR_VARIABLE}) does not give it ({error}); {by_hand}"
 
 
 def _places(name: str) -> str:

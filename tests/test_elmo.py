@@ -1,5 +1,8 @@
 """`ElmoLayer`: what it makes of every form of input, in every form of output, against NumPy."""
 
+import pathlib
+import re
+
 import elmo_cases
 import keras
 import numpy as np
@@ -254,3 +257,10 @@ def test_a_wrong_argument_is_named(arguments, message):
 def test_a_mask_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"mask: expected shape \(1, 2\), that of the tokens, got \(1, 3\)"):
         elmo_cases.layer()(tf.constant([["a", "b"]]), mask=tf.ones([1, 3], tf.bool))
+
+
+@pytest.mark.parametrize("path", ["hdf5", pathlib.Path("hdf5")])
+def test_a_path_for_options_is_refused_with_where_it_goes(path):
+    expected = "options: expected a JSON object, got 'hdf5'; a model's path goes to ElmoLayer.from_pretrained"
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        ElmoLayer(path)

@@ -272,13 +272,19 @@ def test_a_broken_connection_goes_on(server, content):
     assert server.requests[-1] == (weights_path(), "bytes=1000-")
 
 
-def by_hand(message, name="small"):
-    """Whether the sentence says what to put where."""
+def by_hand(message, name="small", mirror=None):
+    """Whether the sentence says what to put where, and of a mirror what helps: to name one, or that this one fails."""
     folder = cache_folder(name)
     places = " and ".join(f"{published.BASE}{file.path} as {file.name}" for file in PUBLISHED[name])
-    assert message.startswith(f"the published model {name} cannot be fetched (")
-    assert f"put its files into {folder} by hand: {places}" in message
-    assert "set ELMO_TF_MIRROR to a mirror" in message
+    begin = f"the published model {name} cannot be fetched"
+    if mirror is None:
+        assert message.startswith(f"{begin} ({published.BASE}")
+        assert f"); name a mirror of {published.BASE} by --mirror or ELMO_TF_MIRROR, or put its files" in message
+    else:
+        of_mirror = f"{begin}: the mirror {mirror}/ (--mirror, ELMO_TF_MIRROR) does not give it ({mirror}/"
+        assert message.startswith(of_mirror)
+        assert message.count("ELMO_TF_MIRROR") == 1
+    assert message.endswith(f"put its files into {folder} by hand: {places}")
     assert not {"options.json", "weights.hdf5"} & set(files_in(folder))
 
 
@@ -286,8 +292,14 @@ def by_hand(message, name="small"):
 def test_a_model_that_is_gone(server, status):
     server.answers = [status]
     message = refused("small", server.mirror)
-    by_hand(message)
+    by_hand(message, mirror=server.mirror)
     assert f"{server.mirror}/{PUBLISHED['small'][0].path}: the answer is {status}" in message
+
+
+def test_a_mirror_of_the_environment_that_fails_is_named(server, monkeypatch):
+    monkeypatch.setenv("ELMO_TF_MIRROR", server.mirror)
+    server.answers = [404]
+    by_hand(refused("small"), mirror=server.mirror)
 
 
 def test_nobody_there():

@@ -20,6 +20,28 @@ ANY_MODEL = (
 VOCAB_OF_MODEL = "the model's vocabulary, where none lies beside it, as in bilm-tf's checkpoint folders"
 
 
+class _WholeParser(flags.IntegerParser):
+    """absl's, but for the error, which is of Python's `int`."""
+
+    def convert(self, argument: int | str) -> int:
+        """The whole number."""
+        try:
+            return super().convert(argument)
+        except ValueError as error:
+            raise ValueError(f"expected a whole number, got {argument!r}") from error
+
+
+class _NumberParser(flags.FloatParser):
+    """absl's, but for the error, which is of Python's `float`."""
+
+    def convert(self, argument: float | str) -> float:
+        """The number."""
+        try:
+            return super().convert(argument)
+        except ValueError as error:
+            raise ValueError(f"expected a number, got {argument!r}") from error
+
+
 class FlagSet:
     """The flags of one command, over an `absl.flags.FlagValues` of its own.
 
@@ -49,11 +71,15 @@ class FlagSet:
         self, name: str, default: int | None, text: str, lower: int | None = None, upper: int | None = None
     ) -> None:
         """A whole number from `lower` to `upper`."""
-        flags.DEFINE_integer(name, default, text, lower_bound=lower, upper_bound=upper, **self._declare(name, False))
+        serializer: flags.ArgumentSerializer[int] = flags.ArgumentSerializer()
+        parser = _WholeParser(lower, upper)
+        flags.DEFINE(parser, name, default, text, serializer=serializer, **self._declare(name, False))
 
     def number(self, name: str, default: float | None, text: str, lower: float | None = None) -> None:
         """A number, of at least `lower`."""
-        flags.DEFINE_float(name, default, text, lower_bound=lower, **self._declare(name, False))
+        serializer: flags.ArgumentSerializer[float] = flags.ArgumentSerializer()
+        parser = _NumberParser(lower)
+        flags.DEFINE(parser, name, default, text, serializer=serializer, **self._declare(name, False))
 
     def boolean(self, name: str, default: bool | None, text: str) -> None:
         """--name or --noname."""

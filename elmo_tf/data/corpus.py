@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from elmo_tf.data.text import BYTE_ORDER_MARK, UNREADABLE, is_packed, open_bytes
+from elmo_tf.data.text import BYTE_ORDER_MARK, UNREADABLE, is_packed, not_utf8, open_bytes
 from elmo_tf.errors import InputError
 
 BLOCK_BYTES = 1 << 20
@@ -122,7 +122,7 @@ def _decoded(data: bytes, path: str, start: int, lines_before: int) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = lines_before + data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}, line {line}: not UTF-8 text: {error.reason}") from error
+        raise not_utf8(path, line, error.start - data.rfind(b"\n", 0, error.start) - 1, error) from error
 
 
 def _without_mark(data: bytes, start: int) -> bytes:

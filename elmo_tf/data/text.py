@@ -66,6 +66,18 @@ def iterate_lines(path: str) -> Iterator[str]:
                     line = line.removeprefix(BYTE_ORDER_MARK)
                 yield line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
-            raise InputError(f"{path}, line {number}: not UTF-8 text: {error.reason} at byte {error.start}") from error
+            raise not_utf8(path, number, error.start, error) from error
         except UNREADABLE as error:
             raise InputError(f"{path} cannot be read past line {number}: {error}") from error
+
+
+def not_utf8(path: str, line: int, byte: int, error: UnicodeDecodeError) -> InputError:
+    """The sentence for a file that holds other bytes than UTF-8, to be raised by who reads it.
+
+    Args:
+        path: the file.
+        line: counted from 1.
+        byte: where in the line, counted from 0; a byte order mark does not count.
+        error: of the decoder.
+    """
+    return InputError(f"{path}, line {line}: not UTF-8 text: {error.reason} at byte {byte}")

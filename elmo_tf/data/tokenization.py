@@ -1,8 +1,9 @@
 """Raw text -> one tokenised sentence a line, by spaCy's rules for a language; no trained model is needed.
 
 A line of the input is a paragraph. It is cut into tokens by `spacy.blank(language)` and into sentences by spaCy's
-`sentencizer`. In the output a space parts tokens, and `line.split()` gives them back. spaCy is loaded only when a
-pipeline is made: it comes with the extra, `pip install 'elmo_tf[tokenize]'`.
+`sentencizer`; it knows no opening quote from a closing one, which is told here by the white space around. In the output
+a space parts tokens, and `line.split()` gives them back. spaCy is loaded only when a pipeline is made: it comes with
+the extra, `pip install 'elmo_tf[tokenize]'`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pkgutil
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from elmo_tf.errors import InputError
 
 if TYPE_CHECKING:
     from spacy.language import Language
+    from spacy.tokens import Doc, Span, Token
 
 PIECE = 100_000  # characters; a longer paragraph goes through spaCy in pieces
 
@@ -123,7 +126,7 @@ def _sentences(nlp: Language, paragraph: str) -> Iterator[list[str]]:
     start = 0
     while start < len(paragraph):
         end = _piece_end(paragraph, start, min(PIECE, nlp.max_length))
-        spans = list(nlp(paragraph[start:end]).sents)
+        spans = _spans(nlp(paragraph[start:end]))
         if end < len(paragraph) and len(spans) > 1:
             # The last sentence may go on past the piece: it is read again, with what follows.
             end = start + spans.pop().start_char
@@ -133,6 +136,31 @@ def _sentences(nlp: Language, paragraph: str) -> Iterator[list[str]]:
             if sentence:
                 yield sentence
         start = end
+
+
+def _spans(doc: Doc) -> list[Span]:
+    """The sentences, each with the quotes and brackets that open it: the sentencizer leaves them to the one before."""
+    starts = [0]
+    for start in [span.start for span in doc.sents][1:]:
+        starts.append(_opened(doc, starts[-1], start))
+    return [doc[start:end] for start, end in zip(starts, [*starts[1:], len(doc)], strict=True) if start < end]
+
+
+def _opened(doc: Doc, before: int, start: int) -> int:
+    """Where the opening quotes and brackets begin that are right before `start`; those that follow white space."""
+    first = start
+    while first - 1 > before and _is_opening(doc[first - 1]):
+        first -= 1
+        if doc[first - 1].whitespace_ or doc[first - 1].is_space:
+            start = first
+    return start
+
+
+def _is_opening(token: Token) -> bool:
+    """Whether it opens what follows right behind; a quote that closes in one language opens in another."""
+    return not token.whitespace_ and all(
+        character in "\"'¿¡" or unicodedata.category(character) in ("Ps", "Pi", "Pf") for character in token.text
+    )
 
 
 def _piece_end(paragraph: str, start: int, size: int) -> int:

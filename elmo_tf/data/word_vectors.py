@@ -1,5 +1,7 @@
 """Static word vectors as word2vec, GloVe and gensim write them: text with or without a header, and binary."""
 
+import codecs
+import contextlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -45,7 +47,7 @@ def read_word_vectors(path: str | os.PathLike[str], limit: int | None = None) ->
             else:
                 count, size = header
                 second = file.readline()
-                is_text = _numbers(second, size) is not None or (count == 0 and not second)
+                is_text = _is_text(file, size, second) or (count == 0 and not second)
                 pairs = (
                     _of_text(file, path, size, second, 2) if is_text else _of_binary(file, path, count, size, second)
                 )
@@ -73,6 +75,33 @@ def _numbers(line: bytes, size: int) -> tuple[bytes, list[float]] | None:
         return parts[0], [float(part) for part in parts[1:]]
     except ValueError:
         return None
+
+
+def _is_text(file: BinaryIO, size: int, line: bytes) -> bool:
+    """Whether text follows the header, for `line` does: the file stays where it is.
+
+    A line of too few or too many numbers is text, too, or else its error would be that of a binary file. So of as many
+    bytes as a binary vector has none may be what text does not hold, and something has to be a number. A line that is
+    right needs no more: a short vector of a few small numbers may be followed by anything.
+    """
+    if _numbers(line, size) is not None:
+        return True
+    place = file.tell()
+    behind = (line + file.read(4 * size)).split(None, 1)[1:]
+    file.seek(place)
+    numbers = b"".join(behind)[: 4 * size]
+    try:
+        shown = codecs.getincrementaldecoder("utf-8")().decode(numbers)  # the last character may be cut
+    except UnicodeDecodeError:
+        return False
+    return all(c.isprintable() or c.isspace() for c in shown) and any(map(_is_number, shown.split()))
+
+
+def _is_number(part: str) -> bool:
+    with contextlib.suppress(ValueError):
+        float(part)
+        return True
+    return False
 
 
 def _of_text(file: BinaryIO, path: str, size: int, first: bytes, number: int) -> Iterator[tuple[bytes, object]]:

@@ -22,7 +22,7 @@ B rows, T tokens of the longest sentence, C characters of a word, D projection, 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,24 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def find_file(folder: Path, *patterns: str) -> Path:
+def find_file(folder: Path, *patterns: str, hint: str = "") -> Path:
     """The file of the first of these patterns that any fits; of that pattern there has to be one."""
     found = next((found for pattern in patterns if (found := sorted(folder.glob(pattern)))), [])
     if len(found) != 1:
-        raise FileNotFoundError(f"{folder}: expected one {' or '.join(patterns)}, got {[path.name for path in found]}")
+        came = [path.name for path in found] or f"[]{hint}"
+        raise FileNotFoundError(f"{folder}: expected one {' or '.join(patterns)}, got {came}")
     return found[0]
+
+
+def find_weights(path: Path) -> Path:
+    """The file of weights in a folder: the one that elmo_tf reads. It may be given itself."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such folder")
+    if path.is_file() and path.suffix in (".safetensors", ".hdf5"):
+        return path
+    hint = "; of a training run or a checkpoint of bilm-tf `elmo-tf convert --format=safetensors` makes such a folder"
+    patterns = ("model.safetensors", "*.safetensors", "weights.hdf5", "model.hdf5", "*weights.hdf5")
+    return find_file(path, *patterns, hint=hint)
 
 
 def character_ids(word: str, length: int) -> list[int]:
@@ -111,9 +123,10 @@ class Elmo(nn.Module):
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Elmo":
         """Reads the file that elmo_tf reads: safetensors before HDF5, `model.safetensors` and `weights.hdf5` first,
-        with `options.json` (AllenNLP's `x_weights.hdf5` with `x_options.json`) and `vocab.txt`, if it is there."""
-        folder = Path(folder)
-        path = find_file(folder, "model.safetensors", "*.safetensors", "weights.hdf5", "model.hdf5", "*weights.hdf5")
+        with `options.json` (AllenNLP's `x_weights.hdf5` with `x_options.json`) and `vocab.txt`, if it is there. The
+        file itself may be given, too; the others are then those beside it."""
+        path = find_weights(Path(folder))
+        folder = path.parent
         named = {path.name.replace("weights.hdf5", "options.json")} - {path.name, "options.json"}
         options = json.loads(find_file(folder, *named, "options.json", "*options.json").read_text(encoding="utf-8"))
         vocab = folder / "vocab.txt"
@@ -122,9 +135,14 @@ class Elmo(nn.Module):
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
         """Tokenised sentences to what `forward` takes, `<S>` and `</S>` added: ids and mask; of none an empty batch."""
-        if any(isinstance(sentence, str) for sentence in sentences):
-            raise TypeError("sentences: expected a list of words for each, got a string")
+        sentences = list(sentences)
+        for sentence in sentences:
+            if isinstance(sentence, str) or not isinstance(sentence, Iterable):
+                came = "a string" if isinstance(sentence, str) else repr(sentence)
+                raise TypeError(f"sentences: expected a list of words for each, got {came}")
         rows = [["<S>", *sentence, "</S>"] for sentence in sentences]
+        if wrong := [word for words in rows for word in words if not isinstance(word, str)]:
+            raise TypeError(f"sentences: expected words that are strings, got {wrong[0]!r}")
         steps, length = max(map(len, rows), default=2), self.cnn.get("max_characters_per_token") or 50
         mask = np.arange(steps) < np.array([len(words) for words in rows])[:, None]
         inputs = np.full((*mask.shape, length), PADDING, np.int64) if self.cnn else np.zeros(mask.shape, np.int64)
@@ -145,6 +163,9 @@ class Elmo(nn.Module):
         Returns:
             `(B, L + 1, T, directions * D)`: layer 0 is the word's own vector, once a direction; forward comes first.
         """
+        if not (isinstance(inputs, Tensor) and isinstance(mask, Tensor)):
+            came = f"{type(inputs).__name__} and {type(mask).__name__}"
+            raise TypeError(f"inputs, mask: expected the tensors that `encode` makes of sentences, got {came}")
         tokens = self.encode_words(inputs) if self.cnn else self.embedding[inputs]
         lengths = mask.sum(1, keepdim=True)
         steps = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)

@@ -58,3 +58,16 @@ def test_a_mistake_is_one_sentence_and_code_1_and_nothing_is_written(raw, capsys
     assert captured.err.count("\n") == 1
     assert not (raw / "corpus").exists()
     assert (raw / "raw" / "a.txt").read_text() == "One. Two!\n"
+
+
+def test_a_folder_made_for_nothing_goes_again_and_what_was_written_or_there_before_stays(raw, capsys):
+    (raw / "raw" / "latin.txt").write_bytes(b"Fine.\nbl\xe5b\xe6r\n")
+    latin = "--input_files=raw/latin.txt"
+    assert run(latin, "--output_dir=made/corpus", "--language=en") == 1
+    assert "raw/latin.txt, line 2: not UTF-8 text" in capsys.readouterr().err
+    assert not (raw / "made").exists()
+    (raw / "there").mkdir()
+    assert run(latin, "--output_dir=there/corpus", "--language=en") == 1
+    assert list((raw / "there").iterdir()) == []
+    assert run("--input_files=raw/a.txt,raw/latin.txt", "--output_dir=corpus", "--language=en") == 1
+    assert [path.name for path in (raw / "corpus").iterdir()] == ["a.txt"]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from elmo_tf.data import text
 from elmo_tf.data.corpus import BLOCK_BYTES, Block, BlockReader, Corpus, in_pools, runs
+from elmo_tf.data.text import iterate_lines
 from elmo_tf.errors import InputError
 
 PACKINGS = pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
@@ -143,12 +144,17 @@ def test_blank_lines_alone_are_no_text_even_where_they_are_sentences(tmp_path):
 @PACKINGS
 @pytest.mark.parametrize("block_bytes", [5, 1000])
 @pytest.mark.parametrize("mark", [b"", MARK])
-def test_bytes_that_are_not_utf8_are_refused_with_file_and_line(tmp_path, pack, block_bytes, mark):
-    content = mark + b"good\n\nfine\nmore\n" + "blåbær\n".encode("latin-1") + b"end\n"
-    paths = written(tmp_path, b"good\n", content, pack=pack)
-    with pytest.raises(InputError, match=r"1\.txt, line 5: not UTF-8 text: ") as caught:
-        Corpus.scan(paths, block_bytes)
-    assert "\n" not in str(caught.value)
+def test_bytes_that_are_not_utf8_are_refused_with_file_line_and_byte_as_where_lines_are_read(
+    tmp_path, pack, block_bytes, mark
+):
+    for before, line in ((b"good\n\nfine\nmore\n", 5), (b"", 1)):
+        content = mark + before + "blåbær\n".encode("latin-1") + b"end\n"
+        paths = written(tmp_path, b"good\n", content, pack=pack)
+        with pytest.raises(InputError, match=rf"1\.txt, line {line}: not UTF-8 text: .* at byte 2$") as caught:
+            Corpus.scan(paths, block_bytes)
+        with pytest.raises(InputError) as of_lines:
+            list(iterate_lines(paths[1]))
+        assert str(caught.value) == str(of_lines.value)
 
 
 def cut_short(packed):

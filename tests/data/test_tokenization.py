@@ -48,6 +48,27 @@ def test_white_space_is_no_token_and_in_no_token(english, paragraph, sentences):
     assert tokenize(english, paragraph) == sentences
 
 
+@pytest.mark.parametrize(
+    ("paragraph", "sentences"),
+    [
+        ('It is new. "Quoted," she said.', ["It is new .", '" Quoted , " she said .']),
+        ('He said "No." "Why?" she asked.', ['He said " No . "', '" Why ? "', "she asked ."]),
+        ("It is new! (In brackets.) More.", ["It is new !", "( In brackets . )", "More ."]),
+        ('It is new. ("Both.") More.', ["It is new .", '( " Both . " )', "More ."]),
+        ('It is new.  "Two spaces." More.', ["It is new .", '" Two spaces . "', "More ."]),
+        ("Es ist neu. „Ja“, sagt er. »Ja«, «Ja».", ["Es ist neu .", "„ Ja “ , sagt er .", "» Ja « , « Ja » ."]),
+        ("Es nuevo. ¿Qué? ¡Sí!", ["Es nuevo .", "¿ Qué ?", "¡ Sí !"]),
+        ('She said "No." He went.', ['She said " No . "', "He went ."]),
+        ('She said "No" . " He went.', ['She said " No " . "', "He went ."]),
+        ('It is new."Glued." More.', ["It is new .", '"Glued . "', "More ."]),
+        ('It ends. "', ['It ends . "']),
+        ('"Why?" (', ['" Why ? " (']),
+    ],
+)
+def test_quotes_and_brackets_open_a_sentence_behind_white_space(paragraph, sentences):
+    assert tokenize(tokenization.make_pipeline("xx"), paragraph) == sentences
+
+
 def test_no_sentence_reaches_over_a_line(english):
     assert tokenize(english, "no full stop", "here either") == ["no full stop", "here either"]
 

@@ -60,6 +60,16 @@ def test_gensim_writes_what_is_read(binary, tmp_path):
     assert sorted(words) == sorted(WORDS)
 
 
+@pytest.mark.parametrize("first", [b"\n\n\n\n", b"12\n\0", b"1 2\n", b" \n7 ", "12\n€".encode()[:4]])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_binary_numbers_that_look_like_a_line_of_text_are_read(first, pack, tmp_path):
+    numbers = first + np.array([0.5, -2.0], "<f4").tobytes()
+    (tmp_path / "vectors").write_bytes(pack(b"1 3\nword " + numbers))
+    words, vectors = read_word_vectors(tmp_path / "vectors")
+    assert words == ["word"]
+    assert vectors.tobytes() == numbers
+
+
 def test_a_large_binary_file_is_read_over_its_blocks(tmp_path):
     vectors = np.random.default_rng(1).normal(size=(3000, 50)).astype("<f4")
     parts = [f"word{n} ".encode() + row.tobytes() for n, row in enumerate(vectors)]
@@ -81,6 +91,14 @@ WRONG = {
     "no numbers": (b"word\n", "line 1: expected a word and its numbers"),
     "a word too few numbers": (b"a 1 2\nb 1\n", "line 2: expected a word and 2 numbers"),
     "letters for numbers": (b"a 1 2\nb x 2\n", "line 2: expected a word and 2 numbers"),
+    "text whose first row is short": (
+        b"3 4\nthe 1 2 3\ncat 0 1 0 1\n",
+        "line 2: expected a word and 4 numbers, got b'the ",
+    ),
+    "text whose first row is long": (b"3 2\nthe 1 x 3\ncat 0 1\n", "line 2: expected a word and 2 numbers"),
+    "text whose first row is a word": ("3 4\nthe\nøl 0 1 0 1\n".encode(), "line 2: expected a word and 4 numbers"),
+    "text with tabs": (b"1 2\nthe\t1\t2\n", "line 2: expected a word and 2 numbers"),
+    "text that is another's": ("2 9\nthe 1 2\nblåbær 0 1\n".encode(), "line 2: expected a word and 9 numbers"),
     "binary cut short": (as_binary()[:-10], "word 4: expected 4 words with 7 float32 numbers each; cut short"),
     "binary cut in a word": (as_binary()[: len(as_binary()) - 31], "word 4: expected 4 words"),
     "binary that goes on": (as_binary() + b"more", "expected 4 words with 7 float32 numbers each, got more"),

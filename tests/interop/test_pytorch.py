@@ -191,7 +191,8 @@ def test_several_files_of_one_kind_and_none_are_refused(tmp_path, installed):
     said = refused(jobs, tmp_path)
     weights = "one model.safetensors or *.safetensors or weights.hdf5 or model.hdf5 or *weights.hdf5"
     assert said[0].endswith(f"two: expected {weights}, got ['a_weights.hdf5', 'b_weights.hdf5']")
-    assert said[1].endswith(f"none: expected {weights}, got []")
+    hint = "; of a training run or a checkpoint of bilm-tf `elmo-tf convert --format=safetensors` makes such a folder"
+    assert said[1].endswith(f"none: expected {weights}, got []{hint}")
     assert said[2].endswith("no options: expected one options.json or *options.json, got []")
     assert said[3].endswith("expected one options.json or *options.json, got ['a_options.json', 'b-options.json']")
 
@@ -338,16 +339,71 @@ print(*inputs.shape[:2], *mask.shape, mask.dtype, *layers.shape, *ScalarMix(3)(l
     assert in_torch(source, tmp_path) == ["0", "2", "0", "2", "torch.bool", "0", "3", "0", "8", "0", "0", "8"]
 
 
-@pytest.mark.parametrize("sentences", ['["The cat sat"]', '"The cat"'])
-def test_a_sentence_that_is_a_string_is_refused(tmp_path, installed, sentences):
-    interop_models.exported(tmp_path, CHARACTERS)
+MISTAKES = {
+    'elmo.encode(["The cat sat"])': "sentences: expected a list of words for each, got a string",
+    'elmo.encode("The cat")': "sentences: expected a list of words for each, got a string",
+    'elmo.encode([["a"], None])': "sentences: expected a list of words for each, got None",
+    'elmo.encode([["a"], [1]])': "sentences: expected words that are strings, got 1",
+    'elmo.encode([["a", None]])': "sentences: expected words that are strings, got None",
+    'elmo.encode([["a", b"b"]])': "sentences: expected words that are strings, got b'b'",
+    'elmo.encode([[["a"]]])': "sentences: expected words that are strings, got ['a']",
+    'elmo([["a"]], None)': "inputs, mask: expected the tensors that `encode` makes of sentences, got list and NoneType",
+    'elmo(elmo.encode([["a"]])[0], [[True]])': (
+        "inputs, mask: expected the tensors that `encode` makes of sentences, got Tensor and list"
+    ),
+}
+
+
+@pytest.mark.parametrize("options", [CHARACTERS, WORD_INPUT])
+def test_what_is_no_sentence_or_no_batch_is_refused(tmp_path, installed, options):
+    interop_models.exported(tmp_path, options)
     source = f"""
-try:
-    Elmo.from_folder("hdf5").encode({sentences})
-except TypeError as error:
-    print(str(error).replace(" ", "_"))
+elmo = Elmo.from_folder("hdf5")
+for mistake in {list(MISTAKES)!r}:
+    try:
+        eval(mistake)
+    except TypeError as error:
+        print(str(error).replace(" ", "_"))
 """
-    assert in_torch(source, tmp_path) == ["sentences:_expected_a_list_of_words_for_each,_got_a_string"]
+    assert in_torch(source, tmp_path) == [sentence.replace(" ", "_") for sentence in MISTAKES.values()]
+
+
+def test_sentences_that_come_once_are_encoded(tmp_path, installed):
+    interop_models.exported(tmp_path, CHARACTERS)
+    source = """
+elmo, sentences = Elmo.from_folder("hdf5"), [["a", "cat"], ["b"]]
+inputs, mask = elmo.encode(iter(words) for words in sentences)
+print(inputs.equal(elmo.encode(sentences)[0]), mask.equal(elmo.encode(sentences)[1]))
+"""
+    assert in_torch(source, tmp_path) == ["True", "True"]
+
+
+def test_a_folder_that_is_missing_and_models_of_other_forms_are_refused(tmp_path, installed):
+    trained_folder(tmp_path / "run", CHARACTERS)
+    convert(str(tmp_path / "run"), str(tmp_path / "tf1"), settings=ConvertSettings("tf1"))
+    jobs = []
+    for name in ("nope", "run", "tf1", "run/options.json"):
+        output = str(tmp_path / f"{name.replace('/', '_')}.npz")
+        jobs.append({**interop_models.job(tmp_path, 3), "folder": str(tmp_path / name), "output": output})
+    missing, *others = refused(jobs, tmp_path)
+    assert missing == f"FileNotFoundError: {tmp_path / 'nope'}: no such folder"
+    for said in others:
+        assert "expected one model.safetensors or *.safetensors or weights.hdf5 " in said
+        assert "`elmo-tf convert --format=safetensors` makes such a folder" in said
+
+
+@pytest.mark.parametrize("name", ["weights.hdf5", "elmo_2x6_weights.hdf5", "other.safetensors"])
+def test_the_file_of_weights_itself_may_be_given(tmp_path, installed, name):
+    embed = interop_models.exported(tmp_path, CHARACTERS)
+    folder = tmp_path / "hdf5"
+    if name.endswith(".safetensors"):
+        safetensors_numpy().save_file(read_arrays(str(folder / "weights.hdf5")), folder / name)
+    else:
+        (folder / "weights.hdf5").rename(folder / name)
+        (folder / "options.json").rename(folder / name.replace("weights.hdf5", "options.json"))
+    (folder / "model.safetensors").write_bytes(b"of another model")
+    job = {**interop_models.job(tmp_path, 3), "folder": str(folder / name)}
+    interop_models.check_same(interop_models.consume("plain", [job], tmp_path)[0], embed, job)
 
 
 def test_half_precision_autocast_and_compilation_give_the_same_vectors(tmp_path, installed):
