@@ -69,7 +69,7 @@ class Validation(keras.callbacks.Callback):
 
     Args:
         evaluate: gives the numbers by name, such as `lambda: Evaluator(...)().to_dict()`; what it raises passes
-            through, and the validation stays due.
+            through, and the validation stays due by the `notes`.
         every_steps: 0 for once an epoch.
         first: whether to validate before the first step too.
         report: takes a line for people.

@@ -68,7 +68,7 @@ def saved(manager: tf.train.CheckpointManager, step: int) -> str:
         The checkpoint's path.
 
     Raises:
-        InputError: it cannot be written, for the disk is full or the right is missing; checkpoints from before stay.
+        InputError: it cannot be written, for the disk is full or permission is missing; checkpoints from before stay.
     """
     folder = manager.directory
     _remove(folder, *_HALF_WRITTEN)

@@ -19,6 +19,10 @@ _LARGEST_LOSS = 80.0
 """Nats a token beyond which a model is no model; the exponential of more would leave float32."""
 
 
+class LossesNotFiniteError(InputError):
+    """A model gives losses that no text can have: its weights are damaged, or training diverged."""
+
+
 @dataclass(frozen=True)
 class Perplexity:
     """The sum of the cross-entropies of a text and the number of its tokens; the exponential comes last.
@@ -116,7 +120,8 @@ class Evaluator:
             progress: called after every window with the number of tokens scored so far.
 
         Raises:
-            InputError: no window is full, with `drop_remainder`, or a loss is not finite.
+            InputError: the text cannot be read any more, or has changed; no window is full, with `drop_remainder`; or,
+                `LossesNotFiniteError`, a loss is not finite.
         """
         totals, tokens, unknown = np.zeros(self._model.options.directions), 0, 0
         state = self._model.zero_state(self._rows)
@@ -131,7 +136,7 @@ class Evaluator:
         if not tokens:
             raise InputError(f"the text does not fill one window of {self._rows} rows and {self._steps} steps")
         if not (totals / tokens < _LARGEST_LOSS).all():  # not a number is not smaller either
-            raise InputError(
+            raise LossesNotFiniteError(
                 f"the model gives losses that are not finite, or beyond {_LARGEST_LOSS:.0f} nats a token: its weights "
                 "are damaged, or training diverged"
             )

@@ -1,4 +1,4 @@
-"""Who can load a model as it lies there: which program, or what keeps it from it, and what would mend that."""
+"""Which programs can load a model as it lies there, or why not, and which conversion helps."""
 
 import os
 import zipfile

@@ -18,7 +18,8 @@ class LoadedBiLM:
 
     Args:
         bilm: the model.
-        vocabulary: its words; None where the folder has none.
+        vocabulary: its words; None where the folder has none, or where the model reads characters and the folder's
+            vocabulary cannot be used.
         source: the file that the weights came from.
     """
 

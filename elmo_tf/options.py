@@ -20,7 +20,7 @@ CHARACTER_COUNTS = (261, 262)
 """bilm-tf's number of character ids in training, and in prediction, with 0 for padding: both name one model."""
 
 _MOST_LAYERS, _MOST_CHARACTERS, _MOST_TOKENS = 100, 10_000, 2**63 - 1
-"""More than any model has: a slip of the pen is a sentence at once, and not a loop without an end."""
+"""More than any model has, so that a typing error is reported at once, and is not a loop without an end."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def described(
         f"{len(bounds) - 1} epochs, on {', '.join(strategy.extended.worker_devices)}"
     )
     estimate = estimated_memory(prepared.options, variables, stream)
-    yield f"estimated memory: {estimate.describe()}; TensorFlow and text take 0.7 GB more"
+    yield f"estimated memory: {estimate.describe()}; the text and a CPU build of TensorFlow take about 0.7 GB more"
 
 
 def estimated_memory(

@@ -167,7 +167,7 @@ def resolved(path: str) -> str:
 def filled(model: BiLM | LanguageModel, arrays: Arrays) -> None:
     """Builds a model with weights from a file, each of which is read once.
 
-    Tables and kernels are given to the layers as they are made; biases, and whatever came elsewhere than it belongs,
+    Tables and kernels are given to the layers as they are made; biases, and arrays that a layer took in another order,
     are assigned.
     """
     expected = expected_shapes(model.options, softmax=isinstance(model, LanguageModel))

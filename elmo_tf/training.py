@@ -16,7 +16,7 @@ from elmo_tf.data.lm_stream import Position, StreamSettings, TrainingStream
 from elmo_tf.data.prefetching import Prefetched
 from elmo_tf.devices import make_strategy
 from elmo_tf.errors import InputError
-from elmo_tf.evaluation import Evaluator
+from elmo_tf.evaluation import Evaluator, LossesNotFiniteError
 from elmo_tf.exchange.names import named_variables
 from elmo_tf.initialization import initialize
 from elmo_tf.interrupts import stopping_between_steps
@@ -219,8 +219,13 @@ class _Run:
         if prepared.validation is None:
             return
         evaluator = Evaluator(self._model, prepared.validation, prepared.vocabulary, settings.validation_rows)
+
+        def evaluate() -> dict[str, float | int]:
+            with self._saving_where_a_text_is_gone():
+                return evaluator(self._abandon_if_stopped).to_dict()
+
         yield callbacks.Validation(
-            lambda: evaluator(self._abandon_if_stopped).to_dict(),
+            evaluate,
             settings.validation_steps,
             settings.validate_first and self._step == 0 and "best_step" not in self._notes,
             report,
@@ -250,7 +255,8 @@ class _Run:
 
     def _take_step(self, stream: Prefetched, riding: keras.callbacks.CallbackList) -> None:
         riding.on_train_batch_begin(self._step)
-        tensors, position = next(stream)
+        with self._saving_where_a_text_is_gone():
+            tensors, position = next(stream)
         result = self._step_function(self._step, tensors, self._states, self._loss_scale)
         self._step, self._states, self._loss_scale = self._step + 1, result.states, result.loss_scale
         self._position = position
@@ -268,6 +274,19 @@ class _Run:
         if self._settings.precision == "float16":
             raise InputError(f"the gradient of step {self._step} overflows float16: take --precision=bfloat16")
         raise callbacks.diverged("gradient", self._step, norm)
+
+    @contextlib.contextmanager
+    def _saving_where_a_text_is_gone(self) -> Iterator[None]:
+        """A text that cannot be read any more ends the run, but the steps taken are good: the same command goes on
+        after them, with the validation that is due, once the text is back."""
+        try:
+            yield
+        except LossesNotFiniteError:
+            raise
+        except InputError:
+            if self._position is not None:  # else this run has added nothing to what it began with
+                self._save()
+            raise
 
     def _save(self) -> None:
         if self._position is not None:

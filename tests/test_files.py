@@ -1,6 +1,5 @@
 import concurrent.futures
 import os
-import resource
 import stat
 
 import pytest
@@ -38,6 +37,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
 def test_a_full_disk_is_one_sentence_that_names_the_file(tmp_path, monkeypatch, write):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").write_text("x" * 999)
+    resource = pytest.importorskip("resource")
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, usual[1]))
     try:

@@ -20,6 +20,7 @@ from full_disk import largest_file
 from elmo_tf import checkpoint
 from elmo_tf.checkpoint import TrainingCheckpoint
 from elmo_tf.checkpoint_folder import checkpoint_path
+from elmo_tf.data.prefetching import Prefetched
 from elmo_tf.errors import InputError
 from elmo_tf.evaluation import Evaluator
 from elmo_tf.model_folder import load_language_model
@@ -322,6 +323,79 @@ def test_without_validation_text_no_validation_is_due_any_more(tmp_path, monkeyp
     assert quiet(dataclasses.replace(settings, valid_files=())).finished
     assert quiet(dataclasses.replace(settings, valid_files=(), max_steps=4)).steps == 4
     assert "validation_due" not in notes(settings.model_dir)
+
+
+@pytest.mark.parametrize("spoil", [os.remove, lambda path: os.truncate(path, 20)])
+@pytest.mark.parametrize(("number", "changes"), [(2, {"validation_steps": 2, "patience": 9}), (1, {})])
+def test_the_steps_before_a_held_out_text_went_missing_are_kept_and_validated_when_it_is_back(
+    tmp_path, monkeypatch, number, changes, spoil
+):
+    changes = {"count": 20, "batch_size": 8, "n_epochs": 2, "max_steps": 8, "log_steps": 1, **changes}
+    unbroken = tiny.settings(tmp_path, model="unbroken", **changes)
+    expected = quiet(unbroken)
+    broken = tiny.settings(tmp_path, model="broken", **changes)
+    (held,) = broken.valid_files
+    size = os.path.getsize(held)
+    lost = int(validations(unbroken.model_dir)[number - 1][0])
+    real = TrainStep.__call__
+
+    def step(self, taken, *arguments):
+        if taken == lost - 1:
+            spoil(held)
+        return real(self, taken, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainStep, "__call__", step)
+        with pytest.raises(InputError) as error:
+            quiet(broken)
+    assert str(error.value) in (
+        f"{held} cannot be read: No such file or directory",
+        f"{held} has changed while it was in use: expected {size} bytes at 0",
+    )
+    assert checkpoint_path(broken.model_dir, "latest").endswith(f"ckpt-{lost}")
+    assert "validation_due" in notes(broken.model_dir)
+    assert len(validations(broken.model_dir)) == number - 1
+
+    tiny.settings(tmp_path, **changes)  # writes it again
+    came = train(broken, (lines := []).append)
+    told = [line for line in lines if line.startswith(("step ", "Epoch "))]
+    assert told[0].startswith(f"step {lost}: validation perplexity")
+    assert (came.finished, came.steps, came.best_perplexity) == (True, expected.steps, expected.best_perplexity)
+    assert validations(broken.model_dir) == validations(unbroken.model_dir)
+    assert notes(broken.model_dir) == notes(unbroken.model_dir)
+    for which in ("latest", "best"):
+        assert_equal(arrays(unbroken.model_dir, which), arrays(broken.model_dir, which))
+
+
+def test_losses_of_a_validation_that_are_not_finite_are_no_steps_to_go_on_from(tmp_path, monkeypatch):
+    settings = tiny.settings(tmp_path, max_steps=4, validation_steps=3)
+    quiet(dataclasses.replace(settings, max_steps=2, valid_files=()))
+    with monkeypatch.context() as patch:
+        patch.setattr("elmo_tf.evaluation._LARGEST_LOSS", 0.0)
+        with pytest.raises(InputError, match="losses that are not finite"):
+            quiet(settings)
+    assert checkpoint_path(settings.model_dir, "latest").endswith("ckpt-2")
+
+
+def test_the_steps_before_the_training_text_went_missing_are_kept(tmp_path, monkeypatch):
+    unbroken = tiny.settings(tmp_path, model="unbroken", max_steps=7, valid_files=())
+    quiet(unbroken)
+    broken = dataclasses.replace(unbroken, model_dir=str(tmp_path / "broken"))
+    real, calls = Prefetched.__next__, []
+
+    def following(self):
+        calls.append(1)
+        if len(calls) == 6:
+            raise InputError("train.txt cannot be read")
+        return real(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Prefetched, "__next__", following)
+        with pytest.raises(InputError, match=r"^train\.txt cannot be read$"):
+            quiet(broken)
+    assert checkpoint_path(broken.model_dir, "latest").endswith("ckpt-5")
+    assert quiet(broken).steps == 7
+    assert_equal(arrays(unbroken.model_dir), arrays(broken.model_dir))
 
 
 def test_what_is_done_is_not_done_again(tmp_path):

@@ -85,6 +85,7 @@ def _end(source: _Source, elements: Iterator[Any]) -> None:
     import tensorflow as tf
 
     source.is_wanted = False
-    with contextlib.suppress(tf.errors.OpError):
+    # the garbage collector may come here while a function is traced, where the elements would be operations without end
+    with tf.init_scope(), contextlib.suppress(tf.errors.OpError):
         for _ in elements:
             pass

@@ -100,7 +100,7 @@ def _members(archive: zipfile.ZipFile, path: str) -> list[zipfile.ZipInfo]:
     folder = os.path.dirname(weights[0])
     members = [member for member in files if os.path.dirname(member.filename) == folder]
     for name, times in collections.Counter(member.filename for member in members).items():
-        if times > 1:  # which of them another program takes is its own affair
+        if times > 1:  # programs differ in which one they take
             raise InputError(f"{path}: the name {name!r} stands in it {times} times; expected every file once")
     return members
 

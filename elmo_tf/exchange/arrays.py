@@ -1,4 +1,8 @@
-"""Arrays of a file by name, read one at a time when they are asked for, so that a large model is never held twice."""
+"""Arrays of a file by name, read one at a time when they are asked for.
+
+So a large model is written as HDF5 without being held as a whole; safetensors and TensorFlow checkpoints hold all of it
+while they are written.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -67,7 +71,8 @@ class Arrays(Mapping[str, np.ndarray]):
         return read
 
     def unchecked(self, name: str) -> Any:
-        """What `raw` gives, of the right shape, whatever its numbers are: for who compares them with checked ones."""
+        """What `raw` gives, of the right shape, whatever its numbers are: for callers that compare them with arrays
+        already checked."""
         read, shape = self._read(name), self.shapes[name]
         with np.errstate(over="ignore"):
             array = np.asarray(read, np.float32)

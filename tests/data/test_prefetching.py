@@ -6,12 +6,15 @@ import pathlib
 import subprocess
 import sys
 import time
+import types
 import weakref
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from stream_cases import INPUTS, options_of
 
+from elmo_tf.data import prefetching
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.lm_stream import StreamSettings, TrainingStream
 from elmo_tf.data.prefetching import Prefetched
@@ -76,8 +79,24 @@ def test_what_nobody_takes_any_more_is_not_computed_any_more(made):
     assert len(taken) == count < 100
 
 
+def test_what_goes_while_a_function_is_traced_is_not_taken_there():
+    """It would be operations without end: the garbage collector chooses the moment."""
+    eagerly = []
+
+    def elements():
+        eagerly.append(tf.executing_eagerly())
+        yield
+
+    @tf.function
+    def double(x):
+        prefetching._end(types.SimpleNamespace(is_wanted=True), elements())
+        return 2 * x
+
+    assert (double(tf.constant(3)).numpy(), eagerly) == (6, [True])
+
+
 ABANDONED = """
-import atexit, sys, time
+import sys, time, weakref
 from stream_cases import options_of
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.vocabulary import Vocabulary
@@ -94,12 +113,13 @@ def slow():
         yield step
         time.sleep(0.01)
 
-@atexit.register
 def at_the_end():
     count = len(taken)
     time.sleep(0.3)
     print(len(taken) - count, "more", flush=True)
 
+# finalizers that the program's end calls come in the reverse order of their making: this one behind those of `ahead`
+weakref.finalize(corpus, at_the_end)
 ahead = Prefetched(slow(), ahead=1000)
 next(ahead)
 """
