@@ -111,6 +111,11 @@ class _Run:
             stream = Prefetched(self._stream())
             for line in described(self._prepared, self._variables, self._bounds, self._parts, self._strategy, stream):
                 self._report(line)
+            if self._bounds[-1] < self._settings.max_steps:
+                self._report(
+                    f"note: {self._training.n_epochs} epochs end before --max_steps={self._settings.max_steps}: raise "
+                    "--n_epochs to reach it"
+                )
             self._model.stop_training = False
             with stopping_between_steps(self._request_stop, self._report):
                 self._loop(stream)
@@ -121,7 +126,7 @@ class _Run:
         return TrainResult(
             steps=self._step,
             finished=self._is_finished(),
-            loss=self._meter.mean,
+            loss=self._meter.mean if self._position is not None else None,
             best_perplexity=self._notes.get("best_perplexity"),
             stopped_by=self._signal,
         )
@@ -153,6 +158,7 @@ class _Run:
         self._check_same(resumed.notes)
         self._goes_on = True
         self._step, self._notes, self._states = resumed.step, {**self._notes, **resumed.notes}, resumed.states
+        self._meter.mean = self._notes.get("mean_loss")  # in the logs a break does not show
         if self._notes.get("best_step") == self._step and not self._checkpoint.has_best(self._step):
             self._checkpoint.save_best(self._step)  # the run was killed between the two
         if self._prepared.validation is None:  # a validation that is due has no text any more
@@ -291,6 +297,7 @@ class _Run:
     def _save(self) -> None:
         if self._position is not None:
             self._notes["position"] = self._position.to_json()
+        self._notes["mean_loss"] = self._meter.mean
         if self._settings.precision == "float16":
             self._notes["loss_scale"] = self._loss_scale.to_list()
         self._checkpoint.save(self._step, self._notes, self._states)

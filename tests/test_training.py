@@ -107,16 +107,18 @@ def test_a_run_learns_logs_and_leaves_a_folder_that_needs_nothing_else(tmp_path)
 
 @pytest.mark.parametrize("fresh_states", [True, False])
 def test_a_run_that_was_stopped_and_goes_on_ends_with_the_very_numbers_of_the_unbroken_one(tmp_path, fresh_states):
-    unbroken = tiny.settings(tmp_path, model="unbroken", max_steps=9, fresh_states=fresh_states)
+    unbroken = tiny.settings(tmp_path, model="unbroken", max_steps=9, fresh_states=fresh_states, log_steps=1)
     quiet(unbroken)
-    broken = tiny.settings(tmp_path, model="broken", max_steps=4, fresh_states=fresh_states)
+    broken = tiny.settings(tmp_path, model="broken", max_steps=4, fresh_states=fresh_states, log_steps=1)
     assert quiet(broken).steps == 4
     lines = []
     result = train(dataclasses.replace(broken, max_steps=9), report=lines.append)
     assert result.steps == 9
     assert any("resumed from step 4" in line for line in lines)
     assert_equal(arrays(unbroken.model_dir), arrays(broken.model_dir))
-    assert [row["sampled_loss"] for row in rows(broken.model_dir)][-1:] != [""]
+    losses = [{row["step"]: row["sampled_loss"] for row in rows(run.model_dir)} for run in (unbroken, broken)]
+    assert len(losses[0]) == 9
+    assert losses[0] == losses[1]
 
 
 def test_a_run_killed_without_warning_goes_on_from_its_last_checkpoint(tmp_path):
@@ -396,6 +398,12 @@ def test_the_steps_before_the_training_text_went_missing_are_kept(tmp_path, monk
     assert checkpoint_path(broken.model_dir, "latest").endswith("ckpt-5")
     assert quiet(broken).steps == 7
     assert_equal(arrays(unbroken.model_dir), arrays(broken.model_dir))
+
+
+def test_epochs_that_end_before_the_steps_asked_for_say_so(tmp_path):
+    settings, lines = tiny.settings(tmp_path, n_epochs=1, max_steps=10_000), []
+    train(settings, report=lines.append)
+    assert "note: 1 epochs end before --max_steps=10000: raise --n_epochs to reach it" in lines
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
