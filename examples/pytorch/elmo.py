@@ -87,6 +87,9 @@ class Elmo(nn.Module):
         ValueError: options, arrays and vocabulary are not of one model; it names the arrays.
     """
 
+    char_embed: Tensor
+    embedding: Tensor  # of a model with word input, in place of it
+
     def __init__(
         self, options: Mapping[str, Any], arrays: Mapping[str, np.ndarray], vocabulary: Sequence[str] | None = None
     ) -> None:
