@@ -206,8 +206,6 @@ def _checked(written: str, check: SelfCheck, content: Content) -> float:
 
 def _sorted_files(folder: str) -> list[str]:
     """The files below a folder, in a fixed order, the weights first."""
-    found = [
-        os.path.relpath(os.path.join(inside, name), folder) for inside, _, names in os.walk(folder) for name in names
-    ]
+    found = [os.path.relpath(path, folder) for path in folders.files_in(folder)]
     small = (OPTIONS_FILE, VOCAB_FILE)
     return sorted(name for name in found if name not in small) + [name for name in small if name in found]

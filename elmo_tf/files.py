@@ -144,6 +144,15 @@ def copy(source: str, target: str) -> None:
         shutil.copyfileobj(file, copied, 1 << 20)
 
 
+def check_readable(path: str) -> None:
+    """An `InputError` where a file is missing, a folder or not ours to read: libraries say that less plainly."""
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+
+
 def sha256(path: str) -> str:
     """The SHA-256 of a file's content, as 64 hexadecimal digits.
 

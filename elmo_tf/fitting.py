@@ -111,11 +111,6 @@ def _initial(name: str, shape: tuple[int, ...], options: Options, seed: int) -> 
     return table
 
 
-def has_rows_by_word(stored: StoredModel) -> bool:
-    """Whether a model has a table with a row a word; else it makes no difference what its words are."""
-    return stored.has_softmax or stored.options.char_cnn is None
-
-
 def own_vocabulary(stored: StoredModel, given: Vocabulary, vocab_file: str | None = None) -> Vocabulary | None:
     """A model's own words, by which its rows are told apart.
 
@@ -130,7 +125,7 @@ def own_vocabulary(stored: StoredModel, given: Vocabulary, vocab_file: str | Non
     Raises:
         InputError: the file cannot be used, or has not as many words as the model has rows.
     """
-    if not has_rows_by_word(stored):
+    if not stored.has_rows_by_word:
         return None
     own, rows = stored.vocabulary(vocab_file), stored.options.n_tokens_vocab
     if own is None:

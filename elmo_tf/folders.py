@@ -34,7 +34,8 @@ def replacing_in(folder: str, check: Callable[[], None] | None = None) -> Iterat
     ['numbers.txt']
     """
     given, folder = folder or ".", os.path.abspath(folder)
-    above = _existing(folder)
+    missing = _missing(folder)
+    above = os.path.dirname(missing[-1]) if missing else folder
     if not os.path.isdir(above):
         raise InputError(f"the folder {given} cannot be made: {above} is no folder")
     temporary = name_aside(above, os.path.basename(folder))
@@ -53,11 +54,13 @@ def replacing_in(folder: str, check: Callable[[], None] | None = None) -> Iterat
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _existing(folder: str) -> str:
-    """The folder, or its nearest existing parent."""
+def _missing(folder: str) -> list[str]:
+    """Of the folder and its parents those that do not exist, the innermost first."""
+    missing: list[str] = []
     while not os.path.lexists(folder):
+        missing.append(folder)
         folder = os.path.dirname(folder)
-    return folder
+    return missing
 
 
 @contextlib.contextmanager
@@ -72,15 +75,11 @@ def made(folder: str) -> Iterator[str]:
     >>> os.path.exists("/tmp/elmo_tf_doc/made")
     False
     """
-    missing: list[str] = []
-    above = os.path.abspath(folder)
-    while not os.path.lexists(above):
-        missing.append(above)
-        above = os.path.dirname(above)
+    missing = _missing(os.path.abspath(folder))
     try:
         make_folder(folder)
         yield folder
-    except BaseException:
+    except BaseException:  # also on Ctrl-C
         for path in missing:
             with contextlib.suppress(OSError):
                 os.rmdir(path)
@@ -92,7 +91,7 @@ def _move_all(source: str, folder: str) -> None:
     would pass for a model."""
     pairs = [(source, folder)]
     if os.path.lexists(folder):
-        paths = sorted(_files(source), key=os.path.getsize)
+        paths = sorted(files_in(source), key=os.path.getsize)
         pairs = [(path, os.path.join(folder, os.path.relpath(path, source))) for path in paths]
     with contextlib.ExitStack() as undoing:
         for path, target in pairs:
@@ -116,11 +115,12 @@ def _move(source: str, target: str) -> None:
         raise InputError(f"{target} cannot be written: {error.strerror}") from error
 
 
-def _files(folder: str) -> list[str]:
+def files_in(folder: str) -> list[str]:
+    """The paths of all files below a folder."""
     return [os.path.join(inside, name) for inside, _, names in os.walk(folder) for name in names]
 
 
 def sync_all(folder: str) -> None:
     """Waits until all files below a folder are on the disk; raises as `elmo_tf.files.sync`."""
-    for path in _files(folder):
+    for path in files_in(folder):
         sync(path)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
-from elmo_tf.fitting import Fitted, fitted, has_rows_by_word, own_vocabulary
+from elmo_tf.fitting import Fitted, fitted, own_vocabulary
 from elmo_tf.options import Options
 from elmo_tf.stored_model import StoredModel, open_model
 
@@ -68,7 +68,7 @@ def _told(
                 ": no vocabulary lies beside the model; give it as --initialize_vocab_file to keep those of its words"
             )
     yield f"initialized from {stored.source}, with {kept}"
-    if vocab_file is not None and not has_rows_by_word(stored):
+    if vocab_file is not None and not stored.has_rows_by_word:
         yield "note: the model has no softmax, and so --initialize_vocab_file was not needed"
     elif vocab_file is None and stored.vocab_file is None and own is not None:
         yield (

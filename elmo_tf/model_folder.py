@@ -57,7 +57,7 @@ def load_bilm(
     Raises:
         InputError: there is no model, or something in it is damaged or does not fit together.
     """
-    with open_model(os.fspath(model_dir), which) as stored:
+    with open_model(model_dir, which) as stored:
         vocabulary = _vocabulary(stored, None if vocab_file is None else os.fspath(vocab_file))
         bilm = BiLM(stored.options, name="bilm")
         filled(bilm, stored.weights)

@@ -80,7 +80,7 @@ def _odd_vocabulary(stored: StoredModel, vocabulary: Vocabulary | None, complain
     if complaint is not None:
         return [complaint]
     if vocabulary is None:
-        return ["there is no vocab.txt beside it"] if stored.has_softmax or stored.options.char_cnn is None else []
+        return ["there is no vocab.txt beside it"] if stored.has_rows_by_word else []
     found, rows = [], stored.options.n_tokens_vocab
     if rows is not None and len(vocabulary) != rows:
         found.append(f"{os.path.basename(stored.vocab_file or '')} has {len(vocabulary):,} words, the model {rows:,}")

@@ -158,10 +158,8 @@ def check_for_training(model_dir: str) -> None:
     Raises:
         InputError: as said.
     """
-    place = (
-        _of_folder(model_dir, model_dir, None) if os.path.isdir(model_dir) and not has_checkpoint(model_dir) else None
-    )
-    if place is not None:
+    place = _of_folder(model_dir, model_dir, None) if os.path.isdir(model_dir) else None
+    if place is not None and place.form != CHECKPOINT:
         raise InputError(
             f"--model_dir={model_dir} holds a model already, {os.path.basename(place.weights)}: to go on with it, give "
             "what elmo-tf convert --format=checkpoint makes of it; to start from it, give it as --initialize_from, and "

@@ -72,6 +72,11 @@ class StoredModel:
         """Whether it is a whole language model."""
         return SOFTMAX_PREFIX + "b" in self.weights.shapes
 
+    @property
+    def has_rows_by_word(self) -> bool:
+        """Whether it has a table with a row a word; else it makes no difference what its words are."""
+        return self.has_softmax or self.options.char_cnn is None
+
     def vocabulary(self, vocab_file: str | None = None) -> Vocabulary | None:
         """Its words: those of `vocab_file`, or of the file beside the model; None where there is neither."""
         path = vocab_file or self.vocab_file

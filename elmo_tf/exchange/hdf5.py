@@ -15,7 +15,7 @@ from elmo_tf.exchange.buffers import buffer, taken_over
 from elmo_tf.exchange.hdf5_types import not_numbers
 from elmo_tf.exchange.names import check_shapes
 from elmo_tf.exchange.tf1_names import our_name
-from elmo_tf.files import replacing, sync
+from elmo_tf.files import check_readable, replacing, sync
 
 _UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
 """h5py has one of these for each kind of damage."""
@@ -82,11 +82,7 @@ def opened(path: str) -> Iterator[Arrays]:
     Raises:
         InputError: there is no such file, it is no HDF5 file, it is cut short or damaged, or an array holds no numbers.
     """
-    try:
-        with open(path, "rb"):  # what is missing, a folder or not ours to read shows here, in plain words
-            pass
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    check_readable(path)
     with contextlib.ExitStack() as stack:
         with _named_errors(path):
             file = stack.enter_context(h5py.File(path, "r"))

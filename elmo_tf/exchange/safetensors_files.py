@@ -12,7 +12,7 @@ import numpy as np
 
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.arrays import Arrays
-from elmo_tf.files import give_usual_permissions, reason
+from elmo_tf.files import check_readable, give_usual_permissions, reason
 
 _BFLOAT16 = "BF16"
 _NUMBERS = (_BFLOAT16, "F16", "F32", "F64", *(f"{sign}{bits}" for sign in "IU" for bits in (8, 16, 32, 64)))
@@ -53,11 +53,7 @@ def opened(path: str) -> Iterator[Arrays]:
         InputError: the package is missing, or the file is none or damaged, or an array holds no numbers.
     """
     library = _library()
-    try:
-        with open(path, "rb"):  # what is missing, a folder or not ours to read shows here, in plain words
-            pass
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    check_readable(path)
     with contextlib.ExitStack() as stack:
         try:
             file = stack.enter_context(library.safe_open(path, framework="np"))
