@@ -154,19 +154,6 @@ def test_json_that_python_does_not_read_is_refused_by_name(tmp_path, parts, mess
         files.read_json(str(tmp_path / "x.json"))
 
 
-def test_a_signal_that_comes_when_the_place_aside_is_just_made_leaves_nothing(tmp_path, monkeypatch):
-    def made_and_stopped(*arguments):
-        usual(*arguments)
-        raise SystemExit(143)
-
-    usual = os.open
-    monkeypatch.setattr("os.open", made_and_stopped)
-    with pytest.raises(SystemExit), files.replacing(str(tmp_path / "x")):
-        pass
-    monkeypatch.undo()
-    assert os.listdir(tmp_path) == []
-
-
 def test_files_made_by_several_threads_have_the_usual_permissions_and_the_mask_stays(tmp_path):
     mask = os.umask(0o027)
     try:

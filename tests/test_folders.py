@@ -12,7 +12,7 @@ import pytest
 
 from elmo_tf import folders
 from elmo_tf.errors import InputError
-from elmo_tf.files import make_folder, write_text
+from elmo_tf.files import make_folder, replacing, write_text
 from elmo_tf.folders import replacing_in
 from elmo_tf.locks import locked_folder
 
@@ -233,14 +233,15 @@ def test_a_folder_that_cannot_be_locked_is_used_without(tmp_path):
         pass
 
 
-def test_a_signal_that_comes_when_the_place_aside_is_just_made_leaves_nothing(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("function", "what"), [("mkdir", replacing_in), ("open", replacing)])
+def test_a_signal_that_comes_when_the_place_aside_is_just_made_leaves_nothing(tmp_path, monkeypatch, function, what):
     def made_and_stopped(*arguments):
         usual(*arguments)
         raise SystemExit(143)
 
-    usual = os.mkdir
-    monkeypatch.setattr("os.mkdir", made_and_stopped)
-    with pytest.raises(SystemExit), replacing_in(str(tmp_path / "x")):
+    usual = getattr(os, function)
+    monkeypatch.setattr(f"os.{function}", made_and_stopped)
+    with pytest.raises(SystemExit), what(str(tmp_path / "x")):
         pass
     monkeypatch.undo()
     assert os.listdir(tmp_path) == []

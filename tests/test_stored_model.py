@@ -8,11 +8,11 @@ import pytest
 import tf1
 from model_cases import CASES, CHARACTERS, filled, weights_of
 from model_folders import change_options, cut_to
+from refusals import refused
 
 from elmo_tf.conversion import ConvertSettings, convert
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.embedding import SentenceEmbedder
-from elmo_tf.errors import InputError
 from elmo_tf.exchange.hdf5 import read_arrays
 from elmo_tf.exchange.names import expected_shapes
 from elmo_tf.exchange.tf1_names import tf1_name
@@ -22,14 +22,6 @@ from elmo_tf.options import Options
 from elmo_tf.stored_model import open_model
 
 TRAINED = ("char_2layer", "char_tanh_3layer_tightclip", "word_2layer")
-
-
-def refused(call, *arguments):
-    """The one sentence that a call is refused with."""
-    with pytest.raises(InputError) as caught:
-        call(*arguments)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def opened(path, which=None):

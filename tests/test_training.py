@@ -273,6 +273,15 @@ def with_a_signal_in(monkeypatch, kind, number, settings, report=lambda line: No
     return result
 
 
+SHORT = {"count": 20, "batch_size": 8, "n_epochs": 2, "max_steps": 8, "log_steps": 1}
+
+
+def unbroken_and_broken(tmp_path, changes):
+    """A run that has been done and its result, and the settings of one that is to be broken off."""
+    unbroken = tiny.settings(tmp_path, model="unbroken", **SHORT, **changes)
+    return unbroken, quiet(unbroken), tiny.settings(tmp_path, model="broken", **SHORT, **changes)
+
+
 @pytest.mark.parametrize(
     ("kind", "number", "changes"),
     [
@@ -286,10 +295,7 @@ def with_a_signal_in(monkeypatch, kind, number, settings, report=lambda line: No
 def test_a_validation_that_a_signal_ends_is_made_up_for_when_the_run_goes_on(
     tmp_path, monkeypatch, kind, number, changes
 ):
-    changes = {"count": 20, "batch_size": 8, "n_epochs": 2, "max_steps": 8, "log_steps": 1, **changes}
-    unbroken = tiny.settings(tmp_path, model="unbroken", **changes)
-    expected = quiet(unbroken)
-    broken = tiny.settings(tmp_path, model="broken", **changes)
+    unbroken, expected, broken = unbroken_and_broken(tmp_path, changes)
     stopped = with_a_signal_in(monkeypatch, kind, number, broken)
     assert (stopped.finished, stopped.stopped_by) == (False, signal.SIGINT)
     assert len(validations(broken.model_dir)) < len(validations(unbroken.model_dir))
@@ -332,10 +338,7 @@ def test_without_validation_text_no_validation_is_due_any_more(tmp_path, monkeyp
 def test_the_steps_before_a_held_out_text_went_missing_are_kept_and_validated_when_it_is_back(
     tmp_path, monkeypatch, number, changes, spoil
 ):
-    changes = {"count": 20, "batch_size": 8, "n_epochs": 2, "max_steps": 8, "log_steps": 1, **changes}
-    unbroken = tiny.settings(tmp_path, model="unbroken", **changes)
-    expected = quiet(unbroken)
-    broken = tiny.settings(tmp_path, model="broken", **changes)
+    unbroken, expected, broken = unbroken_and_broken(tmp_path, changes)
     (held,) = broken.valid_files
     size = os.path.getsize(held)
     lost = int(validations(unbroken.model_dir)[number - 1][0])
@@ -358,7 +361,7 @@ def test_the_steps_before_a_held_out_text_went_missing_are_kept_and_validated_wh
     assert "validation_due" in notes(broken.model_dir)
     assert len(validations(broken.model_dir)) == number - 1
 
-    tiny.settings(tmp_path, **changes)  # writes it again
+    tiny.settings(tmp_path, **SHORT, **changes)  # writes it again
     came = train(broken, (lines := []).append)
     told = [line for line in lines if line.startswith(("step ", "Epoch "))]
     assert told[0].startswith(f"step {lost}: validation perplexity")

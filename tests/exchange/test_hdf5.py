@@ -5,6 +5,7 @@ import resource
 import h5py
 import numpy as np
 import pytest
+from refusals import refused
 
 from elmo_tf.errors import InputError
 from elmo_tf.exchange.hdf5 import read_arrays, read_weights, write_arrays
@@ -23,15 +24,6 @@ def path(tmp_path):
     """A good file."""
     write_arrays(str(tmp_path / "weights.hdf5"), ARRAYS)
     return tmp_path / "weights.hdf5"
-
-
-def refused(function, *arguments):
-    """The message of the `InputError`, one sentence."""
-    with pytest.raises(InputError) as caught:
-        function(*arguments)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def test_a_file_has_exactly_the_names_in_float32_to_the_last_bit(path):
