@@ -40,7 +40,7 @@ def make(options_file: str, folder: str) -> None:
     import numpy as np
     import tensorflow as tf
 
-    from elmo_tf.exchange.names import expected_shapes
+    from elmo_tf.models.weight_names import expected_shapes
     from elmo_tf.options import Options
 
     options = Options.from_file(options_file) if options_file else Options.from_dict(TINY)
@@ -104,7 +104,7 @@ def give_pages(folder: pathlib.Path, size: int) -> None:
 
 def measured(folder: pathlib.Path, repeats: int) -> dict[str, float]:
     """Converts and copies in turn."""
-    from elmo_tf.conversion import convert
+    from elmo_tf.conversion.convert import convert
 
     convert(str(folder / "tiny"), str(folder / "tiny_hdf5"))
     copies, conversions, size, peak = [], [], 0, 0

@@ -71,19 +71,19 @@ class _Measured:
 
 def _measured(arguments: argparse.Namespace) -> _Measured:
     from benchmarks.trainer import make_stream
-    from elmo_tf.data.prefetching import Prefetched
-    from elmo_tf.devices import make_strategy
-    from elmo_tf.preparation import prepare
+    from elmo_tf.training.devices import make_strategy
+    from elmo_tf.training.input_checks import check_run_input
+    from elmo_tf.training.prefetch import PrefetchedStream
 
     make_strategy()  # as many threads as in training
     with harness.working_folder() as folder:
         found = text.find(arguments, folder)
-        prepared = prepare(settings.read_options(arguments), found.train_files, (), found.vocab_file, 1)
+        prepared = check_run_input(settings.read_options(arguments), found.train_files, (), found.vocab_file, 1)
         if arguments.profile:
             _profile(iter(make_stream(prepared)), arguments.steps)
         alone = iter(make_stream(prepared))
         alone_seconds = _seconds(lambda: next(alone), arguments.steps)
-        ahead = Prefetched(make_stream(prepared))
+        ahead = PrefetchedStream(make_stream(prepared))
         ahead_seconds = _seconds(lambda: next(ahead), arguments.steps)
     training, directions = prepared.options.training, prepared.options.directions
     tokens = training.batch_size * training.unroll_steps * directions

@@ -88,7 +88,7 @@ class _Measured:
 
 
 def _measured(arguments: argparse.Namespace) -> _Measured:
-    from elmo_tf.devices import make_strategy
+    from elmo_tf.training.devices import make_strategy
 
     device = make_strategy().extended.worker_devices[0].split("/device:")[-1]  # sets the threads as training does
     ways = _ways(_Layer(*arguments.size))

@@ -166,9 +166,9 @@ def _pipe(file: IO[str] | None) -> IO[str]:
 def work(arguments: argparse.Namespace) -> dict[str, Any]:
     """The worker: a step for every line that comes in, and its seconds out."""
     from benchmarks.trainer import Trainer, make_stream
-    from elmo_tf.data.prefetching import Prefetched
-    from elmo_tf.devices import make_strategy
-    from elmo_tf.preparation import prepare
+    from elmo_tf.training.devices import make_strategy
+    from elmo_tf.training.input_checks import check_run_input
+    from elmo_tf.training.prefetch import PrefetchedStream
 
     count = arguments.worker
     strategy = make_strategy(logical_cpus=count)
@@ -176,8 +176,8 @@ def work(arguments: argparse.Namespace) -> dict[str, Any]:
     options = options.replace(batch_size=options.training.batch_size // count)
     with harness.working_folder() as folder:
         found = text.find(arguments, folder)
-        prepared = prepare(options, found.train_files, (), found.vocab_file, count)
-        stream = Prefetched(make_stream(prepared, count))
+        prepared = check_run_input(options, found.train_files, (), found.vocab_file, count)
+        stream = PrefetchedStream(make_stream(prepared, count))
         trainer = Trainer(prepared.options, strategy)
         for _ in sys.stdin:
             tensors, _ = next(stream)

@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from benchmarks.trainer import Trainer
 from elmo_tf.data.characters import PADDING
-from elmo_tf.data.steps import flat, unflattened
 from elmo_tf.data.windows import Window
 from elmo_tf.layers import cross_entropy, fused_recurrence, token_encoder
+from elmo_tf.training.step_input import flatten_step, unflatten_step
 
 _WORDS_BUCKET, _CHARACTERS_BUCKET = 256, 8
 
@@ -118,8 +118,8 @@ class Staged:
             return self.trainer(tensors)
 
     def _changed(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        step = unflattened([tensor.numpy() for tensor in tensors])
+        step = unflatten_step([tensor.numpy() for tensor in tensors])
         windows = tuple(self.stage.changed(window, self._max_characters) for window in step.windows)
         if self.trainer.jit_compile:
             windows = tuple(_bucketed(window, self._max_characters) for window in windows)
-        return [tf.constant(array) for array in flat(step._replace(windows=windows))]
+        return [tf.constant(array) for array in flatten_step(step._replace(windows=windows))]

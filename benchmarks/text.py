@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks import harness
 from elmo_tf.data.vocabulary import Vocabulary, build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
-from elmo_tf.files import write_text
+from elmo_tf.system.atomic_files import write_text
 
 _SENTENCES, _TYPES, _MEAN_LENGTH = 20_000, 40_000, 24
 """Of the made-up text: about those of a quarter of WikiText-2."""

@@ -7,20 +7,18 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from elmo_tf.data.lm_stream import StreamSettings, TrainingStream
-from elmo_tf.data.prefetching import Prefetched
-from elmo_tf.exchange.names import named_variables
-from elmo_tf.language_model import LanguageModel
-from elmo_tf.loss_scale import LossScale
-from elmo_tf.memory import MemoryEstimate
-from elmo_tf.optimizer import SparseAdagrad
+from elmo_tf.data.training_stream import StreamSettings, TrainingStream
+from elmo_tf.models.language_model import LanguageModel
+from elmo_tf.models.weight_names import named_variables
 from elmo_tf.options import Options
-from elmo_tf.preparation import Prepared
-from elmo_tf.run_description import estimated_memory
-from elmo_tf.train_step import TrainStep
+from elmo_tf.training.input_checks import RunInput
+from elmo_tf.training.memory_estimate import MemoryEstimate, estimate_run_memory
+from elmo_tf.training.optimizer import LossScale, SparseAdagrad
+from elmo_tf.training.prefetch import PrefetchedStream
+from elmo_tf.training.step import TrainStep
 
 
-def make_stream(prepared: Prepared, parts: int = 1) -> TrainingStream:
+def make_stream(prepared: RunInput, parts: int = 1) -> TrainingStream:
     """The steps of a run of so many parts of `batch_size` rows."""
     training = prepared.options.training
     negatives = training.n_negative_samples_batch if training.sample_softmax else 0
@@ -71,6 +69,6 @@ class Trainer:
         self._states, self._scale = result.states, result.loss_scale
         return seconds
 
-    def estimated_memory(self, stream: Prefetched) -> MemoryEstimate:
+    def estimate_run_memory(self, stream: PrefetchedStream) -> MemoryEstimate:
         """As the training estimates it, by the shapes of the first window."""
-        return estimated_memory(self.model.options, self.variables, stream)
+        return estimate_run_memory(self.model.options, self.variables, stream)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from benchmarks.stages import Stage, Staged
     from benchmarks.turns import StageSteps
-    from elmo_tf.preparation import Prepared
+    from elmo_tf.training.input_checks import RunInput
 
 
 def define_flags() -> argparse.ArgumentParser:
@@ -52,14 +52,14 @@ def define_flags() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures; returns the last line's values."""
     after_import = harness.resident_memory()
-    from elmo_tf.devices import make_strategy
-    from elmo_tf.preparation import prepare
+    from elmo_tf.training.devices import make_strategy
+    from elmo_tf.training.input_checks import check_run_input
 
     strategy = make_strategy()
     parts = strategy.num_replicas_in_sync * arguments.accumulation_steps
     with harness.working_folder() as folder:
         found = text.find(arguments, folder)
-        prepared = prepare(settings.read_options(arguments), found.train_files, (), found.vocab_file, parts)
+        prepared = check_run_input(settings.read_options(arguments), found.train_files, (), found.vocab_file, parts)
         measured = _measured(arguments, strategy, prepared, parts)
     values = {
         **_rates(measured),
@@ -115,22 +115,22 @@ class _Measured:
 
 
 def _measured(
-    arguments: argparse.Namespace, strategy: "tf.distribute.Strategy", prepared: "Prepared", parts: int
+    arguments: argparse.Namespace, strategy: "tf.distribute.Strategy", prepared: "RunInput", parts: int
 ) -> _Measured:
     from benchmarks.stages import STAGES, TRAINED
     from benchmarks.trainer import make_stream
     from benchmarks.turns import Turns, warm_up
-    from elmo_tf.data.prefetching import Prefetched
+    from elmo_tf.training.prefetch import PrefetchedStream
 
     device = strategy.extended.worker_devices[0].split("/device:")[-1]
-    stream = Prefetched(make_stream(prepared, parts))
+    stream = PrefetchedStream(make_stream(prepared, parts))
     make = functools.partial(_staged, arguments, strategy, prepared.options)
     stages = [make(TRAINED)]
     stages[0](next(stream)[0])
     first_step = harness.process_age()
     product = harness.MatrixProduct(device)
     warm_up(stages, stream)
-    peak, estimated = harness.peak_memory(device), stages[0].trainer.estimated_memory(stream).total
+    peak, estimated = harness.peak_memory(device), stages[0].trainer.estimate_run_memory(stream).total
     if arguments.stages:
         stages.clear()  # it is ahead of the others; all begin alike, so that their losses can be compared
         stages += map(make, STAGES)

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from benchmarks import counting, harness
 from benchmarks.stages import Staged
-from elmo_tf.data.prefetching import Prefetched
-from elmo_tf.data.steps import unflattened
 from elmo_tf.options import Options
+from elmo_tf.training.prefetch import PrefetchedStream
+from elmo_tf.training.step_input import unflatten_step
 
 _WARM_UP = 3
 """Steps before the clock counts."""
@@ -40,7 +40,7 @@ class StageSteps:
         return statistics.median(self.seconds)
 
 
-def warm_up(stages: Sequence[Staged], stream: Prefetched) -> None:
+def warm_up(stages: Sequence[Staged], stream: PrefetchedStream) -> None:
     """A few steps of every stage that do not count."""
     for _ in range(_WARM_UP):
         tensors, _ = next(stream)
@@ -63,7 +63,7 @@ class Turns:
         self.multiplications: list[int] = []
         self.distinct: list[int] = []
 
-    def take(self, stream: Prefetched) -> None:
+    def take(self, stream: PrefetchedStream) -> None:
         """One step of every stage."""
         self._product.measure()
         started = time.perf_counter()
@@ -74,7 +74,7 @@ class Turns:
         self._count(tensors)
 
     def _count(self, tensors: Sequence[tf.Tensor]) -> None:
-        words = [window.words for window in unflattened([tensor.numpy() for tensor in tensors]).windows]
+        words = [window.words for window in unflatten_step([tensor.numpy() for tensor in tensors]).windows]
         rows = self._options.training.batch_size
         self.multiplications.append(sum(counting.of_window(self._options, part, rows).total for part in words))
         self.distinct.append(sum(map(len, words)))

@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) 
 from benchmarks import harness, settings, text
 
 if TYPE_CHECKING:
-    from elmo_tf.preparation import Prepared
+    from elmo_tf.training.input_checks import RunInput
 
 _WARM_UP = 5
 
@@ -70,8 +70,8 @@ class _Measured:
 
 def _measured(arguments: argparse.Namespace) -> _Measured:
     from benchmarks.trainer import Trainer, make_stream
-    from elmo_tf.data.prefetching import Prefetched
-    from elmo_tf.devices import make_strategy
+    from elmo_tf.training.devices import make_strategy
+    from elmo_tf.training.prefetch import PrefetchedStream
 
     strategy = make_strategy()
     with harness.working_folder() as folder:
@@ -79,7 +79,7 @@ def _measured(arguments: argparse.Namespace) -> _Measured:
         found = text.find(arguments, folder)
         all_prepared = [_prepared(arguments, found, size, folder) for size in arguments.sizes]
         trainers = [Trainer(prepared.options, strategy) for prepared in all_prepared]
-        streams = [Prefetched(make_stream(prepared), ahead=1) for prepared in all_prepared]
+        streams = [PrefetchedStream(make_stream(prepared), ahead=1) for prepared in all_prepared]
         rounds = []
         for _ in range(_WARM_UP + arguments.steps):
             # all input first: what is prepared meanwhile falls on all alike
@@ -89,14 +89,14 @@ def _measured(arguments: argparse.Namespace) -> _Measured:
     return _Measured(seconds, strategy.extended.worker_devices[0].split("/device:")[-1], found.name)
 
 
-def _prepared(arguments: argparse.Namespace, found: text.Text, size: int, folder: str) -> "Prepared":
+def _prepared(arguments: argparse.Namespace, found: text.Text, size: int, folder: str) -> "RunInput":
     """The text with a vocabulary of that size: the smallest one, and made-up words."""
     from elmo_tf.data.vocabulary import Vocabulary
-    from elmo_tf.preparation import prepare
+    from elmo_tf.training.input_checks import check_run_input
 
     path = os.path.join(folder, f"extended_{size}.txt")
     Vocabulary(text.with_size(Vocabulary.from_file(found.vocab_file).words, size)).save(path)
-    return prepare(settings.read_options(arguments), found.train_files, (), path, 1)
+    return check_run_input(settings.read_options(arguments), found.train_files, (), path, 1)
 
 
 def _show(measured: _Measured) -> None:

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 from elmo_tf.version import __version__
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr__`; a test compares it with `_HOMES`
-    from elmo_tf.bilm import BiLM as BiLM
-    from elmo_tf.conversion import convert as convert
-    from elmo_tf.conversion_settings import ConvertSettings as ConvertSettings
+    from elmo_tf.conversion.convert import convert as convert
+    from elmo_tf.conversion.inspection import inspect as inspect
+    from elmo_tf.conversion.settings import ConvertSettings as ConvertSettings
     from elmo_tf.data.characters import encode_words as encode_words
     from elmo_tf.data.vocabulary import Vocabulary as Vocabulary
-    from elmo_tf.elmo import ElmoLayer as ElmoLayer
-    from elmo_tf.elmo_inputs import character_ids as character_ids
-    from elmo_tf.embedding import SentenceEmbedder as SentenceEmbedder
+    from elmo_tf.elmo.elmo_layer import ElmoLayer as ElmoLayer
+    from elmo_tf.elmo.serving import export_model as export_model
+    from elmo_tf.elmo.serving import export_signatures as export_signatures
+    from elmo_tf.elmo.static_embedding import StaticEmbedding as StaticEmbedding
     from elmo_tf.errors import InputError as InputError
-    from elmo_tf.evaluation import Evaluator as Evaluator
-    from elmo_tf.inspection import inspect as inspect
-    from elmo_tf.language_model import LanguageModel as LanguageModel
+    from elmo_tf.inference.character_ids import character_ids as character_ids
+    from elmo_tf.inference.evaluator import Evaluator as Evaluator
+    from elmo_tf.inference.sentence_embedder import SentenceEmbedder as SentenceEmbedder
     from elmo_tf.layers import CharacterEncoder as CharacterEncoder
     from elmo_tf.layers import Highway as Highway
     from elmo_tf.layers import LstmStack as LstmStack
@@ -29,52 +30,51 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr_
     from elmo_tf.layers import SentencePooling as SentencePooling
     from elmo_tf.layers import SoftmaxHead as SoftmaxHead
     from elmo_tf.layers import WordEncoder as WordEncoder
-    from elmo_tf.model_folder import LoadedBiLM as LoadedBiLM
-    from elmo_tf.model_folder import LoadedLanguageModel as LoadedLanguageModel
-    from elmo_tf.model_folder import load_bilm as load_bilm
-    from elmo_tf.model_folder import load_language_model as load_language_model
+    from elmo_tf.models.bilm import BiLM as BiLM
+    from elmo_tf.models.language_model import LanguageModel as LanguageModel
     from elmo_tf.options import Options as Options
-    from elmo_tf.published import fetch as fetch
-    from elmo_tf.run_settings import TrainSettings as TrainSettings
-    from elmo_tf.serving import export_model as export_model
-    from elmo_tf.serving import export_signatures as export_signatures
-    from elmo_tf.static_embedding import StaticEmbedding as StaticEmbedding
-    from elmo_tf.stored_model import open_model as open_model
-    from elmo_tf.training import train as train
+    from elmo_tf.store.load_model import LoadedBiLM as LoadedBiLM
+    from elmo_tf.store.load_model import LoadedLanguageModel as LoadedLanguageModel
+    from elmo_tf.store.load_model import load_bilm as load_bilm
+    from elmo_tf.store.load_model import load_language_model as load_language_model
+    from elmo_tf.store.published_models import fetch as fetch
+    from elmo_tf.store.stored_model import open_model as open_model
+    from elmo_tf.training.run import train as train
+    from elmo_tf.training.settings import TrainSettings as TrainSettings
 
 _HOMES = {
-    "BiLM": "elmo_tf.bilm",
+    "BiLM": "elmo_tf.models.bilm",
     "CharacterEncoder": "elmo_tf.layers",
-    "ConvertSettings": "elmo_tf.conversion_settings",
-    "ElmoLayer": "elmo_tf.elmo",
-    "Evaluator": "elmo_tf.evaluation",
+    "ConvertSettings": "elmo_tf.conversion.settings",
+    "ElmoLayer": "elmo_tf.elmo.elmo_layer",
+    "Evaluator": "elmo_tf.inference.evaluator",
     "Highway": "elmo_tf.layers",
     "InputError": "elmo_tf.errors",
-    "LanguageModel": "elmo_tf.language_model",
-    "LoadedBiLM": "elmo_tf.model_folder",
-    "LoadedLanguageModel": "elmo_tf.model_folder",
+    "LanguageModel": "elmo_tf.models.language_model",
+    "LoadedBiLM": "elmo_tf.store.load_model",
+    "LoadedLanguageModel": "elmo_tf.store.load_model",
     "LstmStack": "elmo_tf.layers",
     "Options": "elmo_tf.options",
     "ProjectedLSTM": "elmo_tf.layers",
     "ScalarMix": "elmo_tf.layers",
-    "SentenceEmbedder": "elmo_tf.embedding",
+    "SentenceEmbedder": "elmo_tf.inference.sentence_embedder",
     "SentencePooling": "elmo_tf.layers",
     "SoftmaxHead": "elmo_tf.layers",
-    "StaticEmbedding": "elmo_tf.static_embedding",
-    "TrainSettings": "elmo_tf.run_settings",
+    "StaticEmbedding": "elmo_tf.elmo.static_embedding",
+    "TrainSettings": "elmo_tf.training.settings",
     "Vocabulary": "elmo_tf.data.vocabulary",
     "WordEncoder": "elmo_tf.layers",
-    "character_ids": "elmo_tf.elmo_inputs",
-    "convert": "elmo_tf.conversion",
+    "character_ids": "elmo_tf.inference.character_ids",
+    "convert": "elmo_tf.conversion.convert",
     "encode_words": "elmo_tf.data.characters",
-    "export_model": "elmo_tf.serving",
-    "export_signatures": "elmo_tf.serving",
-    "fetch": "elmo_tf.published",
-    "inspect": "elmo_tf.inspection",
-    "load_bilm": "elmo_tf.model_folder",
-    "load_language_model": "elmo_tf.model_folder",
-    "open_model": "elmo_tf.stored_model",
-    "train": "elmo_tf.training",
+    "export_model": "elmo_tf.elmo.serving",
+    "export_signatures": "elmo_tf.elmo.serving",
+    "fetch": "elmo_tf.store.published_models",
+    "inspect": "elmo_tf.conversion.inspection",
+    "load_bilm": "elmo_tf.store.load_model",
+    "load_language_model": "elmo_tf.store.load_model",
+    "open_model": "elmo_tf.store.stored_model",
+    "train": "elmo_tf.training.run",
 }
 
 __all__ = ["__version__", *_HOMES]

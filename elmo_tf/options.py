@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from elmo_tf import files
 from elmo_tf.errors import InputError
 from elmo_tf.options_reader import OptionsReader
+from elmo_tf.system import atomic_files
 
 ACTIVATIONS = ("relu", "tanh")
 CHARACTER_COUNTS = (261, 262)
@@ -160,7 +160,7 @@ class Options:
     def from_file(cls, path: str | os.PathLike[str]) -> "Options":
         """Reads an `options.json`; raises as `from_dict`, and where the file is missing or no JSON."""
         path = os.fspath(path)
-        return cls.from_dict(files.read_json(path), path)
+        return cls.from_dict(atomic_files.read_json(path), path)
 
     def checked(self, name: str = "options") -> "Options":
         """Itself, or an `InputError` where two options contradict each other."""
@@ -217,7 +217,7 @@ class Options:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes `options.json`, whole or not at all."""
-        files.write_text(path, json.dumps(self.to_dict(), indent=1) + "\n")
+        atomic_files.write_text(path, json.dumps(self.to_dict(), indent=1) + "\n")
 
     def architecture(self) -> dict[str, Any]:
         """What must be equal for weights to fit: the options without those of the training."""

@@ -11,10 +11,10 @@ import tensorflow as tf
 import elmo_tf
 from elmo_tf.cli.flags import Counter
 from elmo_tf.data.text import iterate_lines
-from elmo_tf.elmo import ElmoLayer
-from elmo_tf.embedding import BATCH_TOKENS, batches
+from elmo_tf.elmo.elmo_layer import ElmoLayer
 from elmo_tf.errors import InputError
-from elmo_tf.files import replacing
+from elmo_tf.inference.length_batches import BATCH_TOKENS, batches
+from elmo_tf.system.atomic_files import atomic_write
 
 
 def load_elmo(folder: str, **arguments: Any) -> ElmoLayer:
@@ -101,7 +101,7 @@ def picture(pyplot: ModuleType, path: str, width: float, height: float) -> Itera
     figure = pyplot.figure(figsize=(width, height), layout="constrained")
     try:
         yield figure
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             figure.savefig(temporary, dpi=150)
     finally:
         pyplot.close(figure)

@@ -21,7 +21,7 @@ from elmo_tf.cli.main import main as elmo_tf
 from elmo_tf.cli.main import run_command
 from elmo_tf.data.text import iterate_lines
 from elmo_tf.errors import InputError
-from elmo_tf.files import copy, make_folder, write_text
+from elmo_tf.system.atomic_files import copy, make_folder, write_text
 
 DESCRIPTION = """
     Goes the whole way on a small text: tokenize, a split into training and held-out sentences, vocab, train, evaluate,

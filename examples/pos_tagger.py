@@ -21,7 +21,7 @@ from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.main import run_command
 from elmo_tf.cli.quiet import start_tensorflow
 from elmo_tf.errors import InputError
-from elmo_tf.files import write_text
+from elmo_tf.system.atomic_files import write_text
 
 if TYPE_CHECKING:
     from tagger import Example, Vectors
@@ -80,7 +80,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     start_tensorflow()
     from common import check_picture
 
-    from elmo_tf.allocation import keep_freed_memory
+    from elmo_tf.training.devices import keep_freed_memory
 
     keep_freed_memory()
     pyplot = check_picture(f"{values.output_dir}/results.png", "output_dir")
@@ -130,7 +130,7 @@ def prepare(values: FlagValues, systems: Sequence[str]) -> dict[str, Callable[[S
     import tagger
     from common import load_elmo
 
-    from elmo_tf.static_embedding import StaticEmbedding
+    from elmo_tf.elmo.static_embedding import StaticEmbedding
 
     size = values.vector_size
     makers: dict[str, Any] = {"learned": lambda some, seed: tagger.from_table(tagger.learned_table(some, size, seed))}

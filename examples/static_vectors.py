@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from elmo_tf.data.text import expand_patterns, iterate_lines
 from elmo_tf.errors import InputError
-from elmo_tf.files import replacing
+from elmo_tf.system.atomic_files import atomic_write
 
 
 def train_word2vec(patterns: Sequence[str], path: str, size: int) -> None:
@@ -27,6 +27,6 @@ def train_word2vec(patterns: Sequence[str], path: str, size: int) -> None:
         model = Word2Vec(Lines(), vector_size=size, min_count=2, seed=1, workers=1)
     except RuntimeError as error:
         raise InputError(f"--corpus={','.join(patterns)}: word2vec cannot be trained on it: {error}") from error
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         model.wv.save_word2vec_format(temporary, binary=True)
     print(f"word2vec: {len(model.wv):,} words of {len(files)} files, {path}", flush=True)

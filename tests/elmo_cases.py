@@ -6,7 +6,7 @@ from layer_harness import randomised
 from model_cases import CHARACTERS, weights_of
 
 from elmo_tf.data.characters import encode_words, shift_for_prediction
-from elmo_tf.elmo import ElmoLayer
+from elmo_tf.elmo.elmo_layer import ElmoLayer
 
 LIMIT = CHARACTERS["char_cnn"]["max_characters_per_token"]
 

@@ -8,10 +8,10 @@ import sys
 import keras
 import numpy as np
 import tiny
+from hdf5_files import write_arrays
 
-from elmo_tf.bilm import BiLM
-from elmo_tf.exchange.hdf5 import write_arrays
-from elmo_tf.exchange.names import named_variables
+from elmo_tf.models.bilm import BiLM
+from elmo_tf.models.weight_names import named_variables
 
 EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
 

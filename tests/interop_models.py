@@ -8,14 +8,14 @@ import sys
 
 import numpy as np
 import pytest
+from hdf5_files import write_arrays
 from model_folders import WORDS, trained_folder
 
-from elmo_tf.bilm import BiLM
-from elmo_tf.conversion import convert
-from elmo_tf.embedding import SentenceEmbedder
-from elmo_tf.exchange.hdf5 import write_arrays
-from elmo_tf.exchange.names import named_variables
-from elmo_tf.model_folder import load_bilm
+from elmo_tf.conversion.convert import convert
+from elmo_tf.inference.sentence_embedder import SentenceEmbedder
+from elmo_tf.models.bilm import BiLM
+from elmo_tf.models.weight_names import named_variables
+from elmo_tf.store.load_model import load_bilm
 
 RUN = pathlib.Path(__file__).parent / "interop" / "torch_run.py"
 TOLERANCE = 1e-5

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from elmo_tf.exchange.names import named_variables
+from elmo_tf.models.weight_names import named_variables
 
 CHARACTERS = {
     "lstm": {

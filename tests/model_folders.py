@@ -6,11 +6,11 @@ import shutil
 
 from model_cases import CHARACTERS, filled, weights_of
 
-from elmo_tf.checkpoint import TrainingCheckpoint
-from elmo_tf.exchange.names import named_variables
-from elmo_tf.language_model import LanguageModel
-from elmo_tf.optimizer import SparseAdagrad
+from elmo_tf.models.language_model import LanguageModel
+from elmo_tf.models.weight_names import named_variables
 from elmo_tf.options import Options
+from elmo_tf.training.checkpoint import TrainingCheckpoint
+from elmo_tf.training.optimizer import SparseAdagrad
 
 WORDS = ("<S>", "</S>", "<UNK>", "the", "cat", "sat", "on", "a", "mat", "øl", ".")
 LATEST_STEP, BEST_STEP = 12, 8

@@ -1,4 +1,4 @@
-"""Bands of modules: imports run down only. Read from the source with `ast`, nothing is imported."""
+"""Folders are floors, and imports run down only. Read from the source with `ast`; nothing is imported."""
 
 import ast
 import graphlib
@@ -9,72 +9,26 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "elmo_tf"
 
-BANDS = {
-    "ground": {
-        "errors",
-        "allocation",
-        "files",
-        "folders",
-        "locks",
-        "download",
-        "fetch_display",
-        "version",
-        "options",
-        "options_reader",
-        "memory",
-        "run_settings",
-        "interrupts",
-    },
-    "layers and data": {"layers", "data"},  # which never import each other
-    "models": {
-        "bilm",
-        "bilm_state",
-        "language_model",
-        "elmo_inputs",
-        "elmo_lists",
-        "elmo_outputs",
-        "elmo_words",
-        "token_places",
-        "static_embedding",
-    },
-    "exchange": {"exchange"},
-    "parts": {
-        "optimizer",
-        "loss_scale",
-        "callbacks",
-        "run_logs",
-        "checkpoint",
-        "checkpoint_folder",
-        "train_step",
-        "devices",
-        "preparation",
-        "published",
-    },
-    "drivers": {
-        "model_place",
-        "stored_model",
-        "model_folder",
-        "initialization",
-        "run_description",
-        "training",
-        "evaluation",
-        "embedding",
-        "self_check",
-        "fitting",
-        "conversion_settings",
-        "conversion_content",
-        "conversion",
-        "model_consumers",
-        "model_oddities",
-        "inspection",
-    },
-    "outlets": {"elmo", "serving"},
-    "commands": {"cli"},
-    "entry": {"__main__"},
-}
-"""From low to high. A folder's name stands for all its modules."""
+LONGEST_CHAIN = 15
+"""Modules in the longest chain of imports."""
 
-HEIGHTS = {name: height for height, names in enumerate(BANDS.values()) for name in names}
+FLOORS = (
+    ("system",),
+    ("data", "layers", "formats"),
+    ("models",),
+    ("store",),
+    ("inference",),
+    ("training", "elmo", "bulk"),
+    ("conversion",),
+    ("cli",),
+)
+"""The folders from the lowest floor to the highest. Folders on one floor never import each other. The modules at the
+package's root stand on the ground with `system`: they need no TensorFlow."""
+
+GROUND = 0
+HEIGHTS = {folder: height for height, folders in enumerate(FLOORS) for folder in folders}
+ENTRY = {"elmo_tf", "elmo_tf.__main__"}
+"""The public names and the console program, which stand above everything."""
 
 
 def module_name(path):
@@ -90,7 +44,7 @@ TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in
 def imports(tree, module, is_package, modules):
     """What a module imports anywhere in it: full names, those of `modules` to the module and no further.
 
-    `from elmo_tf import files` is `elmo_tf.files` where there is such a module, and `elmo_tf` where `files` is a name
+    `from elmo_tf import a` is `elmo_tf.a` where there is such a module, and `elmo_tf` where `a` is a name
     that `elmo_tf/__init__.py` defines.
     """
     found = set()
@@ -117,39 +71,46 @@ def inner_imports_of(module):
     return {name for name in imports_of(module) if name.split(".")[0] == "elmo_tf"}
 
 
-def place(module):
-    """The name in `BANDS` that a module goes by: `elmo_tf.layers.highway` -> `layers`."""
-    return module.split(".")[1]
+def folder_of(module):
+    """The folder of a module in a folder: `elmo_tf.layers.highway` -> `layers`; None at the package's root."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 2 or SOURCES[module].name == "__init__.py" else None
 
 
-INNER = [module for module in SOURCES if module != "elmo_tf"]
+def height_of(module):
+    folder = folder_of(module)
+    return GROUND if folder is None else HEIGHTS[folder]
+
+
+INNER = [module for module in SOURCES if module not in ENTRY]
 NUMBERED = [pytest.param(module, id=module.removeprefix("elmo_tf.")) for module in INNER]
 
 
-@pytest.mark.parametrize("module", NUMBERED)
-def test_every_module_has_a_place(module):
-    assert place(module) in HEIGHTS, f"{module} is in no band: place it in BANDS of {pathlib.Path(__file__).name}"
+def test_the_folders_are_those_of_the_floors():
+    assert {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(HEIGHTS)
 
 
-def test_every_place_has_a_module_and_is_the_only_one_of_its_name():
-    names = [name for band in BANDS.values() for name in band]
-    assert set(names) == {place(module) for module in INNER}, "BANDS names what is no module"
-    assert len(names) == len(HEIGHTS), "BANDS names a module twice"
+def test_the_root_holds_the_ground_and_the_entries_alone():
+    at_root = {module for module in SOURCES if module != "elmo_tf" and folder_of(module) is None}
+    assert at_root - ENTRY == {f"elmo_tf.{name}" for name in ("errors", "options", "options_reader", "version")}
 
 
 @pytest.mark.parametrize("module", NUMBERED)
-def test_no_import_runs_up(module):
-    height = HEIGHTS.get(place(module), len(BANDS))
+def test_imports_run_down_and_never_to_another_folder_of_the_same_floor(module):
     for other in inner_imports_of(module) - {"elmo_tf"}:
         assert other in SOURCES, f"{module} imports {other}, which is no module"
-        assert HEIGHTS.get(place(other), len(BANDS)) <= height, f"{module} imports {other} of a higher band"
+        assert other not in ENTRY, f"{module} imports {other}"
+        assert height_of(other) <= height_of(module), f"{module} imports {other} of a higher floor"
+        if height_of(other) == height_of(module) != GROUND:
+            assert folder_of(other) == folder_of(module), f"{module} imports {other} of the same floor"
 
 
-@pytest.mark.parametrize("module", NUMBERED)
-def test_layers_and_data_never_meet(module):
-    apart = {"layers": "data", "data": "layers"}.get(place(module))
-    met = [other for other in inner_imports_of(module) if other != "elmo_tf" and place(other) == apart]
-    assert not met, f"{module} imports {met}"
+def test_the_longest_chain_of_imports_is_short():
+    graph = {module: inner_imports_of(module) - ENTRY for module in INNER}
+    longest = {}
+    for module in graphlib.TopologicalSorter(graph).static_order():
+        longest[module] = 1 + max((longest[other] for other in graph.get(module, ())), default=0)
+    assert max(longest.values()) <= LONGEST_CHAIN
 
 
 @pytest.mark.parametrize("module", NUMBERED)
@@ -166,11 +127,11 @@ def test_imports_make_no_cycles():
 
 
 @pytest.mark.parametrize("module", NUMBERED)
-def test_the_ground_has_no_tensorflow_and_only_commands_have_absl(module):
+def test_ground_and_data_have_no_tensorflow_and_only_commands_have_absl(module):
     outer = {name.split(".")[0] for name in imports_of(module)}
-    if place(module) in BANDS["ground"]:
+    if height_of(module) == GROUND or folder_of(module) == "data":
         assert not outer & {"tensorflow", "keras", "tensorboard"}
-    if place(module) not in BANDS["commands"]:
+    if folder_of(module) != "cli":
         assert "absl" not in outer
 
 
@@ -200,7 +161,7 @@ def test_errors_are_raised_and_caught_by_name(module):
 
 @pytest.mark.parametrize("module", NUMBERED)
 def test_only_commands_print(module):
-    if place(module) not in BANDS["commands"]:
+    if folder_of(module) != "cli":
         assert not list(print_calls(TREES[module]))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from elmo_tf.cli import train
 from elmo_tf.cli.flags import FlagSet, beside_flagfile
-from elmo_tf.exchange.names import expected_shapes
+from elmo_tf.models.weight_names import expected_shapes
 from elmo_tf.options import Options
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"

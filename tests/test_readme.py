@@ -11,12 +11,12 @@ import sys
 import numpy as np
 import pytest
 import tiny
+from hdf5_files import write_arrays
 
-from elmo_tf.bilm import BiLM
 from elmo_tf.cli.flags import FlagSet
 from elmo_tf.cli.main import COMMANDS
-from elmo_tf.exchange.hdf5 import write_arrays
-from elmo_tf.exchange.names import named_variables
+from elmo_tf.models.bilm import BiLM
+from elmo_tf.models.weight_names import named_variables
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

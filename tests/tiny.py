@@ -6,7 +6,7 @@ import numpy as np
 
 from elmo_tf.data.vocabulary import build_vocabulary, count_corpus
 from elmo_tf.options import CharCnnOptions, LstmOptions, Options, TrainingOptions
-from elmo_tf.run_settings import TrainSettings
+from elmo_tf.training.settings import TrainSettings
 
 WORDS = [f"{a}{b}" for a in ("ta", "ke", "mo", "li", "zu") for b in ("r", "ns", "ppel", "x", "v")]
 

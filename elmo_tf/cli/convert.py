@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.quiet import start_tensorflow
-from elmo_tf.exchange.targets import TARGETS
+from elmo_tf.conversion.targets import TARGETS
 
 SUMMARY = "a model in another form: HDF5 for AllenNLP, a TensorFlow 1 checkpoint for bilm-tf, ..."
 
@@ -42,7 +42,7 @@ def define_flags(flag_set: FlagSet) -> None:
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
     """Calls `elmo_tf.conversion.convert`."""
     start_tensorflow()
-    from elmo_tf.conversion import ConvertSettings, convert
+    from elmo_tf.conversion.convert import ConvertSettings, convert
 
     settings = ConvertSettings(
         form=values.format,

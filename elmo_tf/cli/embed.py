@@ -30,11 +30,12 @@ def define_flags(flag_set: FlagSet) -> None:
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
-    """Calls `elmo_tf.embedding.embed_file`."""
+    """Calls `elmo_tf.bulk.embed_file.embed_file`."""
     start_tensorflow()
+    from elmo_tf.bulk.embed_file import embed_file
     from elmo_tf.data.text import expand_patterns
-    from elmo_tf.embedding import SentenceEmbedder, embed_file
-    from elmo_tf.model_folder import load_bilm
+    from elmo_tf.inference.sentence_embedder import SentenceEmbedder
+    from elmo_tf.store.load_model import load_bilm
 
     input_file, *others = expand_patterns([values.input_file], "--input_file")
     if others:

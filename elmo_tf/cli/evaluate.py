@@ -42,12 +42,12 @@ def define_flags(flag_set: FlagSet) -> None:
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
-    """Calls `elmo_tf.evaluation.Evaluator`."""
+    """Calls `elmo_tf.inference.evaluator.Evaluator`."""
     start_tensorflow()
     from elmo_tf.data.corpus import Corpus
     from elmo_tf.data.text import expand_patterns
-    from elmo_tf.evaluation import Evaluator
-    from elmo_tf.model_folder import load_language_model
+    from elmo_tf.inference.evaluator import Evaluator
+    from elmo_tf.store.load_model import load_language_model
 
     compatible = values.bilm_tf_compatible
     if compatible and values["unroll_steps"].present and values.unroll_steps != 1:

@@ -29,8 +29,8 @@ def define_flags(flag_set: FlagSet) -> None:
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
-    """Calls `elmo_tf.inspection.inspect`."""
+    """Calls `elmo_tf.conversion.inspection.inspect`."""
     start_tensorflow()
-    from elmo_tf.inspection import inspect
+    from elmo_tf.conversion.inspection import inspect
 
     print(inspect(values.model_dir, shared_flags.which_checkpoint(values)).describe())

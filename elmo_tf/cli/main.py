@@ -80,7 +80,7 @@ def run_command(module: ModuleType, program: str, arguments: Sequence[str]) -> i
             raise absl_flags.Error(f"unexpected argument {rest[0]!r}: every setting is a flag, --name=value")
         flag_set.check_required()
         if "mirror" in flag_set.names and flag_set.values.mirror:
-            from elmo_tf.published import MIRROR_VARIABLE, check_address
+            from elmo_tf.store.published_models import MIRROR_VARIABLE, check_address
 
             os.environ[MIRROR_VARIABLE] = check_address("--mirror", flag_set.values.mirror)
     except absl_flags.Error as error:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.data import text, tokenization
-from elmo_tf.folders import made
+from elmo_tf.system.atomic_folders import make_folder_or_undo
 
 SUMMARY = "turn raw text into tokenised sentences, one a line (needs spaCy)"
 
@@ -38,7 +38,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     targets = tokenization.output_paths(sources, values.output_dir)
     nlp = tokenization.make_pipeline(values.language)
     all_sentences = all_tokens = 0
-    with made(values.output_dir):
+    with make_folder_or_undo(values.output_dir):
         for source, target in zip(sources, targets, strict=True):
             sentences, tokens = tokenization.tokenize_file(nlp, source, target)
             print(f"{target}: {sentences:,} sentences, {tokens:,} tokens", flush=True)

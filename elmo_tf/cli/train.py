@@ -117,10 +117,10 @@ def _define_run(flag_set: FlagSet) -> None:
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> int:
-    """Calls `elmo_tf.training.train`; the exit code is 128 and the number of the signal that stopped the run, or 0."""
+    """Calls `elmo_tf.training.run.train`; returns 0, or 128 and the number of the signal that stopped the run."""
     start_tensorflow()
-    from elmo_tf.run_settings import TrainSettings
-    from elmo_tf.training import train
+    from elmo_tf.training.run import train
+    from elmo_tf.training.settings import TrainSettings
 
     options = Options.from_file(shared_flags.beside_flagfile(values.options_file, arguments))
     if values.initialize_from is not None:  # the file may speak of the vocabulary that the model had

@@ -9,7 +9,7 @@ from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.data import text
 from elmo_tf.data.vocabulary import SPECIALS, UNKNOWN, CorpusReport, build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
-from elmo_tf.files import replacing
+from elmo_tf.system.atomic_files import atomic_write
 
 SUMMARY = "count the words of the training text and write the vocabulary"
 
@@ -44,7 +44,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     paths = text.expand_patterns(values.train_files, "--train_files")
     _check_target(values.vocab_file, paths)
     # The target is opened first: a folder that cannot be written to shows before hours of counting, not after.
-    with replacing(values.vocab_file) as temporary:
+    with atomic_write(values.vocab_file) as temporary:
         counts, sentences = count_corpus(_announced(paths))
         if not counts:
             raise InputError(f"--train_files: no words in {_named(paths)}; expected a tokenised sentence a line")

@@ -1,4 +1,6 @@
-"""Words as character ids, bilm-tf's way: in NumPy and in TensorFlow, twins that agree on every word.
+"""Words as character ids, bilm-tf's way, in NumPy.
+
+`elmo_tf.inference.character_ids` has the same as TensorFlow operations.
 
 Ids 0 to 255 are the bytes of the word in UTF-8; the five above them are named here. A word's row is
 
@@ -9,18 +11,12 @@ have one id of their own in place of the bytes; `<UNK>` is spelled out like any 
 bilm-tf (`bilm/data.py`, `UnicodeCharsVocabulary`), so its weights fit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from elmo_tf.errors import InputError
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 BEGIN_SENTENCE_ID = 256
 END_SENTENCE_ID = 257
@@ -30,7 +26,8 @@ PADDING = 260
 N_CHARACTERS = 261
 
 _MIN_CHARACTERS = 3  # BEGIN_WORD, one id, END_WORD: what `<S>` needs
-_SPECIAL_IDS = {b"<S>": BEGIN_SENTENCE_ID, b"</S>": END_SENTENCE_ID}
+SPECIAL_IDS = {b"<S>": BEGIN_SENTENCE_ID, b"</S>": END_SENTENCE_ID}
+"""The words that have one id of their own in place of their bytes."""
 
 
 def encode_words(words: Sequence[str], max_characters: int) -> npt.NDArray[np.int32]:
@@ -56,7 +53,7 @@ def encode_words(words: Sequence[str], max_characters: int) -> npt.NDArray[np.in
     """
     if isinstance(words, (str, bytes)):
         raise ValueError(f"words: expected a list of words, got the text {words!r}; split it first")
-    limit = _byte_limit(max_characters)
+    limit = byte_limit(max_characters)
     encoded = [word.encode("utf-8", "ignore") for word in words]
     kept = [word[:limit] for word in encoded]
     lengths = np.fromiter(map(len, kept), np.int64, len(kept))
@@ -70,43 +67,10 @@ def encode_words(words: Sequence[str], max_characters: int) -> npt.NDArray[np.in
     flat[np.arange(len(letters)) + np.repeat(shifts, lengths)] = letters
     flat[row_starts] = BEGIN_WORD
     flat[row_starts + 1 + lengths] = END_WORD
-    for row in [row for row, word in enumerate(encoded) if word in _SPECIAL_IDS]:
+    for row in [row for row, word in enumerate(encoded) if word in SPECIAL_IDS]:
         ids[row, 1:] = PADDING
-        ids[row, 1:3] = _SPECIAL_IDS[encoded[row]], END_WORD
+        ids[row, 1:3] = SPECIAL_IDS[encoded[row]], END_WORD
     return ids
-
-
-def encode_words_tf(words: tf.Tensor, max_characters: int) -> tf.Tensor:
-    """The character ids of words, as TensorFlow operations: for `Dataset.map`, `tf.function` and eager use.
-
-    Args:
-        words: string tensor of any shape `[...]`, known or not; UTF-8, as TensorFlow makes of Python strings.
-        max_characters: C, the length of a row; at least 3.
-
-    Returns:
-        int32 `[..., C]`, the ids of `encode_words`.
-
-    Raises:
-        InputError: `max_characters` is below 3.
-
-    >>> encode_words_tf([["a", "</S>"]], 4).numpy().tolist()
-    [[[258, 97, 259, 260], [258, 257, 259, 260]]]
-    """
-    import tensorflow as tf
-
-    limit = _byte_limit(max_characters)
-    words = tf.convert_to_tensor(words, tf.string)
-    lengths = tf.expand_dims(tf.minimum(tf.strings.length(words, unit="BYTE"), limit), -1)  # [..., 1]
-    letters = tf.cast(tf.io.decode_raw(words, tf.uint8, fixed_length=max_characters - 1), tf.int32)  # [..., C - 1]
-    for word, number in _SPECIAL_IDS.items():
-        is_special = tf.expand_dims(tf.equal(words, word), -1)
-        letters = tf.where(is_special, number, letters)
-        lengths = tf.where(is_special, 1, lengths)
-    position = tf.range(max_characters - 1)
-    after = tf.where(tf.equal(position, lengths), END_WORD, PADDING)
-    rest = tf.where(position < lengths, letters, after)
-    ids = tf.concat([tf.fill(tf.shape(lengths), BEGIN_WORD), rest], axis=-1)
-    return tf.ensure_shape(ids, words.shape.concatenate(max_characters))
 
 
 def shift_for_prediction(character_ids: npt.NDArray[np.int32], is_token: npt.ArrayLike) -> npt.NDArray[np.int32]:
@@ -129,25 +93,19 @@ def shift_for_prediction(character_ids: npt.NDArray[np.int32], is_token: npt.Arr
     return np.where(np.asarray(is_token, bool)[..., np.newaxis], character_ids + np.int32(1), np.int32(0))
 
 
-def shift_for_prediction_tf(character_ids: tf.Tensor, is_token: tf.Tensor) -> tf.Tensor:
-    """`shift_for_prediction` as TensorFlow operations: int32 `[..., C]` and bool `[...]` -> int32 `[..., C]`."""
-    import tensorflow as tf
-
-    return tf.where(tf.expand_dims(is_token, -1), character_ids + 1, 0)
-
-
-def is_cut(words: Sequence[str], max_characters: int) -> npt.NDArray[np.bool_]:
+def is_truncated(words: Sequence[str], max_characters: int) -> npt.NDArray[np.bool_]:
     """Which words lose bytes in a row of `max_characters` ids; bool `[U]`. `<S>` and `</S>` never do.
 
-    >>> is_cut(["four", "fiver", "\\u00e9t\\u00e9"], 6)
+    >>> is_truncated(["four", "fiver", "\\u00e9t\\u00e9"], 6)
     array([False,  True,  True])
     """
-    limit = _byte_limit(max_characters)
+    limit = byte_limit(max_characters)
     encoded = (word.encode("utf-8", "ignore") for word in words)
-    return np.fromiter((len(word) > limit and word not in _SPECIAL_IDS for word in encoded), np.bool_, len(words))
+    return np.fromiter((len(word) > limit and word not in SPECIAL_IDS for word in encoded), np.bool_, len(words))
 
 
-def _byte_limit(max_characters: int) -> int:
+def byte_limit(max_characters: int) -> int:
+    """The bytes of a word that fit into a row of `max_characters` ids; an `InputError` where there is no room."""
     if max_characters < _MIN_CHARACTERS:
         raise InputError(
             f"max_characters_per_token is {max_characters}; expected at least {_MIN_CHARACTERS}: "

@@ -41,7 +41,7 @@ class Corpus:
 
     Example:
 
-    >>> from elmo_tf.files import write_text
+    >>> from elmo_tf.system.atomic_files import write_text
     >>> write_text("/tmp/elmo_tf_doc/two.txt", "a b c\\n\\nd\\n")
     >>> corpus = Corpus.scan(["/tmp/elmo_tf_doc/two.txt"])
     >>> corpus.sentences, corpus.words, corpus.predictions

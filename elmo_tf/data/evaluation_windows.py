@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from elmo_tf.data.corpus import Corpus
-from elmo_tf.data.packing import RowPacker
-from elmo_tf.data.sentences import WordNumbers, in_file_order
+from elmo_tf.data.row_packer import RowPacker
+from elmo_tf.data.sentences import WordNumbers, sentences_in_file_order
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.data.windows import Window, WindowMaker
 from elmo_tf.options import Options
@@ -47,7 +47,7 @@ def evaluation_windows(
     make_window = WindowMaker(numbers, options)
 
     def sentences(backward: bool) -> Iterator[np.ndarray]:
-        for words in in_file_order(corpus):
+        for words in sentences_in_file_order(corpus):
             yield numbers.sentence(words, backward)
 
     packers = [RowPacker(sentences(direction == 1), rows) for direction in range(options.directions)]

@@ -128,7 +128,7 @@ class ShuffledSentences:
         return self._lines[self._read - 1].split()
 
 
-def in_file_order(corpus: Corpus) -> Iterable[list[str]]:
+def sentences_in_file_order(corpus: Corpus) -> Iterable[list[str]]:
     """The sentences of a corpus once, as they stand in the files."""
     reader = BlockReader()
     for block in corpus.blocks:

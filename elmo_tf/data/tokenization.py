@@ -15,9 +15,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from elmo_tf import files
 from elmo_tf.data import text
 from elmo_tf.errors import InputError
+from elmo_tf.system import atomic_files
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -87,7 +87,7 @@ def tokenize_file(nlp: Language, source: str, target: str) -> tuple[int, int]:
         InputError: the input cannot be read or is not UTF-8, or the output cannot be written; with file and line.
     """
     sentences = tokens = 0
-    with files.replacing(target) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+    with atomic_files.atomic_write(target) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
         for sentence in tokenize_paragraphs(nlp, text.iterate_lines(source)):
             file.write(" ".join(sentence) + "\n")
             sentences += 1

@@ -11,9 +11,9 @@ from dataclasses import InitVar, dataclass, field
 
 import numpy as np
 
-from elmo_tf import files
 from elmo_tf.data import characters, text
 from elmo_tf.errors import InputError
+from elmo_tf.system import atomic_files
 
 BEGIN_SENTENCE = "<S>"
 END_SENTENCE = "</S>"
@@ -92,7 +92,7 @@ class Vocabulary:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes one word a line in UTF-8, whole or not at all."""
-        files.write_text(path, "\n".join(self.words) + "\n")
+        atomic_files.write_text(path, "\n".join(self.words) + "\n")
 
 
 def _check(words: tuple[str, ...], ids: Mapping[str, int], source: str) -> None:
@@ -214,7 +214,7 @@ class CorpusReport:
 
 def _cut_counts(counts: Mapping[str, int], max_characters: int) -> list[int]:
     """The counts of the words that are cut."""
-    is_cut = characters.is_cut(list(counts), max_characters)
+    is_cut = characters.is_truncated(list(counts), max_characters)
     values = list(counts.values())
     return [values[number] for number in np.flatnonzero(is_cut)]
 

@@ -12,7 +12,7 @@ from tensorflow.python.ops import control_flow_util  # there is no public name f
 _OFF: contextvars.ContextVar[bool] = contextvars.ContextVar("elmo_tf_nothing_compiled", default=False)
 
 
-def compiled(function: Callable[..., Any], *like: tf.Tensor) -> Callable[..., Any]:
+def compile_elementwise(function: Callable[..., Any], *like: tf.Tensor) -> Callable[..., Any]:
     """`function` as one XLA kernel instead of a dozen operations that each pass over the memory; or as it is.
 
     XLA compiles for every shape anew, so only in a graph and where the shapes are known. A module's function, for the
@@ -26,7 +26,7 @@ def compiled(function: Callable[..., Any], *like: tf.Tensor) -> Callable[..., An
 
     >>> def double(values):
     ...     return 2.0 * values
-    >>> compiled(double, tf.ones(3)) is double  # not in a graph
+    >>> compile_elementwise(double, tf.ones(3)) is double  # not in a graph
     True
     """
     if _OFF.get() or tf.executing_eagerly() or not all(tensor.shape.is_fully_defined() for tensor in like):
@@ -35,7 +35,7 @@ def compiled(function: Callable[..., Any], *like: tf.Tensor) -> Callable[..., An
 
 
 @contextlib.contextmanager
-def nothing_compiled() -> Iterator[None]:
+def disable_compilation() -> Iterator[None]:
     """What is traced in this block is left uncompiled, for a server that may have no XLA."""
     token = _OFF.set(True)
     try:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from elmo_tf.layers.compilation import compiled
+from elmo_tf.layers.compilation import compile_elementwise
 
 CHUNK = 8192
 """Words whose logits exist at one time in the full softmax."""
@@ -186,7 +186,7 @@ def _sampled_losses(
     ) -> tuple[tf.Tensor, Callable[..., Any]]:
         true_logits = tf.reduce_sum(hidden * true_rows, 1) + true_bias
         products = tf.matmul(hidden, rows, transpose_b=True)
-        losses, shares, others, total = compiled(_shares, products)(products, biases, true_logits, *ids)
+        losses, shares, others, total = compile_elementwise(_shares, products)(products, biases, true_logits, *ids)
 
         def gradient(d_losses: tf.Tensor) -> tuple[tf.Tensor, ...]:
             scaled = (d_losses / total)[:, None]  # scales rows, so that the shares themselves need no other pass

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from elmo_tf.layers.compilation import compiled
+from elmo_tf.layers.compilation import compile_elementwise
 from elmo_tf.layers.recurrence import Weights, clipped, product
 from elmo_tf.layers.scan import Sequences, State, scan, shifted, stacked
 
@@ -66,7 +66,7 @@ def _forward(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor 
 
     def step(carry: State, items: Sequence[tf.Tensor]) -> tuple[State, list[tf.Tensor]]:
         cell, output = carry
-        gates, new_cell, hidden = compiled(_gates, cell)(
+        gates, new_cell, hidden = compile_elementwise(_gates, cell)(
             items[0], tf.matmul(output, recurrent), weights.bias, lines, cell, weights.cell_clip
         )
         new_output = hidden
@@ -161,7 +161,7 @@ def _backward_step(turned: Weights) -> Callable[..., Any]:
         if turned.projection is not None:
             d_projected = _within(d_projected, output, turned.proj_clip)
             d_hidden = tf.matmul(d_projected, turned.projection)
-        d_gates, d_previous = compiled(_gates_gradient, cell)(
+        d_gates, d_previous = compile_elementwise(_gates_gradient, cell)(
             d_new_cell, d_hidden, gates, cell, previous_cell, turned.cell_clip
         )
         before = d_previous, tf.matmul(d_gates, turned.kernel)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from elmo_tf.layers.cross_entropy import CHUNK, SampledRows, full_cross_entropy, sampled_cross_entropy
 from elmo_tf.layers.initial_values import initial
-from elmo_tf.layers.variables import of_this_replica
+from elmo_tf.layers.variables import local_copy
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
@@ -86,7 +86,7 @@ class SoftmaxHead(keras.layers.Layer):
             negatives: word ids of any shape.
             kernel: as in the call.
         """
-        weights, bias = of_this_replica(self._variable(kernel)), of_this_replica(self.bias.value)
+        weights, bias = local_copy(self._variable(kernel)), local_copy(self.bias.value)
         return SampledRows(
             tf.gather(weights, targets),
             tf.gather(bias, targets),

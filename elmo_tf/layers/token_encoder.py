@@ -10,7 +10,7 @@ from elmo_tf.layers.compilation import in_xla
 from elmo_tf.layers.convolutions import highest_window, in_groups_of_like_length
 from elmo_tf.layers.highway import Highway
 from elmo_tf.layers.initial_values import initial
-from elmo_tf.layers.variables import of_this_replica
+from elmo_tf.layers.variables import local_copy
 
 N_CHARACTERS = 261
 """Rows of the character embedding: 256 bytes, begin and end of sentence, begin and end of word, in-word padding."""
@@ -194,7 +194,7 @@ class WordEncoder(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """See the class."""
         # of the variable itself, not of its value: that is what keeps the gradient sparse
-        return tf.cast(tf.gather(of_this_replica(self.embedding.value), inputs), self.compute_dtype)
+        return tf.cast(tf.gather(local_copy(self.embedding.value), inputs), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The input's shape and `projection_dim`."""

@@ -11,12 +11,12 @@ import sys
 import h5py
 import numpy as np
 import pytest
+from hdf5_files import read_arrays
 from model_cases import CHARACTERS, WORD_INPUT, changed
 from model_folders import BEST_STEP, LATEST_STEP, change_options, content_of, cut_to, hdf5_folder, trained_folder
 
 from elmo_tf.cli.flags import FlagSet
 from elmo_tf.cli.main import COMMANDS, main
-from elmo_tf.exchange.hdf5 import read_arrays
 
 MODELS = {
     "model": CHARACTERS,

@@ -42,11 +42,12 @@ def test_a_mirror_that_is_no_address_is_said_of_the_flag(capsys, monkeypatch):
 
 SLOW = """
 import sys, time
-from elmo_tf import files, folders
+from elmo_tf.system import atomic_files
+from elmo_tf.system import atomic_folders
 from elmo_tf.cli import main, vocab
 
 def run(values, arguments):
-    with folders.replacing_in("folder"), files.replacing("vocab.txt"):
+    with atomic_folders.atomic_folder("folder"), atomic_files.atomic_write("vocab.txt"):
         print("begun", flush=True)
         time.sleep(60)
 

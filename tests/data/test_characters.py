@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from elmo_tf.data import characters, vocabulary
 from elmo_tf.errors import InputError
+from elmo_tf.inference import character_ids
 
 BOW, EOW, PAD = 258, 259, 260
 
@@ -48,7 +49,7 @@ def test_numpy_gives_the_golden_row(word, max_characters, row):
 
 @golden
 def test_tensorflow_gives_the_golden_row(word, max_characters, row):
-    ids = characters.encode_words_tf([word], max_characters)
+    ids = character_ids.encode_words_tf([word], max_characters)
     assert ids.dtype.name == "int32"
     assert ids.numpy().tolist() == [row + [PAD] * (max_characters - len(row))]
 
@@ -65,7 +66,7 @@ def test_twins_agree_on_every_word_of_four_corpora(shared, max_characters):
     words = sorted({word for file in files for word in file.read_text("utf-8").split()})
     assert len(words) > 10_000
     by_numpy = characters.encode_words(words, max_characters)
-    np.testing.assert_array_equal(by_numpy, characters.encode_words_tf(words, max_characters))
+    np.testing.assert_array_equal(by_numpy, character_ids.encode_words_tf(words, max_characters))
     limit = max_characters - 2
     for word, row in list(zip(words, by_numpy.tolist(), strict=True))[::50]:
         letters = list(word.encode()[:limit])
@@ -77,7 +78,7 @@ def test_twins_agree_on_every_word_of_four_corpora(shared, max_characters):
 def test_twins_agree_on_any_text(words, max_characters):
     by_numpy = characters.encode_words(words, max_characters)
     assert by_numpy.shape == (len(words), max_characters)
-    np.testing.assert_array_equal(by_numpy, characters.encode_words_tf(np.array(words, object), max_characters))
+    np.testing.assert_array_equal(by_numpy, character_ids.encode_words_tf(np.array(words, object), max_characters))
 
 
 def test_lone_surrogates_are_left_out():
@@ -88,7 +89,7 @@ def test_lone_surrogates_are_left_out():
 @pytest.mark.parametrize("shape", [(), (0,), (6,), (2, 3), (1, 3, 2)])
 def test_tensorflow_keeps_the_shape_of_the_words(shape):
     words = np.array(["a", "<S>", "", "</S>", "é", "overlong"][: int(np.prod(shape))], object).reshape(shape)
-    ids = characters.encode_words_tf(words, 6).numpy()
+    ids = character_ids.encode_words_tf(words, 6).numpy()
     assert ids.shape == (*shape, 6)
     np.testing.assert_array_equal(ids.reshape(-1, 6), characters.encode_words(words.reshape(-1).tolist(), 6))
 
@@ -98,7 +99,7 @@ def test_dataset_map_gives_the_rows_and_knows_their_length():
 
     words = ["<S>", "overlong", "a\0", "</S>"]
     dataset = tf.data.Dataset.from_tensor_slices(words).batch(3)
-    dataset = dataset.map(lambda batch: characters.encode_words_tf(batch, 6))
+    dataset = dataset.map(lambda batch: character_ids.encode_words_tf(batch, 6))
     assert dataset.element_spec.shape.as_list() == [None, 6]
     ids = np.concatenate(list(dataset.as_numpy_iterator()))
     np.testing.assert_array_equal(ids, characters.encode_words(words, 6))
@@ -108,7 +109,7 @@ def test_graph_of_unknown_rank_gives_the_rows():
     import tensorflow as tf
 
     encode = tf.function(
-        lambda words: characters.encode_words_tf(words, 5), input_signature=[tf.TensorSpec(None, tf.string)]
+        lambda words: character_ids.encode_words_tf(words, 5), input_signature=[tf.TensorSpec(None, tf.string)]
     )
     np.testing.assert_array_equal(encode([["ab", "</S>"]])[0], characters.encode_words(["ab", "</S>"], 5))
     np.testing.assert_array_equal(encode("ab"), characters.encode_words(["ab"], 5)[0])
@@ -119,23 +120,23 @@ def test_prediction_ids_are_one_up_and_zero_without_a_token():
     shifted = characters.shift_for_prediction(ids, [[True, False, True]])
     assert shifted.dtype == np.int32
     assert shifted.tolist() == [[[259, 98, 260, 261], [0, 0, 0, 0], [259, 257, 260, 261]]]
-    np.testing.assert_array_equal(shifted, characters.shift_for_prediction_tf(ids, [[True, False, True]]))
+    np.testing.assert_array_equal(shifted, character_ids.shift_for_prediction_tf(ids, [[True, False, True]]))
 
 
 @pytest.mark.parametrize(
     ("word", "cut"), [("four", False), ("fiver", True), ("ææ", False), ("æææ", True), ("a\ud800bcd", False)]
 )
 def test_a_word_is_cut_where_its_bytes_exceed_the_row(word, cut):
-    flags = characters.is_cut([word], 6)
+    flags = characters.is_truncated([word], 6)
     assert flags.dtype == bool
     assert flags.tolist() == [cut]
 
 
 def test_specials_are_never_cut_but_unknown_is():
-    assert characters.is_cut(["<S>", "</S>", "<UNK>"], 3).tolist() == [False, False, True]
+    assert characters.is_truncated(["<S>", "</S>", "<UNK>"], 3).tolist() == [False, False, True]
 
 
-@pytest.mark.parametrize("function", [characters.encode_words, characters.encode_words_tf, characters.is_cut])
+@pytest.mark.parametrize("function", [characters.encode_words, character_ids.encode_words_tf, characters.is_truncated])
 def test_a_row_too_short_for_a_word_is_refused(function):
     with pytest.raises(InputError, match="max_characters_per_token is 2; expected at least 3"):
         function(["a"], 2)

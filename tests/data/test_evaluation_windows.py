@@ -8,7 +8,7 @@ from stream_cases import INPUTS, expected_windows, options_of, pairs_of
 
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.evaluation_windows import evaluation_windows
-from elmo_tf.data.sentences import in_file_order
+from elmo_tf.data.sentences import sentences_in_file_order
 from elmo_tf.data.vocabulary import Vocabulary
 
 
@@ -16,7 +16,7 @@ def check_evaluation(corpus, vocabulary, options, rows, steps, drop_remainder=Fa
     """Compares the windows with bilm-tf's packing of the sentences in file order; gives the tokens of a direction."""
     by_characters = options.char_cnn is not None
     expected = [
-        expected_windows(in_file_order(corpus), direction, rows, steps, vocabulary, by_characters)
+        expected_windows(sentences_in_file_order(corpus), direction, rows, steps, vocabulary, by_characters)
         for direction in range(options.directions)
     ]
     tokens = 0

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elmo_tf.data.corpus import Corpus
-from elmo_tf.data.sentences import ShuffledSentences, WordNumbers, in_file_order
+from elmo_tf.data.sentences import ShuffledSentences, WordNumbers, sentences_in_file_order
 from elmo_tf.data.vocabulary import Vocabulary
 
 # the specials are not where a vocabulary usually has them
@@ -88,7 +88,7 @@ def test_every_epoch_reads_each_sentence_once_in_an_order_of_its_own(corpus, poo
     epochs = [read(stream, N) for _ in range(4)]
     assert all(Counter(epoch) == ALL for epoch in epochs)
     assert len(set(map(tuple, epochs))) == 4
-    assert [" ".join(words) for words in in_file_order(corpus)] not in epochs
+    assert [" ".join(words) for words in sentences_in_file_order(corpus)] not in epochs
 
 
 @POOLS
@@ -158,4 +158,4 @@ def test_the_position_is_epoch_pool_and_sentences_of_the_pool(corpus):
 def test_file_order_is_that_of_the_files_every_time(corpus):
     expected = [f"sentence {number}" for number in range(59)] + ["sentence 7"]
     for _ in range(2):
-        assert [" ".join(words) for words in in_file_order(corpus)] == expected
+        assert [" ".join(words) for words in sentences_in_file_order(corpus)] == expected

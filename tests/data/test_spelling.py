@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from elmo_tf.data.characters import encode_words
 from elmo_tf.data.sentences import WordNumbers
-from elmo_tf.data.spelling import SpelledWords
 from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.data.windows import SpelledWords
 
 VOCABULARY = Vocabulary(("a", "<S>", "</S>", "<UNK>", "long" * 20))
 WORDS = st.one_of(st.sampled_from(VOCABULARY.words), st.text(st.characters(codec="utf-8"), min_size=1, max_size=20))

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tiny
 from example_runs import is_png, one_sentence, tiny_model
 
-from elmo_tf.elmo import ElmoLayer
+from elmo_tf.elmo.elmo_layer import ElmoLayer
 
 SETTINGS = tagger.Settings(
     units=8, dropout=0.0, word_dropout=0.0, batch_size=4, learning_rate=0.02, epochs=1, min_steps=60

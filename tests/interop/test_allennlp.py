@@ -6,10 +6,10 @@ import pytest
 from model_cases import CASES, CHARACTERS, changed
 from model_folders import hdf5_folder
 
-from elmo_tf.conversion import allennlp_limits, convert
-from elmo_tf.embedding import SentenceEmbedder
-from elmo_tf.model_folder import load_bilm
+from elmo_tf.conversion.convert import allennlp_limits, convert
+from elmo_tf.inference.sentence_embedder import SentenceEmbedder
 from elmo_tf.options import Options
+from elmo_tf.store.load_model import load_bilm
 
 BASE = changed(CHARACTERS, cnn_max_characters_per_token=50, lstm_dim=24, lstm_projection_dim=7)
 PUBLISHED_FILTERS = [[1, 4], [2, 4], [3, 8], [4, 16], [5, 32], [6, 64], [7, 128]]

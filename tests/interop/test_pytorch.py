@@ -13,14 +13,14 @@ import h5py
 import interop_models
 import numpy as np
 import pytest
+from hdf5_files import read_arrays, write_arrays
 from model_cases import CASES, CHARACTERS, WORD_INPUT, changed
 from model_folders import hdf5_folder, trained_folder
 
-from elmo_tf.conversion import ConvertSettings, convert
-from elmo_tf.embedding import SentenceEmbedder
-from elmo_tf.exchange.hdf5 import read_arrays, write_arrays
-from elmo_tf.exchange.names import named_variables
-from elmo_tf.model_folder import load_bilm
+from elmo_tf.conversion.convert import ConvertSettings, convert
+from elmo_tf.inference.sentence_embedder import SentenceEmbedder
+from elmo_tf.models.weight_names import named_variables
+from elmo_tf.store.load_model import load_bilm
 
 ROOT = interop_models.RUN.parents[2]
 EXAMPLE = ROOT / "examples" / "pytorch" / "elmo.py"

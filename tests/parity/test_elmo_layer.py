@@ -7,12 +7,12 @@ import numpy as np
 import oracle
 import pytest
 import tensorflow as tf
+from hdf5_files import read_weights
 from model_folders import hdf5_folder
 
 from elmo_tf.data.characters import encode_words, shift_for_prediction
-from elmo_tf.elmo import ElmoLayer
-from elmo_tf.exchange.hdf5 import read_weights
-from elmo_tf.exchange.names import expected_shapes
+from elmo_tf.elmo.elmo_layer import ElmoLayer
+from elmo_tf.models.weight_names import expected_shapes
 from elmo_tf.options import Options
 
 TOLERANCE = 2e-6

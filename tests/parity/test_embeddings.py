@@ -7,11 +7,11 @@ import numpy as np
 import oracle
 import pytest
 import tensorflow as tf
+from hdf5_files import read_weights
 
-from elmo_tf.bilm import BiLM
 from elmo_tf.data.characters import encode_words
-from elmo_tf.exchange.hdf5 import read_weights
-from elmo_tf.exchange.names import expected_shapes, named_variables
+from elmo_tf.models.bilm import BiLM
+from elmo_tf.models.weight_names import expected_shapes, named_variables
 from elmo_tf.options import Options
 
 TOLERANCE = 2e-6

@@ -9,14 +9,15 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from elmo_tf.data.steps import Step, flat
+from elmo_tf.data.steps import Step
 from elmo_tf.data.windows import Window
-from elmo_tf.devices import make_strategy
-from elmo_tf.exchange.names import named_variables
-from elmo_tf.language_model import LanguageModel
-from elmo_tf.optimizer import SparseAdagrad
+from elmo_tf.models.language_model import LanguageModel
+from elmo_tf.models.weight_names import named_variables
 from elmo_tf.options import Options
-from elmo_tf.train_step import TrainStep
+from elmo_tf.training.devices import make_strategy
+from elmo_tf.training.optimizer import SparseAdagrad
+from elmo_tf.training.step import TrainStep
+from elmo_tf.training.step_input import flatten_step
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from tf1 import tf1_name
@@ -57,7 +58,7 @@ def main(folder: str, replicas: int, output: str) -> None:
         parts = [slice(k * rows, (k + 1) * rows) for k in range(replicas)]
         windows = tuple(window(batches, number, part, options.char_cnn is not None) for part in parts)
         step = Step(windows, np.zeros((2, 0), np.int32), np.ones(2, np.float32))
-        result = take_step(number, [tf.constant(array) for array in flat(step)], states)
+        result = take_step(number, [tf.constant(array) for array in flatten_step(step)], states)
         states = result.states
         losses.append(result.losses.numpy().mean(1))
         norms.append(float(result.norm))

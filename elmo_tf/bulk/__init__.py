@@ -1,0 +1,1 @@
+"""The corpus outlet: whole files to files of vectors."""

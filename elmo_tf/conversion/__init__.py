@@ -1,0 +1,1 @@
+"""A model from any form to any other, verified, and the inspection of a model."""

@@ -1,0 +1,76 @@
+"""Which programs can load a model as it lies there, or why not, and which conversion helps."""
+
+import os
+import zipfile
+from typing import Any
+
+from elmo_tf.conversion.targets import ALLENNLP, BILM_TF, READS, SIMPLE_ELMO, limits
+from elmo_tf.formats.arrays import Arrays
+from elmo_tf.store.file_names import NLPL_WEIGHTS_FILE, OPTIONS_FILE, VOCAB_FILE
+from elmo_tf.store.model_location import HDF5
+from elmo_tf.store.stored_model import StoredModel
+
+_ASKED = {
+    ALLENNLP: ("use_skip_connections", "n_layers", "cell_clip", "proj_clip"),
+    BILM_TF: ("use_skip_connections",),
+    SIMPLE_ELMO: ("use_skip_connections", "n_layers"),
+}
+"""What each program reads of the LSTM's options without asking whether it is there."""
+
+_IN_ZIP = (NLPL_WEIGHTS_FILE, OPTIONS_FILE, VOCAB_FILE)
+"""What simple_elmo opens in a ZIP file, whether the model needs it or not."""
+
+
+def verdict(stored: StoredModel, raw: dict[str, Any], target: str) -> str:
+    """Whether a program can load a model as it lies there: "yes", or why not, and after which conversion.
+
+    Args:
+        stored: the model, open.
+        raw: the content of its `options.json`.
+        target: "allennlp", "bilm-tf" or "simple_elmo".
+    """
+    form = stored.form if stored.form in READS[target] else HDF5
+    reasons = limits(stored.options, target, form)
+    if reasons:
+        return f"no: {'; '.join(reasons)}"
+    if stored.form not in READS[target]:
+        return f"after elmo-tf convert --target={target}"
+    reasons = _to_mend(stored, raw, target)
+    if reasons:
+        return f"not as it is: {'; '.join(reasons)}; after elmo-tf convert --format={stored.form} --target={target}"
+    return "yes"
+
+
+def _to_mend(stored: StoredModel, raw: dict[str, Any], target: str) -> list[str]:
+    """What a conversion would put right."""
+    found, wanted = _lies_wrong(stored, target), 262 if stored.form == HDF5 else 261
+    if stored.form == HDF5 and renamed_arrays(stored.weights):
+        found.append("arrays have other names")
+    if raw.get("char_cnn") and raw["char_cnn"].get("n_characters") != wanted:
+        found.append(f"n_characters must be {wanted}")
+    asked = _ASKED[target] if stored.form == HDF5 else ()
+    found += [f"{OPTIONS_FILE} must say lstm.{name}" for name in asked if name not in raw["lstm"]]
+    return found
+
+
+def _lies_wrong(stored: StoredModel, target: str) -> list[str]:
+    """What is wrong with the place and the names of the files: simple_elmo alone opens ZIP files, of which it wants
+    three names at the top, and in a folder takes `model.hdf5`, or whichever `.hdf5` the system lists first."""
+    if stored.form != HDF5:
+        return []
+    if stored.is_zipped:
+        if target != SIMPLE_ELMO:
+            return ["it lies in a ZIP file"]
+        with zipfile.ZipFile(stored.path) as archive:
+            missing = [name for name in _IN_ZIP if name not in archive.namelist()]
+        return [f"its ZIP file must have {' and '.join(missing)} at the top"] if missing else []
+    folder = os.path.dirname(stored.weights.source) or "."
+    if target != SIMPLE_ELMO or stored.path == stored.source or os.path.exists(os.path.join(folder, NLPL_WEIGHTS_FILE)):
+        return []
+    others = [name for name in sorted(os.listdir(folder)) if name.endswith(".hdf5") and name != stored.weights_name]
+    return [f"it may take {others[0]} for the model, for there is no {NLPL_WEIGHTS_FILE}"] if others else []
+
+
+def renamed_arrays(weights: Arrays) -> list[str]:
+    """Arrays under names that nobody but us reads."""
+    return [weights.spelled(name) for name in weights if weights.spelled(name) != name]

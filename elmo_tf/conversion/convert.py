@@ -1,0 +1,210 @@
+"""From any form of a model to any other: read, written aside, read back, compared, then moved to its place."""
+
+import concurrent.futures
+import contextlib
+import functools
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+
+from elmo_tf.conversion.content import Content, content_of
+from elmo_tf.conversion.round_trip import RoundTrip
+from elmo_tf.conversion.settings import (
+    ConvertSettings,
+    check_output,
+    check_target,
+    weights_name,
+    zip_name,
+)
+from elmo_tf.conversion.targets import ALLENNLP, limits
+from elmo_tf.conversion.tf1_writer import write_tf1
+from elmo_tf.errors import InputError
+from elmo_tf.formats import hdf5, safetensors_files
+from elmo_tf.formats.arrays import Arrays
+from elmo_tf.models.weight_names import SOFTMAX_PREFIX
+from elmo_tf.options import Options
+from elmo_tf.store.file_names import OPTIONS_FILE, SAFETENSORS_FILE, SOFTMAX_FILE, VOCAB_FILE
+from elmo_tf.store.model_location import CHECKPOINT, HDF5, SAFETENSORS, TF1
+from elmo_tf.store.stored_model import open_model
+from elmo_tf.system import atomic_files, atomic_folders
+from elmo_tf.training.checkpoint import write_imported
+
+__all__ = ["ConvertSettings", "Converted", "allennlp_limits", "convert"]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written.
+
+    Args:
+        source: the file that the weights came from.
+        paths: the files.
+        arrays: number of arrays written, accumulators apart.
+        numbers: how many numbers these hold.
+        difference: largest difference between vectors of the source and of what was written.
+        limits: why AllenNLP cannot load the model, if it cannot.
+        notes: what started anew, or was left out.
+    """
+
+    source: str
+    paths: tuple[str, ...]
+    arrays: int
+    numbers: int
+    difference: float
+    limits: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def convert(
+    model_dir: str | os.PathLike[str],
+    output_dir: str | os.PathLike[str],
+    which: str | None = None,
+    settings: ConvertSettings | None = None,
+) -> Converted:
+    """Writes a model in another form, with its `options.json` and `vocab.txt`; all files, or none.
+
+    The weights are copied as they are. What was written is read back, every array compared, and a few sentences are
+    embedded from the source and from what was written.
+
+    A folder that holds a model already is refused, for what stayed there of the old one, its softmax or vocabulary,
+    would count as the new one's. To HDF5 the folder of the training run that is converted may be given: it keeps its
+    options and vocabulary.
+
+    Args:
+        model_dir: what `elmo_tf.store.stored_model.open_model` takes.
+        output_dir: the new folder; made if it is missing. Of a ZIP file the name, with or without `.zip`.
+        which: of the checkpoints "best" or "latest"; None for the best if there is one.
+        settings: what to write; HDF5 where it is left out.
+
+    Raises:
+        InputError: the model cannot be read, the target cannot load it, what was written differs, or the folder cannot
+            be written.
+    """
+    settings = settings or ConvertSettings()
+    model_dir, output_dir = os.fspath(model_dir), os.fspath(output_dir)
+    check_output(output_dir, settings)
+    with open_model(model_dir, which) as stored, contextlib.ExitStack() as stack:
+        check_target(stored.options, settings)
+        check_place = functools.partial(check_output, output_dir, settings, stored)
+        check_place()
+        content = content_of(stored, settings, stack)
+        check = RoundTrip(content.options, content.weights, content.vocabulary)
+        target = zip_name(output_dir) if settings.zipped else output_dir
+        folder = os.path.dirname(target) if settings.zipped else target
+        with (
+            atomic_folders.atomic_folder(folder, check_place) as temporary,
+            atomic_files.rename_in_errors(target, _packed(temporary, target), temporary),
+        ):
+            difference = _write_checked(temporary, target, check, content, settings)
+            if not settings.zipped:
+                _leave_out_what_is_there(temporary, folder)
+            names = _sorted_files(temporary)
+    return Converted(
+        source=stored.source,
+        paths=tuple(os.path.join(folder, name) for name in names),
+        arrays=len(content.weights),
+        numbers=content.weights.size,
+        difference=difference,
+        limits=tuple(limits(content.options, ALLENNLP)) if settings.form == HDF5 else (),
+        notes=content.notes,
+    )
+
+
+def allennlp_limits(options: Options) -> list[str]:
+    """What in a model AllenNLP's `Elmo` cannot load; empty for one that it can.
+
+    Example:
+
+    >>> allennlp_limits(Options.from_dict({"lstm": {"dim": 8, "projection_dim": 4, "use_skip_connections": True}}))
+    ['it reads word ids']
+    """
+    return limits(options, ALLENNLP)
+
+
+def _write_checked(folder: str, target: str, check: RoundTrip, content: Content, settings: ConvertSettings) -> float:
+    """Writes everything into a folder, in one ZIP file if that is wanted, reads it back, and waits until it is on the
+    disk; the difference of the vectors."""
+    with concurrent.futures.ThreadPoolExecutor(1) as aside:
+        writing = aside.submit(_write, folder, check.source_arrays(), content, settings)
+        check.embed()
+        writing.result()
+        written = _pack(folder, target) if settings.zipped else folder
+        syncing = aside.submit(atomic_folders.flush_folder_to_disk, folder)
+        difference = _checked(written, check, content)
+        syncing.result()
+    return difference
+
+
+def _leave_out_what_is_there(temporary: str, folder: str) -> None:
+    """Options and vocabulary of the run's own folder stay as they are, and so does the vocabulary that was given."""
+    for name in (OPTIONS_FILE, VOCAB_FILE):
+        if os.path.exists(os.path.join(folder, name)) and os.path.exists(os.path.join(temporary, name)):
+            os.remove(os.path.join(temporary, name))
+
+
+def _write(folder: str, weights: Arrays, content: Content, settings: ConvertSettings) -> None:
+    """Writes everything, the weights last."""
+    options = content.options.to_dict()
+    if settings.form == TF1 and content.options.char_cnn is not None:
+        options["char_cnn"]["n_characters"] = 261  # bilm-tf asks for it to train and to dump, and for 262 afterwards
+    atomic_files.write_text(os.path.join(folder, OPTIONS_FILE), json.dumps(options, indent=1) + "\n")
+    if content.vocabulary is not None and content.vocab_file is not None:
+        if content.vocab_file.endswith(".gz"):
+            content.vocabulary.save(os.path.join(folder, VOCAB_FILE))
+        else:
+            atomic_files.copy(content.vocab_file, os.path.join(folder, VOCAB_FILE))
+    if settings.form == HDF5:
+        _write_hdf5(folder, weights, settings)
+    elif settings.form == SAFETENSORS:
+        metadata = {"options": json.dumps(options)}
+        safetensors_files.write_safetensors(os.path.join(folder, SAFETENSORS_FILE), weights, metadata)
+    elif settings.form == TF1:
+        write_tf1(folder, weights, content.slots, content.options, content.step)
+    elif settings.form == CHECKPOINT:
+        write_imported(folder, weights, content.slots, content.step)
+
+
+def _write_hdf5(folder: str, weights: Arrays, settings: ConvertSettings) -> None:
+    softmax = {name: None for name in weights if name.startswith(SOFTMAX_PREFIX)}
+    rest = weights.only({name: None for name in weights if name not in softmax})
+    path = os.path.join(folder, weights_name(settings))
+    hdf5.write_hdf5(path, rest)
+    if softmax:
+        hdf5.write_hdf5(os.path.join(folder, SOFTMAX_FILE), weights.only(softmax))
+
+
+def _pack(folder: str, target: str) -> str:
+    """Moves what lies in a folder into one ZIP file there, uncompressed: weights hardly shrink, and readers jump about
+    in them. Returns its path."""
+    names, path = _sorted_files(folder), _packed(folder, target)
+    try:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            for name in names:
+                archive.write(os.path.join(folder, name), name)
+                os.remove(os.path.join(folder, name))
+    except OSError as error:
+        raise InputError(f"{target} cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def _packed(folder: str, target: str) -> str:
+    return os.path.join(folder, os.path.basename(target))
+
+
+def _checked(written: str, check: RoundTrip, content: Content) -> float:
+    """Opens what was written as anybody would, and compares; the difference of the vectors."""
+    with open_model(written) as again:
+        if again.options.architecture() != content.options.architecture():
+            raise InputError(f"{written}: {OPTIONS_FILE} read back differs from what was written: a bad disk?")
+        for name in again.slots:
+            if (again.slots[name] != content.slots[name]).any():
+                raise InputError(f"{written}: Adagrad's array {name} read back differs: a bad disk?")
+        return check.difference(again.weights, written)
+
+
+def _sorted_files(folder: str) -> list[str]:
+    """The files below a folder, in a fixed order, the weights first."""
+    found = [os.path.relpath(path, folder) for path in atomic_folders.files_in(folder)]
+    small = (OPTIONS_FILE, VOCAB_FILE)
+    return sorted(name for name in found if name not in small) + [name for name in small if name in found]

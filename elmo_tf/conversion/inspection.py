@@ -1,0 +1,142 @@
+"""What a model is, for people who were handed one: every fact about it, who can load it, and what is odd."""
+
+import math
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from elmo_tf.conversion.consumers import verdict
+from elmo_tf.conversion.oddities import oddities
+from elmo_tf.conversion.targets import NAMES, TARGETS
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.errors import InputError
+from elmo_tf.models.weight_names import SOFTMAX_PREFIX, expected_shapes
+from elmo_tf.options import Options
+from elmo_tf.store.file_names import OPTIONS_FILE
+from elmo_tf.store.model_location import CHECKPOINT, HDF5, SAFETENSORS, TF1
+from elmo_tf.store.published_models import PUBLISHED
+from elmo_tf.store.stored_model import StoredModel, open_model
+from elmo_tf.system import atomic_files
+
+KNOWN = {
+    file.sha256: f"AllenNLP's {name} model, {os.path.basename(file.path)}"
+    for name, of_model in PUBLISHED.items()
+    for file in of_model
+    if file.sha256
+}
+"""Published files by their SHA-256."""
+
+_FORMS = {
+    CHECKPOINT: "checkpoint of elmo-tf train",
+    TF1: "TensorFlow 1 checkpoint of bilm-tf",
+    SAFETENSORS: "safetensors",
+    HDF5: "HDF5 of bilm-tf and AllenNLP",
+}
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found.
+
+    Args:
+        facts: names and values, in the order to show.
+        arrays: names and shapes, as the file has them.
+        consumers: by program whether it can load the model as it lies there, or why not.
+        oddities: sentences; empty where nothing is odd.
+    """
+
+    facts: dict[str, str]
+    arrays: dict[str, tuple[int, ...]]
+    consumers: dict[str, str]
+    oddities: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Lines to read."""
+        lines = [f"{name:<12}{value}" for name, value in self.facts.items()]
+        lines += ["", "arrays"]
+        width = max(map(len, self.arrays))
+        lines += [f"  {name:<{width}}  {' x '.join(map(str, shape))}" for name, shape in self.arrays.items()]
+        lines += ["", "who can load it"]
+        lines += [f"  {name:<12}{said}" for name, said in self.consumers.items()]
+        lines += ["", "odd" if self.oddities else "nothing odd"]
+        lines += [f"  {oddity}" for oddity in self.oddities]
+        return "\n".join(lines)
+
+
+def inspect(path: str, which: str | None = None) -> Inspection:
+    """Looks a model over; every array is read.
+
+    Args:
+        path: what `elmo_tf.store.stored_model.open_model` takes.
+        which: of the checkpoints "best" or "latest"; None for the best if there is one.
+
+    Raises:
+        InputError: there is no model, or it cannot be read, or an array is missing, misshapen or too many.
+    """
+    with open_model(path, which) as stored:
+        raw = atomic_files.read_json(stored.options_file)
+        vocabulary, complaint = _vocabulary(stored)
+        return Inspection(
+            facts=_facts(stored, raw, vocabulary),
+            arrays={stored.weights.spelled(name): shape for name, shape in stored.weights.shapes.items()},
+            consumers={NAMES[target]: verdict(stored, raw, target) for target in TARGETS},
+            oddities=oddities(stored, raw, vocabulary, complaint),
+        )
+
+
+def _facts(stored: StoredModel, raw: dict[str, Any], vocabulary: Vocabulary | None) -> dict[str, str]:
+    options = stored.options
+    bilm = sum(math.prod(shape) for shape in expected_shapes(options).values())
+    softmax = sum(math.prod(shape) for name, shape in stored.weights.shapes.items() if name.startswith(SOFTMAX_PREFIX))
+    facts = {"form": _FORMS[stored.form] + (", in a ZIP file" if stored.is_zipped else ""), "file": stored.source}
+    if os.path.isfile(stored.source):
+        digest = atomic_files.sha256(stored.source)
+        facts["size"], facts["sha256"] = f"{os.path.getsize(stored.source):,} bytes", digest
+        if stored.is_zipped:
+            digest = atomic_files.sha256(stored.weights.source)
+            facts["weights"] = f"{stored.weights_name} in it, with the sha256 {digest}"
+        facts["known as"] = KNOWN.get(digest, "not the file of a published model whose SHA-256 is on record")
+    facts["input"] = _input(options, raw)
+    facts["LSTM"] = _lstm(options)
+    facts["parameters"] = f"{bilm:,} without the softmax, which has {softmax:,}" if softmax else f"{bilm:,}, no softmax"
+    words = "not known" if options.n_tokens_vocab is None else f"{options.n_tokens_vocab:,} words"
+    facts["vocabulary"] = words if vocabulary is None else f"{len(vocabulary):,} words, in {_name(stored.vocab_file)}"
+    facts["step"] = "not known" if stored.step is None else f"{stored.step:,}"
+    facts["Adagrad"] = "accumulators of every array" if stored.slots else "no accumulators"
+    return facts
+
+
+def _name(path: str | None) -> str:
+    return os.path.basename(path or "")
+
+
+def _input(options: Options, raw: dict[str, Any]) -> str:
+    char_cnn = options.char_cnn
+    if char_cnn is None:
+        return "word ids"
+    number = raw["char_cnn"].get("n_characters", "no number of")
+    filters = ", ".join(f"{count} of width {width}" for width, count in char_cnn.filters)
+    return (
+        f"characters: {number} characters by {OPTIONS_FILE}, {char_cnn.max_characters_per_token} a word, of size "
+        f"{char_cnn.embedding_dim}; {char_cnn.activation} filters {filters}; {char_cnn.n_highway} highway layers"
+    )
+
+
+def _lstm(options: Options) -> str:
+    lstm = options.lstm
+    parts = [
+        f"{lstm.n_layers} layers of {lstm.dim}",
+        f"projected to {lstm.projection_dim}" if lstm.has_projection else "no projection",
+        "forward and backward" if options.bidirectional else "forward only",
+        "skip connections" if lstm.use_skip_connections else "no skip connections",
+        f"cell clip {lstm.cell_clip}, projection clip {lstm.proj_clip}",
+    ]
+    return ", ".join(parts)
+
+
+def _vocabulary(stored: StoredModel) -> tuple[Vocabulary | None, str | None]:
+    """The vocabulary, or what is wrong with it."""
+    try:
+        return stored.vocabulary(), None
+    except InputError as error:
+        return None, stored.told(error)

@@ -1,0 +1,1 @@
+"""The Keras outlet: `ElmoLayer`, static word vectors, and SavedModels that serve them."""

@@ -1,0 +1,267 @@
+"""The layer a Keras user drops in: tokens in, ELMo's vectors out."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from elmo_tf.data import text
+from elmo_tf.elmo.inputs import Sentences, form_of, from_lists, is_token, sentences_of, tokens_of
+from elmo_tf.elmo.outputs import Places, TokenMask, check_output, combine_layers, mix_layers, place_vectors, places_of
+from elmo_tf.inference.word_vectors import WordVectors, is_frozen
+from elmo_tf.layers.pooling import POOLINGS, SentencePooling
+from elmo_tf.layers.scalar_mix import MixNumbers, ScalarMix
+from elmo_tf.models.bilm import BiLM
+from elmo_tf.models.state import BiLMState
+from elmo_tf.options import Options
+from elmo_tf.store.load_model import load_bilm
+
+
+@keras.saving.register_keras_serializable(package="elmo_tf")
+class ElmoLayer(keras.layers.Layer):
+    """Tokens to the vectors of a biLM, each sentence from zero state, so that neither its batch nor padding matters.
+
+    Nothing is looked up in a vocabulary, unless the model reads whole words. `<S>` and `</S>` are added, and removed
+    from the result. Each distinct word of a batch is encoded once.
+
+    Args:
+        options: `Options` of the biLM, or the content of an `options.json`.
+        output: "mix", a learned mix of all layers; "top", the last one; "average"; "concat", all one behind the other,
+            `(B, T, (L + 1) * size)`; "all", `(B, L + 1, T, size)`, without a mask.
+        pooling: "mean" or "max" over each sentence's tokens, or None for a vector a token.
+        num_mixes: how many mixes; from 2 on the result is a list.
+        scalar_mix_init, l2, layer_norm: those of `ScalarMix`, with output "mix".
+        dropout: rate on the result, in training.
+        keep_boundaries: whether the result has `<S>` and `</S>`: `T + 2` steps, and an empty row has both.
+        return_state: whether the LSTM states after the batch are a second result.
+        vocabulary: all words by their ids, for a model with word input.
+        vocab_to_cache: words whose vectors are kept in a table; others go through the character CNN as ever.
+        trainable: whether the biLM is trained, else no gradient passes it; the mixes are in any case. Later,
+            `layer.bilm.trainable` is this switch, and `layer.trainable` Keras's own for all together.
+
+    Call arguments:
+        inputs: strings `(B, T)`, "" for padding; or integers `(B, T, C)`, character ids in the form of prediction,
+            without boundaries, rows of 0 for padding (`shift_for_prediction`, AllenNLP's `batch_to_ids`); or a
+            `tf.RaggedTensor` of either; or Python lists of either, with rows of any length. Padding may stand anywhere.
+            A token is bytes, so it may hold spaces.
+        mask: booleans `(B, T)`, a tensor or lists, False for tokens to be left out as padding is.
+        initial_state: states to go on from, as `return_state` gives them or `zero_state` makes them.
+
+    Returns:
+        `(B, T, size)`, zero on padding, with T that of the longest row if ragged, and size `directions * projection`;
+        carries the Keras mask. With `pooling` `(B, size)`.
+
+    Raises:
+        ValueError: an argument or input is not one of the above.
+        tf.errors.InvalidArgumentError: values of character ids, or rows of `initial_state`, are not as said above,
+            which a graph tells only when it runs; not under XLA.
+
+    Example:
+
+    >>> cnn = {"activation": "relu", "embedding": {"dim": 4}, "filters": [[1, 4], [2, 8]]}
+    >>> elmo = ElmoLayer({"lstm": {"dim": 8, "projection_dim": 4, "n_layers": 2}, "char_cnn": cnn})
+    >>> vectors = elmo(tf.constant([["The", "cat", "sat"], ["Hello", "", ""]]))
+    >>> vectors.shape, len(elmo.trainable_weights)
+    (TensorShape([2, 3, 8]), 2)
+    """
+
+    def __init__(
+        self,
+        options: Options | Mapping[str, Any],
+        output: str = "mix",
+        pooling: str | None = None,
+        num_mixes: int = 1,
+        scalar_mix_init: Sequence[float] | None = None,
+        l2: float = 0.0,
+        layer_norm: str | None = None,
+        dropout: float = 0.0,
+        keep_boundaries: bool = False,
+        return_state: bool = False,
+        vocabulary: Sequence[str] | None = None,
+        vocab_to_cache: Iterable[str] | None = None,
+        trainable: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(options, (str, os.PathLike)):
+            raise ValueError(
+                f"options: expected a JSON object, got {os.fspath(options)!r}; a model's path goes to "
+                "ElmoLayer.from_pretrained"
+            )
+        if pooling is not None and pooling not in POOLINGS:
+            raise ValueError(f"pooling: expected None or one of {POOLINGS}, got {pooling!r}")
+        if isinstance(vocab_to_cache, str):
+            raise ValueError(f"vocab_to_cache: expected a list of words, got the text {vocab_to_cache!r}")
+        self.bilm = BiLM(options, name="bilm", dtype=self.dtype_policy)
+        self.bilm.trainable = trainable
+        first = None if scalar_mix_init is None else [float(value) for value in scalar_mix_init]
+        mixing = {"scalar_mix_init": first, "l2": l2, "layer_norm": layer_norm}
+        check_output(output, num_mixes, **mixing)
+        n_layers, policy = self.bilm.options.lstm.n_layers + 1, self.dtype_policy
+        self.mixes = [
+            ScalarMix(n_layers, first, l2, layer_norm, name=f"mix_{number}", dtype=policy)
+            for number in range(num_mixes if output == "mix" else 0)
+        ]
+        self.pool = None if pooling is None else SentencePooling(pooling, name="pooling", dtype=policy)
+        self.drop = keras.layers.Dropout(dropout, name="dropout", dtype=policy)
+        self._token_mask = TokenMask(keep_boundaries, name="mask", dtype=policy)
+        self.output_kind, self.keep_boundaries, self.return_state = output, keep_boundaries, return_state
+        self._arguments = {
+            "output": output,
+            "pooling": pooling,
+            "num_mixes": num_mixes,
+            **mixing,
+            "dropout": dropout,
+            "keep_boundaries": keep_boundaries,
+            "return_state": return_state,
+        }
+        self.supports_masking = True
+        self.words = WordVectors(self.bilm.options, vocabulary, vocab_to_cache, name="words", dtype=policy)
+        self._fill_cache = True
+        self._check_cache()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str | os.PathLike[str],
+        which: str | None = None,
+        vocab_to_cache: Iterable[str] | str | os.PathLike[str] | None = None,
+        vocab_file: str | os.PathLike[str] | None = None,
+        **arguments: Any,
+    ) -> "ElmoLayer":
+        """The layer with the weights of a trained model.
+
+        Args:
+            path: whatever `load_bilm` reads, such as a folder of `elmo-tf train`, or one with `weights.hdf5` and
+                `options.json`.
+            which: of a training run's checkpoints "best" or "latest"; None for the best if there is one.
+            vocab_to_cache: words, or a file with a word a line.
+            vocab_file: the vocabulary of a model with word input, where it does not lie beside it.
+            arguments: those of the layer.
+
+        Raises:
+            InputError: a file is missing or damaged; as `load_bilm`.
+            ValueError: an argument is not as the class says.
+        """
+        if isinstance(vocab_to_cache, (str, os.PathLike)):
+            lines = text.iterate_lines(os.fspath(vocab_to_cache))
+            vocab_to_cache = [word for word in map(str.strip, lines) if word]
+        loaded = load_bilm(path, which, vocab_file)
+        words = None
+        if loaded.bilm.options.char_cnn is None and loaded.vocabulary is not None:
+            words = loaded.vocabulary.words
+        layer = cls(loaded.bilm.options, vocabulary=words, vocab_to_cache=vocab_to_cache, **arguments)
+        layer._fill_cache = False
+        layer.build(None)
+        for own, trained in zip(layer.bilm.weights, loaded.bilm.weights, strict=True):
+            own.assign(trained)
+        layer.refresh_cache()
+        return layer
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes all weights; their shapes follow from the arguments alone."""
+        self.bilm.build(None)
+        for mix in self.mixes:
+            mix.build()
+        parts: list[keras.layers.Layer] = [self.bilm, *self.mixes]
+        for part in parts:
+            part.trainable = part.trainable  # also for the weights that are there only now
+        self.words.prepare(self.bilm.encoder, self._fill_cache)
+        self.built = True
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """`call`, by way of Keras, which knows no Python lists of tokens."""
+        return super().__call__(from_lists(inputs, form_of(self.words.max_characters)), *args, **kwargs)
+
+    def call(
+        self,
+        inputs: Any,
+        mask: tf.Tensor | None = None,
+        initial_state: BiLMState | None = None,
+        training: bool | None = None,
+    ) -> Any:
+        """See the class."""
+        layers, sentences, places, state = self.read(inputs, mask, initial_state, self.keep_boundaries)
+        if self.output_kind == "mix":
+            outputs = mix_layers(layers, sentences, self.mixes, self.keep_boundaries)
+        else:
+            outputs = [combine_layers(layers, self.output_kind)]
+        outputs = [self._finished(place_vectors(output, places), places, training) for output in outputs]
+        result = outputs if len(outputs) > 1 else outputs[0]
+        return (result, state) if self.return_state else result
+
+    def _finished(self, vectors: tf.Tensor, places: Places, training: bool | None) -> tf.Tensor:
+        if self.pool is not None:
+            vectors = self.pool(vectors, mask=places.is_shown)
+        return self.drop(vectors, training=training)
+
+    def read(
+        self,
+        inputs: Any,
+        mask: tf.Tensor | None = None,
+        initial_state: BiLMState | None = None,
+        keep_boundaries: bool = False,
+    ) -> tuple[tf.Tensor, Sentences, Places, BiLMState]:
+        """The biLM's layers `(B, L + 1, S, size)` of the sentences as it reads them, and where their steps belong."""
+        self._check_cache()
+        tokens = tokens_of(inputs, self.words.max_characters)
+        present = is_token(tokens, mask)
+        sentences = sentences_of(tokens, present)
+        vectors = tf.gather(self.words.of(sentences.words, self.bilm.encoder), sentences.index)
+        is_read = tf.sequence_mask(sentences.lengths, tf.shape(sentences.index)[1])
+        layers, state = self.bilm.contextualize(vectors, mask=is_read, initial_state=initial_state)
+        if is_frozen(self.bilm):
+            layers, state = tf.nest.map_structure(tf.stop_gradient, (layers, state))
+        return layers, sentences, places_of(present, keep_boundaries), state
+
+    def refresh_cache(self) -> None:
+        """Computes the table of `vocab_to_cache` again, for where weights were assigned by hand."""
+        self.words.refresh(self.bilm.encoder)
+
+    def _check_cache(self) -> None:
+        if self.words.cached_words is not None and (self.bilm.trainable or not is_frozen(self.bilm)):
+            raise ValueError(
+                "vocab_to_cache: expected None where the biLM is trained, for its words' vectors change, got "
+                f"{len(self.words.cached_words)} words"
+            )
+
+    def zero_state(self, batch_size: int | tf.Tensor) -> BiLMState:
+        """The state that a text starts from, for `initial_state`."""
+        return self.bilm.zero_state(batch_size)
+
+    @property
+    def mix_numbers(self) -> list[MixNumbers]:
+        """What the mixes have learned: each with the layers' shares, and gamma."""
+        return [mix.numbers for mix in self.mixes]
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """booleans `(B, T)`, True on tokens; None with `pooling` or output "all"."""
+        if self.pool is not None or self.output_kind == "all":
+            return None
+        mask = self._token_mask(inputs, mask=previous_mask)
+        return [mask] * len(self.mixes) if len(self.mixes) > 1 else mask
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {
+            **super().get_config(),
+            "options": self.bilm.options.to_dict(),
+            **self._arguments,
+            "vocabulary": self.words.vocabulary,
+            "vocab_to_cache": self.words.cached_words,
+            "trainable": self.bilm.trainable,
+            "frozen": not self.trainable,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ElmoLayer":
+        """The layer of `get_config`; the table of `vocab_to_cache` is empty until its weights are loaded."""
+        arguments = dict(config)
+        frozen = arguments.pop("frozen", False)
+        layer = cls(**arguments)
+        layer._fill_cache = False
+        if frozen:
+            layer.trainable = False
+        return layer

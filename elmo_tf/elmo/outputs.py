@@ -1,0 +1,124 @@
+"""The biLM's layers to what is asked for, and back to the places where the tokens stood."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from elmo_tf.elmo.inputs import Sentences, dense, is_token
+from elmo_tf.layers import ScalarMix
+
+OUTPUTS = ("mix", "top", "average", "all", "concat")
+
+
+class Places(NamedTuple):
+    """Where the results come from."""
+
+    index: tf.Tensor
+    """int32 `(B, T)`: the step of `Sentences.index` that belongs at each place."""
+    is_shown: tf.Tensor
+    """bool `(B, T)`: whether there is one; the result's mask."""
+
+
+def places_of(present: tf.Tensor, keep_boundaries: bool) -> Places:
+    """Where each token went; with boundaries, of `T + 2` places: `<S>` before the first token, `</S>` behind the last.
+
+    An empty row has its two boundaries in front.
+    """
+    if not keep_boundaries:
+        return Places(tf.cumsum(tf.cast(present, tf.int32), 1), present)
+    present = tf.pad(present, [[0, 0], [1, 1]])
+    order = tf.cumsum(tf.cast(present, tf.int32), 1)
+    count = order[:, -1:]
+    place = tf.range(tf.shape(present)[1])
+    first, last = present & (order == 1), present & (order == count)
+    begin = tf.pad(first[:, 1:], [[0, 0], [0, 1]]) | ((count == 0) & (place == 0))
+    end = tf.pad(last[:, :-1], [[0, 0], [1, 0]]) | ((count == 0) & (place == 1))
+    index = tf.where(begin, 0, tf.where(end, count + 1, order))
+    return Places(index, present | begin | end)
+
+
+@keras.saving.register_keras_serializable(package="elmo_tf")
+class TokenMask(keras.layers.Layer):
+    """The Keras mask of a batch of sentences: True where a token stands.
+
+    Args:
+        keep_boundaries: whether `<S>` and `</S>` have places, two more, and count.
+
+    Call arguments:
+        inputs: strings `(B, T)` or character ids `(B, T, C)`, dense or ragged.
+        mask: booleans `(B, T)`, False where a token does not count; all True if left out.
+
+    Output shape: booleans `(B, T)`, or `(B, T + 2)`.
+
+    Example:
+
+    >>> TokenMask()(tf.constant([["", "cat"]])).numpy()
+    array([[False,  True]])
+    """
+
+    def __init__(self, keep_boundaries: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.keep_boundaries = keep_boundaries
+        self.supports_masking = True
+
+    def call(self, inputs: Any, mask: tf.Tensor | None = None) -> tf.Tensor:
+        """See the class."""
+        return places_of(is_token(dense(inputs), mask), self.keep_boundaries).is_shown
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: a mask has none."""
+        return
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {**super().get_config(), "keep_boundaries": self.keep_boundaries}
+
+
+def check_output(output: str, num_mixes: int, **mixing: Any) -> None:
+    """A `ValueError` where an argument is not one that `ElmoLayer` takes, or two do not go together."""
+    if output not in OUTPUTS:
+        raise ValueError(f"output: expected one of {OUTPUTS}, got {output!r}")
+    if num_mixes < 1:
+        raise ValueError(f"num_mixes: expected a number from 1, got {num_mixes}")
+    given = [name for name, value in {"num_mixes": num_mixes > 1, **mixing}.items() if value]
+    if output != "mix" and given:
+        raise ValueError(f"{given[0]}: expected with output='mix' alone, got it with output={output!r}")
+
+
+def mix_layers(
+    layers: tf.Tensor, sentences: Sentences, mixes: Sequence[ScalarMix], boundaries: bool
+) -> list[tf.Tensor]:
+    """What each mix makes of the layers, `(B, S, size)`.
+
+    Args:
+        layers: the biLM's, `(B, L + 1, S, size)`.
+        sentences: what it read.
+        mixes: one a result.
+        boundaries: whether `<S>` and `</S>` count in the norm of "bilm-tf".
+    """
+    steps = tf.range(tf.shape(sentences.index)[1])
+    lengths = sentences.lengths[:, None]
+    mask = steps < lengths if boundaries else (steps > 0) & (steps < lengths - 1)
+    return [mix(layers, mask=mask) for mix in mixes]
+
+
+def combine_layers(layers: tf.Tensor, output: str) -> tf.Tensor:
+    """The layers `(B, L + 1, S, size)` as an output other than "mix"."""
+    if output == "top":
+        return layers[:, -1]
+    if output == "average":
+        return tf.reduce_mean(layers, 1)
+    if output == "concat":
+        return tf.concat(tf.unstack(layers, axis=1), -1)
+    return layers
+
+
+def place_vectors(vectors: tf.Tensor, places: Places) -> tf.Tensor:
+    """Steps `(..., S, size)` at their places `(..., T, size)`, zero where there is padding."""
+    is_shown = places.is_shown[..., None]
+    if vectors.shape.rank == 4:
+        is_shown = is_shown[:, None]
+    found = tf.gather(vectors, places.index, axis=vectors.shape.rank - 2, batch_dims=1)
+    return tf.where(is_shown, found, tf.zeros_like(found))

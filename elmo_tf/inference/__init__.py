@@ -1,0 +1,1 @@
+"""The one inference core: distinct words to vectors, sentences to layers, texts to perplexities."""

@@ -1,0 +1,165 @@
+"""Exact perplexity: the full softmax over every token of a text, once, LSTM states carried."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.evaluation_windows import EvaluationWindow, evaluation_windows
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.errors import InputError
+from elmo_tf.models.language_model import LanguageModel
+from elmo_tf.models.state import BiLMState
+
+_LARGEST_LOSS = 80.0
+"""Nats a token beyond which a model is no model; the exponential of more would leave float32."""
+
+
+class LossesNotFiniteError(InputError):
+    """A model gives losses that no text can have: its weights are damaged, or training diverged."""
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """The sum of the cross-entropies of a text and the number of its tokens; the exponential comes last.
+
+    Args:
+        tokens: predictions in one direction: the words, and the end of each sentence.
+        totals: by direction, the sum of the cross-entropies in nats.
+        unknown: how many of the tokens are words outside the vocabulary, predicted as `<UNK>`.
+
+    Example:
+
+    >>> result = Perplexity(tokens=2, totals=(2 * math.log(8.0), 2 * math.log(2.0)))
+    >>> round(result.forward, 6), round(result.backward, 6), round(result.mean, 6), round(result.geometric, 6)
+    (8.0, 2.0, 5.0, 4.0)
+    """
+
+    tokens: int
+    totals: tuple[float, ...]
+    unknown: int = 0
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """By direction, the mean cross-entropy in nats."""
+        return tuple(total / self.tokens for total in self.totals)
+
+    @property
+    def forward(self) -> float:
+        """exp of the forward loss."""
+        return math.exp(self.losses[0])
+
+    @property
+    def backward(self) -> float | None:
+        """exp of the backward loss; None of a forward model."""
+        return math.exp(self.losses[1]) if len(self.totals) > 1 else None
+
+    @property
+    def mean(self) -> float:
+        """The arithmetic mean of both perplexities, which the paper speaks of."""
+        return sum(math.exp(loss) for loss in self.losses) / len(self.totals)
+
+    @property
+    def geometric(self) -> float:
+        """exp of the mean loss: what bilm-tf calls the perplexity."""
+        return math.exp(sum(self.losses) / len(self.totals))
+
+    def to_dict(self) -> dict[str, float | int]:
+        """The numbers by the names that the command line prints and the logs use."""
+        values: dict[str, float | int] = {"tokens": self.tokens, "unknown_tokens": self.unknown}
+        values["loss_forward"] = self.losses[0]
+        if self.backward is not None:
+            values["loss_backward"] = self.losses[1]
+        values["perplexity_forward"] = self.forward
+        if self.backward is not None:
+            values["perplexity_backward"] = self.backward
+        return {**values, "perplexity": self.mean, "perplexity_geometric": self.geometric}
+
+
+class Evaluator:
+    """Evaluates a model on one text, as often as asked; compiled once.
+
+    Args:
+        model: the language model.
+        corpus: the text; every token of it is scored once, from zero states.
+        vocabulary: the model's.
+        rows: rows that the text is dealt to. The states are carried along a row, so that the result depends a little on
+            which sentences follow each other there.
+        steps: tokens of a row at a time; rows take sentences window by window, so this has a little effect too.
+        drop_remainder: whether to leave out what comes after the last full window, as bilm-tf does.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        corpus: Corpus,
+        vocabulary: Vocabulary,
+        rows: int = 32,
+        steps: int = 20,
+        drop_remainder: bool = False,
+    ) -> None:
+        self._model, self._corpus, self._vocabulary = model, corpus, vocabulary
+        self._rows = rows if drop_remainder else min(rows, corpus.sentences)
+        self._steps, self._drop_remainder = steps, drop_remainder
+        self._function: Any = None
+
+    def windows(self) -> Iterator[EvaluationWindow]:
+        """The text as the model takes it."""
+        return evaluation_windows(
+            self._corpus, self._vocabulary, self._model.options, self._rows, self._steps, self._drop_remainder
+        )
+
+    def __call__(self, progress: Callable[[int], None] | None = None) -> Perplexity:
+        """Scores the text.
+
+        Args:
+            progress: called after every window with the number of tokens scored so far.
+
+        Raises:
+            InputError: the text cannot be read any more, or has changed; no window is full, with `drop_remainder`; or,
+                `LossesNotFiniteError`, a loss is not finite.
+        """
+        totals, tokens, unknown = np.zeros(self._model.options.directions), 0, 0
+        state = self._model.zero_state(self._rows)
+        for window, mask in self.windows():
+            arrays = (window.words, window.inputs, window.targets, mask)
+            sums, state = self._compiled(state)(*map(tf.constant, arrays), state)
+            totals += sums.numpy()
+            tokens += int(mask[0].sum())
+            unknown += int((window.targets[0][mask[0]] == self._vocabulary.unknown).sum())
+            if progress is not None:
+                progress(tokens)
+        if not tokens:
+            raise InputError(f"the text does not fill one window of {self._rows} rows and {self._steps} steps")
+        if not (totals / tokens < _LARGEST_LOSS).all():  # not a number is not smaller either
+            raise LossesNotFiniteError(
+                f"the model gives losses that are not finite, or beyond {_LARGEST_LOSS:.0f} nats a token: its weights "
+                "are damaged, or training diverged"
+            )
+        return Perplexity(tokens, tuple(totals.tolist()), unknown)
+
+    def _compiled(self, state: BiLMState) -> Any:
+        if self._function is None:
+            directions = self._model.options.directions
+            window = tf.TensorSpec([directions, self._rows, self._steps], tf.int32)
+            words = [None] if self._model.options.char_cnn is None else [None, None]
+            signature = (
+                tf.TensorSpec(words, tf.int32),
+                window,
+                window,
+                tf.TensorSpec(window.shape, tf.bool),
+                tf.nest.map_structure(lambda part: tf.TensorSpec(part.shape, part.dtype), state),
+            )
+            self._function = tf.function(self._window_sums, input_signature=signature, autograph=False)
+        return self._function
+
+    def _window_sums(
+        self, words: tf.Tensor, inputs: tf.Tensor, targets: tf.Tensor, mask: tf.Tensor, state: BiLMState
+    ) -> tuple[tf.Tensor, BiLMState]:
+        entropies, state = self._model(words, inputs, targets, state=state, mask=mask)
+        counted = tf.where(mask, entropies, tf.zeros_like(entropies))
+        return tf.reduce_sum(counted, [1, 2]), state

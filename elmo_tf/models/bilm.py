@@ -1,0 +1,136 @@
+"""The bidirectional language model without its softmax: words in, L + 1 layers of vectors out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from elmo_tf.layers import CharacterEncoder, LstmStack, WordEncoder
+from elmo_tf.models.state import BiLMState, check_state
+from elmo_tf.options import Options
+
+
+@keras.saving.register_keras_serializable(package="elmo_tf")
+class BiLM(keras.layers.Layer):
+    """Token encoder and one LSTM stack a direction. The directions share the encoder and nothing else.
+
+    Args:
+        options: `Options`, or the content of an `options.json`. Word input needs `n_tokens_vocab`.
+        implementation: that of `ProjectedLSTM`.
+
+    Call arguments:
+        inputs: sentences with their `<S>` and `</S>`: character ids `(B, T, C)`, or word ids `(B, T)` with word input.
+        mask: booleans `(B, T)`, True on the first n positions of a row, False on padding behind; all True if left out.
+        initial_state: by direction and layer the pair `(cell, output)`; zero if left out. `zero_state` has the form.
+
+    Returns:
+        `(layers (B, L + 1, T, directions * D), state)`. Layer 0 is the token's vector, once a direction. The backward
+        direction reads each row reversed by its own length; its state is the one after the row's first token.
+
+    Raises:
+        ValueError: `initial_state` has other rows, directions, layers or sizes.
+        tf.errors.InvalidArgumentError: its rows are others, which a graph tells only when it runs; not under XLA.
+
+    Example:
+
+    >>> bilm = BiLM({"lstm": {"dim": 8, "projection_dim": 4, "n_layers": 2}, "n_tokens_vocab": 10})
+    >>> layers, state = bilm(np.array([[0, 5, 6, 1]]))
+    >>> layers.shape
+    TensorShape([1, 3, 4, 8])
+    """
+
+    def __init__(self, options: Options | Mapping[str, Any], implementation: str = "fused", **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)  # the cells of the states stay float32 under a mixed policy
+        self.options = options if isinstance(options, Options) else Options.from_dict(options)
+        self.implementation = implementation
+        self.supports_masking = True
+        self.encoder = self._make_encoder()
+        lstm = self.options.lstm
+        self.stacks = [
+            LstmStack(
+                n_layers=lstm.n_layers,
+                units=lstm.dim,
+                projection_dim=lstm.projection_dim,
+                cell_clip=lstm.cell_clip,
+                proj_clip=lstm.proj_clip,
+                use_skip_connections=lstm.use_skip_connections,
+                implementation=implementation,
+                name=f"RNN_{direction}",
+                dtype=self.dtype_policy,
+            )
+            for direction in range(self.options.directions)
+        ]
+
+    def _make_encoder(self) -> CharacterEncoder | WordEncoder:
+        projection_dim, char_cnn = self.options.lstm.projection_dim, self.options.char_cnn
+        if char_cnn is not None:
+            return CharacterEncoder(
+                filters=char_cnn.filters,
+                projection_dim=projection_dim,
+                embedding_dim=char_cnn.embedding_dim,
+                activation=char_cnn.activation,
+                n_highway=char_cnn.n_highway,
+                name="encoder",
+                dtype=self.dtype_policy,
+            )
+        if self.options.n_tokens_vocab is None:
+            raise ValueError(
+                "options: n_tokens_vocab is missing: expected the number of words, for the input is word ids"
+            )
+        return WordEncoder(self.options.n_tokens_vocab, projection_dim, name="encoder", dtype=self.dtype_policy)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes all weights; their shapes follow from the options alone."""
+        projection_dim = self.options.lstm.projection_dim
+        self.encoder.build(None)
+        for stack in self.stacks:
+            stack.build((None, None, projection_dim))
+        self.built = True
+
+    def call(
+        self, inputs: tf.Tensor, mask: tf.Tensor | None = None, initial_state: BiLMState | None = None
+    ) -> tuple[tf.Tensor, BiLMState]:
+        """See the class."""
+        return self.contextualize(self.encoder(inputs), mask, initial_state)
+
+    def contextualize(
+        self, tokens: tf.Tensor, mask: tf.Tensor | None = None, initial_state: BiLMState | None = None
+    ) -> tuple[tf.Tensor, BiLMState]:
+        """What `call` does with the token vectors `(B, T, D)` that `encoder` made, so that a word can be encoded
+        once."""
+        lengths = None if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), 1)
+        if initial_state is not None:
+            initial_state = check_state(initial_state, self.options, tokens)
+        by_direction, states = [], []
+        for direction, stack in enumerate(self.stacks):
+            state = None if initial_state is None else initial_state[direction]
+            read = _reversed(tokens, lengths) if direction else tokens
+            outputs, final = stack(read, initial_state=state, mask=mask)
+            in_order = [_reversed(output, lengths) for output in outputs] if direction else outputs
+            by_direction.append(tf.stack([tokens, *in_order], 1))
+            states.append(final)
+        return tf.concat(by_direction, -1), tuple(states)
+
+    def zero_state(self, batch_size: int | tf.Tensor) -> BiLMState:
+        """The state that a text starts from."""
+        return tuple(stack.zero_state(batch_size) for stack in self.stacks)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: the result has a layer axis, which no mask fits."""
+        return
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {
+            **super().get_config(),
+            "options": self.options.to_dict(),
+            "implementation": self.implementation,
+        }
+
+
+def _reversed(values: tf.Tensor, lengths: tf.Tensor | None) -> tf.Tensor:
+    """Each row's first `lengths` steps in reverse order, the rest left in place."""
+    if lengths is None:
+        return tf.reverse(values, [1])
+    return tf.reverse_sequence(values, lengths, seq_axis=1, batch_axis=0)

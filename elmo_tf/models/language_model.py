@@ -1,0 +1,182 @@
+"""The language model that is trained: the biLM, and the softmax over the next word of either direction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import keras
+import tensorflow as tf
+
+from elmo_tf.layers import SoftmaxHead
+from elmo_tf.layers.cross_entropy import SampledRows
+from elmo_tf.layers.lstm_stack import dropout_mask
+from elmo_tf.models.bilm import BiLM
+from elmo_tf.models.state import BiLMState
+from elmo_tf.options import Options
+
+DropoutMasks: TypeAlias = Sequence[Sequence[tf.Tensor]]
+"""By direction the masks of the layers' inputs and of the last output, `(B, T, D)` each."""
+
+
+class LookedUp(NamedTuple):
+    """Rows of the large tables that a window needs.
+
+    Args:
+        words: vectors of the distinct words `(U, D)` with word input, else None.
+        softmax: rows of targets and negatives, a direction more in front; None with the full softmax.
+    """
+
+    words: tf.Tensor | None
+    softmax: SampledRows | None
+
+
+@keras.saving.register_keras_serializable(package="elmo_tf")
+class LanguageModel(keras.Model):
+    """Cross-entropies of a window of packed text in both directions; LSTM states in, LSTM states out.
+
+    Args:
+        options: `Options`, or the content of an `options.json`; `n_tokens_vocab` must be known.
+        implementation: that of `ProjectedLSTM`.
+
+    Call arguments:
+        words: the distinct words of the window: character ids `(U, C)`, or word ids `(U,)` with word input.
+        inputs: positions in `words`, int32 `(directions, B, T)`; the backward direction reads its text reversed.
+        targets: ids of the next words, int32 `(directions, B, T)`.
+        state: by direction and layer the pair `(cell (B, H), output (B, D))`; zero if left out.
+        mask: booleans `(directions, B, T)`, or None: where False the state passes unchanged; the loss there is to be
+            ignored.
+        negatives: None for the full softmax, or word ids `(directions, n)`; `elmo_tf.data.negatives`.
+        tries: with `negatives`, how many draws each sample took, `(directions,)`.
+        dropout_masks: None for no dropout, or `dropout_masks(...)`.
+        looked_up: what `look_up` gave for the window, if that was called before, outside of what XLA compiles.
+
+    Returns:
+        `(cross-entropies (directions, B, T) in nats, state)`.
+
+    Example:
+
+    >>> model = LanguageModel({"lstm": {"dim": 8, "projection_dim": 4}, "n_tokens_vocab": 10})
+    >>> window = np.array([[[0, 1, 2]], [[2, 1, 0]]], "int32")
+    >>> losses, state = model(np.array([0, 7, 8]), window, window)
+    >>> losses.shape
+    TensorShape([2, 1, 3])
+    """
+
+    def __init__(self, options: Options | Mapping[str, Any], implementation: str = "fused", **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)  # the cells of the states stay float32 under a mixed policy
+        self.options = options if isinstance(options, Options) else Options.from_dict(options)
+        self.supports_masking = True
+        self.implementation = implementation
+        if self.options.n_tokens_vocab is None:
+            raise ValueError("options: n_tokens_vocab is missing: expected the number of words of the vocabulary")
+        self.bilm = BiLM(self.options, implementation, name="bilm", dtype=self.dtype_policy)
+        self.softmax = SoftmaxHead(
+            self.options.n_tokens_vocab,
+            own_kernel=not self.options.share_embedding_softmax,
+            name="softmax",
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes all weights; their shapes follow from the options alone."""
+        if not self.bilm.built:
+            self.bilm.build()
+            self.softmax.build((None, self.options.lstm.projection_dim))
+        self.built = True
+
+    def call(
+        self,
+        words: tf.Tensor,
+        inputs: tf.Tensor,
+        targets: tf.Tensor,
+        state: BiLMState | None = None,
+        mask: tf.Tensor | None = None,
+        negatives: tf.Tensor | None = None,
+        tries: tf.Tensor | None = None,
+        dropout_masks: DropoutMasks | None = None,
+        looked_up: LookedUp | None = None,
+    ) -> tuple[tf.Tensor, BiLMState]:
+        """See the class."""
+        looked_up = self.look_up(words, targets, negatives) if looked_up is None else looked_up
+        vectors = looked_up.words  # each distinct word is encoded once
+        if vectors is None:
+            vectors = self.bilm.encoder(words)
+        # in float32 also under a mixed policy: the gradient of a frequent word's vector is a sum over many places
+        vectors = tf.cast(vectors, self.variable_dtype)
+        n_directions = len(self.bilm.stacks)
+        absent = [None] * n_directions
+        # unstacked and not indexed: the gradient of an index is a whole tensor of zeros a direction
+        rows = absent if looked_up.softmax is None else _by_direction(looked_up.softmax, n_directions)
+        results = []
+        for direction, stack in enumerate(self.bilm.stacks):
+            of_layers = (dropout_masks or absent)[direction]
+            outputs, final = stack(
+                tf.gather(vectors, inputs[direction]),
+                initial_state=(state or absent)[direction],
+                mask=None if mask is None else mask[direction],
+                dropout_masks=None if of_layers is None else of_layers[:-1],
+            )
+            losses = self.softmax(
+                outputs[-1] if of_layers is None else outputs[-1] * of_layers[-1],
+                targets[direction],
+                negatives=None if negatives is None else negatives[direction],
+                tries=None if tries is None else tries[direction],
+                kernel=self._shared_kernel(),
+                rows=rows[direction],
+            )
+            results.append((losses, final))
+        losses_by_direction, states = zip(*results, strict=True)
+        return tf.stack(losses_by_direction), states
+
+    def look_up(self, words: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor | None = None) -> LookedUp:
+        """The rows of the large tables that a window needs. Their gradients are sparse, which XLA does not know.
+
+        Arguments as for the call.
+        """
+        vectors = self.bilm.encoder(words) if self.options.char_cnn is None else None
+        if negatives is None:
+            return LookedUp(vectors, None)
+        return LookedUp(vectors, self.softmax.look_up(targets, negatives, self._shared_kernel()))
+
+    def _shared_kernel(self) -> Any:
+        return self.bilm.encoder.embedding.value if self.options.share_embedding_softmax else None
+
+    def dropout_masks(self, seed: tf.Tensor, rows: int, steps: int) -> DropoutMasks | None:
+        """The masks of a window, a function of the seed: by direction those of the layers' inputs and of the output.
+
+        Args:
+            seed: two integers.
+            rows: B.
+            steps: T.
+
+        Returns:
+            By direction L + 1 tensors `(B, T, D)`; None where the options have no dropout.
+        """
+        rate, lstm = self.options.training.dropout, self.options.lstm
+        if not rate:
+            return None
+        shape = [rows, steps, lstm.projection_dim]
+        seeds = [tf.random.experimental.stateless_fold_in(seed, d) for d in range(self.options.directions)]
+        return [
+            [dropout_mask(shape, rate, own, number, self.compute_dtype) for number in range(lstm.n_layers + 1)]
+            for own in seeds
+        ]
+
+    def zero_state(self, batch_size: int | tf.Tensor) -> BiLMState:
+        """The state that a text starts from."""
+        return self.bilm.zero_state(batch_size)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """None: the results are losses and states, which no mask fits."""
+        return
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {
+            **super().get_config(),
+            "options": self.options.to_dict(),
+            "implementation": self.implementation,
+        }
+
+
+def _by_direction(rows: SampledRows, directions: int) -> list[SampledRows]:
+    return [SampledRows(*parts) for parts in zip(*(tf.unstack(part, directions) for part in rows), strict=True)]

@@ -1,0 +1,78 @@
+"""The LSTM states of a biLM: what they are, and whether those that somebody gives fit."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from elmo_tf.layers.compilation import in_xla
+from elmo_tf.layers.scan import State
+from elmo_tf.options import Options
+
+BiLMState = tuple[tuple[State, ...], ...]
+"""By direction and layer: cell `(B, H)` and output `(B, D)`."""
+
+
+def check_state(state: Any, options: Options, tokens: tf.Tensor) -> BiLMState:
+    """An `initial_state` as it came, if it fits.
+
+    Rows that a graph does not know are compared when it runs, but not under XLA, which leaves such checks out.
+
+    Args:
+        state: by direction and layer the pair `(cell, output)`; lists will do.
+        options: of the biLM.
+        tokens: the vectors `(B, T, D)` that it is for.
+
+    Raises:
+        ValueError: it has another form, or other sizes, or rows that are known to be others.
+        tf.errors.InvalidArgumentError: the rows turn out to be others when the graph runs.
+
+    Example:
+
+    >>> options = Options.from_dict({"lstm": {"dim": 8, "projection_dim": 4, "n_layers": 1}, "n_tokens_vocab": 10})
+    >>> pair = (np.zeros((2, 8)), np.zeros((2, 4)))
+    >>> [len(layers) for layers in check_state([[pair], [pair]], options, tf.zeros([2, 5, 4]))]
+    [1, 1]
+    """
+    rows, lstm = tokens.shape[0], options.lstm
+    pair = (tf.TensorShape([rows, lstm.dim]), tf.TensorShape([rows, lstm.projection_dim]))
+    expected = ((pair,) * lstm.n_layers,) * options.directions
+    if not _fits(state, expected):
+        raise ValueError(
+            f"initial_state: expected {options.directions} directions with {lstm.n_layers} layers each, of each layer "
+            f"(cell, output), numbers of shapes {_shapes(pair)}, got {_shapes(state)}"
+        )
+    leaves = tf.nest.flatten(state)
+    if tf.executing_eagerly() or in_xla() or (rows is not None and all(leaf.shape[0] == rows for leaf in leaves)):
+        return state
+    wanted, came = tf.shape(tokens)[0], tf.stack([tf.shape(leaf)[0] for leaf in leaves])
+    message = ["initial_state: expected rows, as the batch has them", wanted, "got, of cell and output in turn", came]
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(came == wanted), message, summarize=50)]):
+        return tf.nest.map_structure(tf.identity, state)
+
+
+def _fits(came: Any, expected: Any) -> bool:
+    """Whether values have the nesting and the shapes that are expected, as far as they are known."""
+    if isinstance(expected, tuple):
+        is_like = isinstance(came, (tuple, list)) and len(came) == len(expected)
+        return is_like and all(map(_fits, came, expected))
+    return _is_number(came) and expected.is_compatible_with(came.shape)
+
+
+def _is_number(value: Any) -> bool:
+    dtype = tf.as_dtype(value.dtype) if hasattr(value, "shape") else tf.string
+    return bool(dtype.is_floating or dtype.is_integer)
+
+
+def _shapes(nested: Any) -> str:
+    """Nested values' shapes as text.
+
+    >>> _shapes((np.ones((2, 3)), [tf.TensorShape([None, 4])]))
+    '((2, 3), ((None, 4)))'
+    """
+    if isinstance(nested, tf.TensorShape):
+        return str(nested)
+    if isinstance(nested, (tuple, list)):
+        return f"({', '.join(map(_shapes, nested))})"
+    if not hasattr(nested, "shape"):
+        return type(nested).__name__
+    return f"{'' if _is_number(nested) else tf.as_dtype(nested.dtype).name + ' '}{tf.TensorShape(nested.shape)}"

@@ -1,0 +1,109 @@
+"""Models ready to use, from wherever they lie: a folder of `elmo-tf train`, or any other form that is known."""
+
+import contextlib
+import os
+from dataclasses import dataclass
+
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.errors import InputError
+from elmo_tf.models.bilm import BiLM
+from elmo_tf.models.language_model import LanguageModel
+from elmo_tf.store.file_names import OPTIONS_FILE, VOCAB_FILE
+from elmo_tf.store.stored_model import WORD_INPUT, StoredModel, filled, open_model
+
+
+@dataclass(frozen=True)
+class LoadedBiLM:
+    """A biLM with its weights.
+
+    Args:
+        bilm: the model.
+        vocabulary: its words; None where the folder has none, or where the model reads characters and the folder's
+            vocabulary cannot be used.
+        source: the file that the weights came from.
+    """
+
+    bilm: BiLM
+    vocabulary: Vocabulary | None
+    source: str
+
+
+@dataclass(frozen=True)
+class LoadedLanguageModel:
+    """A language model with its weights.
+
+    Args:
+        model: the biLM with its softmax.
+        vocabulary: the words that it predicts.
+        source: the file that the weights came from.
+    """
+
+    model: LanguageModel
+    vocabulary: Vocabulary
+    source: str
+
+
+def load_bilm(
+    model_dir: str | os.PathLike[str], which: str | None = None, vocab_file: str | os.PathLike[str] | None = None
+) -> LoadedBiLM:
+    """Loads the biLM of a folder, without its softmax.
+
+    Args:
+        model_dir: a folder of `elmo-tf train`, or one with `weights.hdf5` and `options.json`, a TensorFlow 1 checkpoint
+            of bilm-tf, a safetensors file, or a ZIP file with HDF5 or safetensors; see `elmo_tf.store.model_location`.
+        which: of the checkpoints "best" or "latest"; None for the best if there is one.
+        vocab_file: the vocabulary, where it does not lie beside the model.
+
+    Raises:
+        InputError: there is no model, or something in it is damaged or does not fit together.
+    """
+    with open_model(model_dir, which) as stored:
+        vocabulary = _vocabulary(stored, None if vocab_file is None else os.fspath(vocab_file))
+        bilm = BiLM(stored.options, name="bilm")
+        filled(bilm, stored.weights)
+        return LoadedBiLM(bilm, vocabulary, stored.source)
+
+
+def load_language_model(
+    model_dir: str | os.PathLike[str], which: str | None = None, vocab_file: str | os.PathLike[str] | None = None
+) -> LoadedLanguageModel:
+    """Loads a whole language model, with its softmax; the arguments are those of `load_bilm`.
+
+    Raises:
+        InputError: as `load_bilm`, and where there is no softmax, or no vocabulary.
+    """
+    model_dir, vocab_file = os.fspath(model_dir), None if vocab_file is None else os.fspath(vocab_file)
+    with open_model(model_dir, which) as stored:
+        if not stored.has_softmax:
+            raise InputError(
+                f"{model_dir}: {stored.weights_name} holds no softmax; expected a folder made by elmo-tf train, a "
+                "TensorFlow 1 checkpoint of bilm-tf, or softmax.hdf5 beside it"
+            )
+        vocabulary = stored.vocabulary_of_rows(vocab_file)
+        if vocabulary is None:
+            raise stored.without_vocabulary("a language model")
+        if stored.options.n_tokens_vocab != len(vocabulary):
+            raise InputError(
+                f"{vocab_file or f'{model_dir}: {VOCAB_FILE}'}: expected {stored.options.n_tokens_vocab} words by "
+                f"{OPTIONS_FILE}, got {len(vocabulary)}"
+            )
+        model = LanguageModel(stored.options, name="language_model")
+        filled(model, stored.weights)
+        return LoadedLanguageModel(model, vocabulary, stored.source)
+
+
+def _vocabulary(stored: StoredModel, vocab_file: str | None) -> Vocabulary | None:
+    options = stored.options
+    if options.char_cnn is not None and vocab_file is None:
+        with contextlib.suppress(InputError):  # characters need none, so one that cannot be used does no harm
+            return stored.vocabulary(None)
+        return None
+    if options.char_cnn is not None:
+        return stored.vocabulary(vocab_file)
+    vocabulary = stored.vocabulary_of_rows(vocab_file)
+    if vocabulary is None:
+        raise stored.without_vocabulary(WORD_INPUT)
+    path = vocab_file or f"{stored.path}: {VOCAB_FILE}"
+    if len(vocabulary) != options.n_tokens_vocab:
+        raise InputError(f"{path}: expected {options.n_tokens_vocab} words, those of the model, got {len(vocabulary)}")
+    return vocabulary

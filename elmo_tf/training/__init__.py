@@ -1,0 +1,1 @@
+"""The training run: its settings, checks, state, step, callbacks and checkpoints."""

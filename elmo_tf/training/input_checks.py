@@ -1,0 +1,148 @@
+"""Everything that can be wrong with a training run's input, found before the first step."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.text import expand_patterns
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.errors import InputError
+from elmo_tf.options import Options
+from elmo_tf.store.file_names import OPTIONS_FILE, VOCAB_FILE
+from elmo_tf.system import atomic_files
+
+_FEWEST_TO_JUDGE = 1000
+"""Words of a vocabulary and of a text below which the order of the vocabulary is not looked at."""
+
+
+@dataclass(frozen=True)
+class RunInput:
+    """The checked input of a run.
+
+    Args:
+        options: with `n_tokens_vocab` and `n_train_tokens` filled in.
+        vocabulary: the words.
+        corpus: the training text.
+        validation: the held-out text, or None.
+        coverage: share of the words of a sample of the training text that are in the vocabulary.
+    """
+
+    options: Options
+    vocabulary: Vocabulary
+    corpus: Corpus
+    validation: Corpus | None
+    coverage: float
+
+
+def check_run_input(
+    options: Options, train_files: Sequence[str], valid_files: Sequence[str], vocab_file: str, parts: int
+) -> RunInput:
+    """Reads the vocabulary, counts the text, and checks that they fit each other and the options.
+
+    Args:
+        options: the model's.
+        train_files: names or patterns.
+        valid_files: names or patterns; empty for no validation.
+        vocab_file: the vocabulary.
+        parts: replicas times accumulation steps.
+
+    Raises:
+        InputError: one sentence on the first thing that is wrong.
+    """
+    train_paths = expand_patterns(train_files, "--train_files")
+    valid_paths = expand_patterns(valid_files, "--valid_files") if valid_files else []
+    vocabulary = Vocabulary.from_file(vocab_file)
+    given = options.n_tokens_vocab
+    if given is not None and given != len(vocabulary):
+        raise InputError(
+            f"{vocab_file}: expected {given} words by n_tokens_vocab of the options, got {len(vocabulary)}"
+        )
+    corpus = Corpus.scan(train_paths)
+    options = options.replace(n_tokens_vocab=len(vocabulary), n_train_tokens=corpus.words)
+    words = corpus.sample()
+    coverage = _check_coverage(words, vocabulary, vocab_file)
+    _check_size(corpus, options, parts)
+    if options.training.sample_softmax:
+        _check_negatives(options, vocab_file)
+        _check_sorted(words, vocabulary, vocab_file)
+    return RunInput(options, vocabulary, corpus, Corpus.scan(valid_paths) if valid_paths else None, coverage)
+
+
+def _check_coverage(words: Sequence[str], vocabulary: Vocabulary, vocab_file: str) -> float:
+    specials = {vocabulary.words[n] for n in (vocabulary.begin, vocabulary.end, vocabulary.unknown)}
+    known = sum(1 for word in words if word in vocabulary.ids and word not in specials)
+    if not known:
+        raise InputError(
+            f"{vocab_file} covers none of {len(words)} words of the training text, such as {words[0]!r}: "
+            "make it with elmo-tf vocab from the same text"
+        )
+    return known / len(words)
+
+
+def _check_sorted(words: Sequence[str], vocabulary: Vocabulary, vocab_file: str) -> None:
+    """The negatives are drawn as if the frequent words stood first. In a text of any language the first tenth of a
+    vocabulary by frequency holds more than half of the words; in an alphabetical one about a tenth."""
+    size = len(vocabulary)
+    if size < _FEWEST_TO_JUDGE or len(words) < _FEWEST_TO_JUDGE:
+        return
+    share = sum(1 for word in words if vocabulary.ids.get(word, size) < size // 10) / len(words)
+    if share < 0.25:
+        raise InputError(
+            f"{vocab_file} is not sorted by frequency, which the sampled softmax needs: its first tenth holds "
+            f"{share:.0%} of the words of the training text; make it with elmo-tf vocab, or train with "
+            "--nosample_softmax"
+        )
+
+
+def _check_size(corpus: Corpus, options: Options, parts: int) -> None:
+    training = options.training
+    needed = parts * training.batch_size * training.unroll_steps
+    if corpus.predictions < needed:
+        raise InputError(
+            f"the training text has {corpus.predictions} tokens, sentence ends counted; one batch takes {needed}: "
+            f"{parts} times (by replicas and accumulation steps) --batch_size={training.batch_size} rows of "
+            f"--unroll_steps={training.unroll_steps}"
+        )
+
+
+def _check_negatives(options: Options, vocab_file: str) -> None:
+    training, words = options.training, options.n_tokens_vocab or 0
+    if training.n_negative_samples_batch >= words:
+        raise InputError(
+            f"--n_negative_samples_batch={training.n_negative_samples_batch}: expected fewer than the {words} words of "
+            f"{vocab_file}, or --nosample_softmax for the full softmax"
+        )
+
+
+def check_model_folder(model_dir: str, prepared: RunInput) -> None:
+    """Checks that the `options.json` and `vocab.txt` in the folder, if there are any, are of the same model.
+
+    Raises:
+        InputError: the folder holds a model with another architecture or vocabulary.
+    """
+    options_path, vocab_path = os.path.join(model_dir, OPTIONS_FILE), os.path.join(model_dir, VOCAB_FILE)
+    if os.path.exists(options_path):
+        _check_same_architecture(Options.from_file(options_path), prepared.options, options_path)
+    if os.path.exists(vocab_path):
+        there = Vocabulary.from_file(vocab_path)
+        if there.words != prepared.vocabulary.words:
+            raise InputError(f"{vocab_path} differs from --vocab_file: take that one, or a new --model_dir")
+
+
+def write_model_folder(model_dir: str, prepared: RunInput) -> None:
+    """Writes `options.json` and `vocab.txt` into the folder, which is made if it is missing."""
+    atomic_files.make_folder(model_dir)
+    prepared.options.write(os.path.join(model_dir, OPTIONS_FILE))
+    prepared.vocabulary.save(os.path.join(model_dir, VOCAB_FILE))
+
+
+def _check_same_architecture(there: Options, wanted: Options, path: str) -> None:
+    if there.n_tokens_vocab is None:  # options that someone put there; the vocabulary is compared for itself
+        there = there.replace(n_tokens_vocab=wanted.n_tokens_vocab)
+    old, new = there.architecture(), wanted.architecture()
+    for name in {**new, **old}:
+        if old.get(name) != new.get(name):
+            raise InputError(
+                f"{path}: {name} is {old.get(name)}, this run asks for {new.get(name)}: take a new --model_dir"
+            )

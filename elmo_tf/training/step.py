@@ -1,0 +1,224 @@
+"""One training step on all replicas: gradients, their sum, the clip, Adagrad, and the LSTM states for the next step."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from elmo_tf.data.windows import Window
+from elmo_tf.models.language_model import LanguageModel
+from elmo_tf.models.state import BiLMState
+from elmo_tf.models.weight_names import named_variables
+from elmo_tf.training.optimizer import (
+    Gradient,
+    LossScale,
+    SparseAdagrad,
+    add_gradients,
+    clip_by_global_norm,
+    sum_repeated_rows,
+)
+from elmo_tf.training.step_input import signature, unflatten_step
+
+States = tuple[BiLMState, ...]
+"""One biLM state a part, each of its own rows: a part is what one replica computes at one time."""
+
+
+class StepResult(NamedTuple):
+    """What a step gives.
+
+    Args:
+        losses: mean cross-entropy in nats by replica and direction `(replicas, directions)`, before the factor
+            `unroll_steps`; of the sampled softmax, if the model samples.
+        norm: norm of the summed gradient before the clip; where it is not finite nothing was updated.
+        states: LSTM states after the window.
+        loss_scale: for the next step.
+    """
+
+    losses: tf.Tensor
+    norm: tf.Tensor
+    states: States
+    loss_scale: LossScale
+
+
+class TrainStep:
+    """The compiled step.
+
+    The gradient is that of the mean loss of both directions times `unroll_steps`, averaged over parts; then repeated
+    rows are summed, then the global norm is clipped, then Adagrad is applied once (bilm-tf's `training.py`, `train`).
+    Clipping each replica's gradient first would be another optimizer.
+
+    Args:
+        model: built in the strategy's scope.
+        optimizer: made in the strategy's scope.
+        strategy: whose replicas compute.
+        seed: of the dropout masks, which are a function of (seed, step, part).
+        fresh_states: whether a row whose window begins with a sentence starts from the zero state, instead of the one
+            that the sentences before it left. bilm-tf never does so, and can end in a model whose LSTM holds some cell
+            at its bound all through the training, and does badly from zero, where embeddings start.
+        accumulation_steps: parts of rows that a replica takes one after the other, with the memory of one, before the
+            weights are updated: the step of a batch as many times larger.
+        jit_compile: whether XLA compiles loss and gradients of a part. Lookups in the large tables, dropout masks, sums
+            over replicas and the optimizer stay outside.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        optimizer: SparseAdagrad,
+        strategy: tf.distribute.Strategy,
+        seed: int = 1,
+        fresh_states: bool = False,
+        accumulation_steps: int = 1,
+        jit_compile: bool = False,
+    ) -> None:
+        self._fresh, self._jit_compile = fresh_states, jit_compile
+        self._model, self._optimizer, self._strategy, self._seed = model, optimizer, strategy, seed
+        self._training = model.options.training
+        self._variables = list(named_variables(model).values())
+        self._replicas, self._accumulation = strategy.num_replicas_in_sync, accumulation_steps
+        self._parts = self._replicas * accumulation_steps
+        self._scales = model.compute_dtype == "float16"
+        self._function: Any = None
+
+    def __call__(
+        self, step: int, tensors: Sequence[tf.Tensor], states: States, loss_scale: LossScale | None = None
+    ) -> StepResult:
+        """Takes one step.
+
+        Args:
+            step: its number, which the dropout masks are a function of.
+            tensors: the input, in the order of `elmo_tf.training.step_input.flatten_step`.
+            states: LSTM states before the window.
+            loss_scale: what the step before gave; from the first on if left out.
+        """
+        scale = LossScale.first(self._model.compute_dtype) if loss_scale is None else loss_scale
+        if self._function is None:
+            self._function = tf.function(self._step, input_signature=self._signature(tensors, states), autograph=False)
+        return StepResult(*self._function(tf.constant(step, tf.int32), tuple(tensors), states, scale))
+
+    def zero_states(self, rows: int) -> States:
+        """The states that a text starts from.
+
+        Args:
+            rows: rows of one part.
+        """
+        return tuple(self._model.zero_state(rows) for _ in range(self._parts))
+
+    def _signature(self, tensors: Sequence[tf.Tensor], states: States) -> tuple[Any, ...]:
+        """One trace for all steps: the number of distinct words, and their longest, are left open."""
+        state_specs = tf.nest.map_structure(lambda state: tf.TensorSpec(state.shape, state.dtype), states)
+        return tf.TensorSpec([], tf.int32), signature(tensors), state_specs, LossScale.signature()
+
+    def _step(self, step: tf.Tensor, tensors: Sequence[tf.Tensor], states: States, scale: LossScale) -> tuple[Any, ...]:
+        windows, negatives, tries = unflatten_step(tensors)
+        parts, own = list(zip(windows, states, strict=True)), self._accumulation
+        inputs = self._strategy.experimental_distribute_values_from_function(
+            lambda context: tuple(
+                parts[context.replica_id_in_sync_group * own : (context.replica_id_in_sync_group + 1) * own]
+            )
+        )
+        losses, norm, new_states = self._strategy.run(
+            self._replica_step, (step, inputs, negatives, tries, scale.factor)
+        )
+        local = self._strategy.experimental_local_results
+        flat_states = [local(state) for state in tf.nest.flatten(new_states)]
+        per_replica = [
+            tf.nest.pack_sequence_as(states[:own], [replicas[k] for replicas in flat_states])
+            for k in range(self._replicas)
+        ]
+        new_scale = scale.after(tf.math.is_finite(local(norm)[0]))
+        return tf.stack(local(losses)), local(norm)[0], tuple(s for part in per_replica for s in part), new_scale
+
+    def _replica_step(
+        self,
+        step: tf.Tensor,
+        inputs: Sequence[tuple[Window, BiLMState]],
+        negatives: tf.Tensor,
+        tries: tf.Tensor,
+        factor: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor, tuple[BiLMState, ...]]:
+        context = tf.distribute.get_replica_context()
+        compute = self._gradients if len(inputs) == 1 else tf.function(self._gradients, autograph=False)
+        entropies, new_states = [], []
+        gradients: list[Gradient] = []
+        for number, (window, state) in enumerate(inputs):
+            part = context.replica_id_in_sync_group * len(inputs) + number
+            # one after the other, or all would be in memory together
+            before = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]
+            with tf.control_dependencies(before):
+                losses, more, new_state = compute(step, tf.identity(part), window, state, negatives, tries, factor)
+                gradients = [add_gradients(*pair) for pair in zip(gradients, more, strict=True)] if gradients else more
+            entropies.append(losses)
+            new_states.append(new_state)
+        if self._replicas > 1:
+            summed = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            gradients = [sum_repeated_rows(gradient) for gradient in summed]
+        gradients, norm = clip_by_global_norm(gradients, self._training.all_clip_norm_val)
+        self._apply(gradients, norm)
+        return tf.add_n(entropies) / len(inputs), norm, tuple(new_states)
+
+    def _gradients(
+        self,
+        step: tf.Tensor,
+        part: tf.Tensor,
+        window: Window,
+        state: BiLMState,
+        negatives: tf.Tensor,
+        tries: tf.Tensor,
+        factor: tf.Tensor,
+    ) -> tuple[tf.Tensor, list[Gradient], BiLMState]:
+        """Losses, gradients and new state of one part. The objective is computed times `factor`."""
+        if self._fresh:
+            state = _begun_afresh(state, window.begins)
+        sampled = (negatives, tries) if negatives.shape[1] > 0 else (None, None)
+        seed = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(self._seed, tf.int32), step]), part)
+        masks = self._model.dropout_masks(seed, *window.inputs.shape[1:])
+        with tf.GradientTape() as tape:
+            looked_up = self._model.look_up(window.words, window.targets, sampled[0])
+            entropies, new_state = self._entropies()(looked_up, window, state, *sampled, masks)
+            losses = tf.reduce_mean(entropies, [1, 2])
+            objective = tf.reduce_mean(losses) * self._training.unroll_steps / self._parts
+            scaled = objective * factor if self._scales else objective
+        gradients = [sum_repeated_rows(gradient) for gradient in tape.gradient(scaled, self._variables)]
+        if self._scales:
+            gradients = [_unscaled(gradient, factor) for gradient in gradients]
+        return losses, gradients, new_state
+
+    def _entropies(self) -> Any:
+        """The model's, compiled if so asked; a function of its own in every replica, whose variables it reads."""
+
+        def entropies(
+            looked_up: Any, window: Window, state: BiLMState, negatives: Any, tries: Any, masks: Any
+        ) -> tuple[tf.Tensor, BiLMState]:
+            result: tuple[tf.Tensor, BiLMState] = self._model(
+                window.words,
+                window.inputs,
+                window.targets,
+                state=state,
+                negatives=negatives,
+                tries=tries,
+                dropout_masks=masks,
+                looked_up=looked_up,
+            )
+            return result
+
+        return tf.function(entropies, jit_compile=True, autograph=False) if self._jit_compile else entropies
+
+    def _apply(self, gradients: Sequence[Gradient], norm: tf.Tensor) -> None:
+        """Updates the weights, unless the gradients overflowed."""
+        tf.cond(tf.math.is_finite(norm), lambda: self._optimizer.apply(gradients), lambda: None)
+
+
+def _unscaled(gradient: Gradient, factor: tf.Tensor) -> Gradient:
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.IndexedSlices(gradient.values / factor, gradient.indices, gradient.dense_shape)
+    return gradient / factor
+
+
+def _begun_afresh(state: BiLMState, begins: tf.Tensor) -> BiLMState:
+    """Zero states for the rows `begins` `(directions, B)`, the others as they are."""
+    fresh, zero = [rows[:, None] for rows in tf.unstack(begins)], tf.zeros_like
+    return tuple(
+        tuple((tf.where(rows, zero(cell), cell), tf.where(rows, zero(output), output)) for cell, output in layers)
+        for layers, rows in zip(state, fresh, strict=True)
+    )

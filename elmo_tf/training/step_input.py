@@ -1,0 +1,34 @@
+"""The order in which the arrays of a training step's input travel: the one place that knows it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from elmo_tf.data.steps import Step
+from elmo_tf.data.windows import Window
+
+
+def flatten_step(step: Step) -> list[np.ndarray]:
+    """The arrays of a step in a fixed order: negatives, tries, then of each part words, inputs, targets, begins."""
+    return [step.negatives, step.tries, *(array for window in step.windows for array in window)]
+
+
+def unflatten_step(arrays: Sequence[Any]) -> Step:
+    """The step whose `flatten_step` these arrays are, or tensors, or whatever stands for them."""
+    negatives, tries, *rest = arrays
+    size = len(Window._fields)
+    windows = tuple(Window(*rest[start : start + size]) for start in range(0, len(rest), size))
+    return Step(windows, negatives, tries)
+
+
+def signature(arrays: Sequence[Any]) -> tuple[tf.TensorSpec, ...]:
+    """The types and shapes of the arrays of `flatten_step`, the same for every step.
+
+    The number of distinct words and, with characters, the length of the longest word are left open.
+    """
+    shapes: Any = unflatten_step([list(array.shape) for array in arrays])
+    windows = tuple(window._replace(words=[None] * len(window.words)) for window in shapes.windows)
+    shapes = shapes._replace(windows=windows)
+    return tuple(tf.TensorSpec(shape, array.dtype) for shape, array in zip(flatten_step(shapes), arrays, strict=True))

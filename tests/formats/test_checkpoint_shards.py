@@ -1,0 +1,50 @@
+"""What of a checkpoint's numbers is missing is told by the names and sizes of its files."""
+
+import pytest
+
+from elmo_tf.formats.tensorflow_checkpoint import find_missing_data
+
+
+def made(folder, *files):
+    for name, size in files:
+        (folder / name).write_bytes(bytes(size))
+    return str(folder / "model.ckpt-[60]")
+
+
+def shard(place, number, size):
+    return f"model.ckpt-[60].data-{place:05}-of-{number:05}", size
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [shard(0, 1, 100)],
+        [shard(0, 1, 101)],
+        [shard(0, 2, 60), shard(1, 2, 40)],
+        [shard(0, 1, 100), shard(1, 2, 3)],  # the second is left of another checkpoint
+        [shard(0, 1, 5), shard(0, 2, 60), shard(1, 2, 40)],
+    ],
+)
+def test_nothing_is_wrong_with_whole_files(tmp_path, files):
+    assert find_missing_data(made(tmp_path, *files), 100) is None
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ([], "there is no model.ckpt-[60].data-00000-of-00001 beside its index"),
+        ([("model.ckpt-[61].data-00000-of-00001", 100)], "there is no model.ckpt-[60].data-00000-of-00001 beside"),
+        (
+            [shard(0, 1, 99)],
+            "expected 100 bytes or more by its index, got 99 in model.ckpt-[60].data-00000-of-00001: cut short",
+        ),
+        (
+            [shard(0, 2, 60), shard(1, 2, 39)],
+            "got 99 in model.ckpt-[60].data-00000-of-00002 and the 1 beside it: cut short",
+        ),
+        ([shard(1, 2, 60)], "of 2 files of numbers model.ckpt-[60].data-00000-of-00002 is missing"),
+        ([shard(1, 3, 60)], "of 3 files of numbers model.ckpt-[60].data-00000-of-00003, and 1 more, is missing"),
+    ],
+)
+def test_what_is_missing_is_said(tmp_path, files, said):
+    assert said in find_missing_data(made(tmp_path, *files), 100)

@@ -1,0 +1,264 @@
+"""The language model: both losses over all options against NumPy, dropout, shared weights, gradients, files."""
+
+import inspect
+import json
+
+import keras
+import numpy as np
+import oracle
+import pytest
+import tensorflow as tf
+from model_cases import CASES, CHARACTERS, WORD_INPUT, changed, filled, weights_of
+
+from elmo_tf.data.negatives import draw_negatives
+from elmo_tf.models.language_model import LanguageModel
+from elmo_tf.models.weight_names import named_variables
+from elmo_tf.options import Options
+
+B, T, V = 3, 4, 11
+SEED = np.array([5, 6], "int32")
+DISTINCT = ["<S>", "</S>", "a", "longish", "word", "été", "b"]
+MASK = np.random.default_rng(1).random((2, B, T)) < 0.7
+
+
+def window(options, dtype="float64"):
+    """The arguments of one call, by name: a window of packed text with states from before."""
+    random, directions = np.random.default_rng(2), oracle.directions(options)
+    lstm = options["lstm"]
+    words = oracle.character_rows(DISTINCT, 9) if "char_cnn" in options else np.array([0, 1, 9, 4, 5, 2, 10], "int32")
+
+    def pair():
+        return tuple(random.normal(size=(B, lstm[size])).astype(dtype) for size in ("dim", "projection_dim"))
+
+    return {
+        "words": words,
+        "inputs": random.integers(0, len(words), (directions, B, T)).astype("int32"),
+        "targets": random.integers(0, V, (directions, B, T)).astype("int32"),
+        "state": [[pair() for _ in range(lstm["n_layers"])] for _ in range(directions)],
+    }
+
+
+def sample(options, count=5):
+    """Negatives and tries of each direction."""
+    drawn = [draw_negatives(count, V, 3, 0, direction) for direction in range(oracle.directions(options))]
+    ids, tries = zip(*drawn, strict=True)
+    return {"negatives": np.stack(ids), "tries": np.array(tries, "float32")}
+
+
+def is_equal(came, expected, tolerance=1e-12):
+    for one, other in zip(tf.nest.flatten(came), tf.nest.flatten(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("masked", ["no mask", "masked"])
+@pytest.mark.parametrize("case", CASES)
+def test_the_full_loss_and_the_states_are_those_of_the_oracle(case, masked):
+    options = CASES[case]
+    model, given = filled(LanguageModel(options, dtype="float64")), window(options)
+    mask = MASK[: oracle.directions(options)] if masked == "masked" else None
+    is_equal(model(**given, mask=mask), oracle.language_model(weights_of(model), options, **given, mask=mask))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_sampled_loss_is_that_of_the_oracle(case):
+    options = CASES[case]
+    model, given = filled(LanguageModel(options, dtype="float64")), window(options)
+    losses, state = model(**given, **sample(options))
+    expected, expected_state = oracle.language_model(weights_of(model), options, **given, **sample(options))
+    is_equal(losses, expected, 1e-5)  # the expected counts are float32
+    is_equal(state, expected_state)
+
+
+@pytest.mark.parametrize("case", ["characters", "shared softmax"])
+def test_in_float32_to_float32s_digits(case):
+    options = CASES[case]
+    model, given = filled(LanguageModel(options)), window(options, "float32")
+    is_equal(model(**given), oracle.language_model(weights_of(model), options, **given), 5e-6)
+
+
+def test_the_state_left_out_is_zero():
+    model, given = filled(LanguageModel(CHARACTERS, dtype="float64")), window(CHARACTERS)
+    del given["state"]
+    is_equal(model(**given), model(**given, state=model.zero_state(B)), 0)
+    is_equal(model(**given), oracle.language_model(weights_of(model), CHARACTERS, **given))
+
+
+def test_a_window_in_two_halves_with_the_state_carried_is_the_whole():
+    model, given = filled(LanguageModel(CHARACTERS, dtype="float64")), window(CHARACTERS)
+    whole, final = model(**given)
+    losses, state = [], given["state"]
+    for part in (slice(0, 1), slice(1, T)):
+        loss, state = model(given["words"], given["inputs"][:, :, part], given["targets"][:, :, part], state)
+        losses.append(loss)
+    is_equal((tf.concat(losses, 2), state), (whole, final), 1e-13)
+
+
+def test_the_bilm_inside_gives_the_hidden_vectors_of_the_loss():
+    """Embedding and training read the same model: the biLM's forward half, through the softmax, is the forward loss."""
+    model, given = filled(LanguageModel(CHARACTERS, dtype="float64")), window(CHARACTERS)
+    del given["state"]
+    losses, _ = model(**given)
+    for direction in (0, 1):
+        ids = given["words"][given["inputs"][direction]]
+        ids = ids[:, ::-1] if direction else ids  # the biLM turns the text round itself
+        top = model.bilm(ids)[0][:, -1]
+        hidden = top[:, ::-1, 4:] if direction else top[..., :4]
+        is_equal(model.softmax(hidden, given["targets"][direction]), losses[direction], 1e-12)
+
+
+@pytest.mark.parametrize("case", ["characters", "three layers", "no skip connections", "forward only", "word input"])
+def test_dropout_falls_on_the_inputs_of_the_lstms_and_the_last_output_and_nowhere_else(case):
+    options = changed(CASES[case], dropout=0.4)
+    model, given = filled(LanguageModel(options, dtype="float64")), window(options)
+    masks = model.dropout_masks(SEED, B, T)
+    scales = [[mask.numpy() for mask in direction] for direction in masks]
+    came = model(**given, dropout_masks=masks)
+    is_equal(came, oracle.language_model(weights_of(model), options, **given, scales=scales))
+    different = {scale.tobytes() for direction in scales for scale in direction}
+    assert len(different) == oracle.directions(options) * (options["lstm"]["n_layers"] + 1)
+    is_equal(model(**given, dropout_masks=model.dropout_masks(SEED, B, T)), came, 0)
+    others = model(**given, dropout_masks=model.dropout_masks(SEED + 1, B, T))
+    assert np.abs(others[0] - came[0]).max() > 1e-3
+
+
+def test_without_masks_nothing_is_dropped_and_without_a_rate_there_are_none():
+    options = changed(CHARACTERS, dropout=0.4)
+    model, given = filled(LanguageModel(options, dtype="float64")), window(options)
+    came = model(**given, training=True)
+    is_equal(came, oracle.language_model(weights_of(model), options, **given))
+    assert LanguageModel(changed(CHARACTERS, dropout=0.0)).dropout_masks(SEED, B, T) is None
+
+
+def gradients_of(model, given):
+    with tf.GradientTape() as tape:
+        losses, _ = model(**given)
+        loss = tf.reduce_mean(losses)
+    named = named_variables(model)
+    return dict(zip(named, tape.gradient(loss, list(named.values())), strict=True))
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+@pytest.mark.parametrize("case", ["characters", "no projection of the cells", "word input", "shared softmax"])
+def test_gradients_are_finite_differences(case, sampled):
+    options = CASES[case]
+    model, given = filled(LanguageModel(options, dtype="float64")), window(options)
+    given |= sample(options) if sampled else {}
+    gradients, named = gradients_of(model, given), named_variables(model)
+    random = np.random.default_rng(8)
+    for name, variable in named.items():
+        value, direction = variable.numpy(), random.normal(size=variable.shape)
+        means = []
+        for step in (1e-6, -1e-6):
+            variable.assign(value + step * direction)
+            means.append(np.mean(model(**given)[0]))
+        variable.assign(value)
+        slope = np.sum(tf.convert_to_tensor(gradients[name]) * direction)
+        assert slope == pytest.approx((means[0] - means[1]) / 2e-6, abs=2e-8), name
+        assert slope != 0, name
+
+
+def test_the_gradient_flows_into_the_state_where_the_caller_asks_for_it():
+    model, given = filled(LanguageModel(CHARACTERS, dtype="float64")), window(CHARACTERS)
+    state = tf.nest.map_structure(tf.constant, given["state"])
+    with tf.GradientTape() as tape:
+        tape.watch(state)
+        losses, _ = model(**{**given, "state": state})
+    assert all(np.any(gradient) for gradient in tf.nest.flatten(tape.gradient(losses, state)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("case", ["characters", "word input", "shared softmax"])
+def test_nothing_costs_by_vocabulary(case, dtype):
+    """With the sampled softmax the gradients of all tables are sparse: rows of targets, negatives and words read."""
+    options = changed(CASES[case], n_tokens_vocab=500)
+    model, given = LanguageModel(options, dtype=dtype), window(options, "float32")
+    model.build()
+    given |= sample(options)
+    gradients = tf.function(gradients_of)(model, given)
+    used = set(given["targets"].ravel()) | set(given["negatives"].ravel())
+    read = set() if "char_cnn" in options else set(given["words"])
+    expected = {"softmax/W": used, "softmax/b": used, "embedding": read | (used if "shared" in case else set())}
+    tables = [name for name in expected if name in gradients]
+    assert len(tables) >= 2
+    for name in tables:
+        assert isinstance(gradients[name], tf.IndexedSlices), name
+        assert set(gradients[name].indices.numpy()) == expected[name], name
+
+
+def test_shared_weights_are_one_variable():
+    model = filled(LanguageModel(CASES["shared softmax"]))
+    assert "softmax/W" not in named_variables(model)
+    assert len(model.weights) == len(named_variables(model))
+
+
+@pytest.mark.parametrize("case", ["characters", "forward only", "shared softmax"])
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_graph_of_unknown_sizes_gives_the_eager_numbers(case, sampled):
+    options = CASES[case]
+    model, given = filled(LanguageModel(options, dtype="float64")), window(options)
+    given |= sample(options) if sampled else {}
+
+    def free(array, n_kept=0):
+        shape = [size if array.ndim - axis <= n_kept else None for axis, size in enumerate(array.shape)]
+        return tf.TensorSpec(shape, array.dtype)
+
+    specs = {name: free(array) for name, array in given.items() if name != "state"}
+    specs["state"] = tf.nest.map_structure(lambda part: free(part, 1), given["state"])
+    specs["words"] = free(given["words"], given["words"].ndim - 1)
+    graph = tf.function(lambda given: model(**given), input_signature=[specs])
+    is_equal(graph(given), model(**given), 1e-6 if sampled else 1e-12)
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_xla_gives_the_eager_gradients(sampled):
+    options = CASES["one layer"]
+    model, given = filled(LanguageModel(options)), window(options, "float32")
+    given |= sample(options) if sampled else {}
+    given["mask"] = MASK
+    came = tf.function(gradients_of, jit_compile=True)(model, given)
+    for name, gradient in gradients_of(model, given).items():
+        one, other = map(tf.convert_to_tensor, (came[name], gradient))
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("case", ["characters", "word input", "shared softmax"])
+@pytest.mark.parametrize("how", ["model.keras", "model.weights.h5"])
+def test_a_saved_model_gives_the_same_numbers(case, how, tmp_path):
+    options = CASES[case]
+    model, given = filled(LanguageModel(options)), window(options, "float32")
+    came = model(**given)
+    if how == "model.keras":
+        model.save(tmp_path / how)
+        again = keras.models.load_model(tmp_path / how)
+        assert again.options == model.options
+    else:
+        model.save_weights(tmp_path / how)
+        again = LanguageModel(options)
+        again.build()
+        again.load_weights(tmp_path / how)
+    is_equal(again(**given), came, 0)
+
+
+def test_the_config_holds_every_argument():
+    model = LanguageModel(CHARACTERS, "plain")
+    config = json.loads(json.dumps(model.get_config()))
+    arguments = set(inspect.signature(LanguageModel.__init__).parameters) - {"self", "kwargs"}
+    assert arguments <= set(config)
+    again = LanguageModel.from_config(config)
+    assert again.options == model.options == Options.from_dict(CHARACTERS)
+    assert again.implementation == again.bilm.implementation == "plain"
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_mixed_precision_runs_with_losses_in_float32(sampled):
+    exact, mixed = (filled(LanguageModel(CHARACTERS, dtype=dtype)) for dtype in ("float32", "mixed_bfloat16"))
+    given = window(CHARACTERS, "float32")
+    given |= sample(CHARACTERS) if sampled else {}
+    losses, _ = mixed(**given)
+    assert losses.dtype == tf.float32
+    is_equal(losses, exact(**given)[0], 0.1)
+
+
+def test_a_vocabulary_of_unknown_size_is_refused():
+    with pytest.raises(ValueError, match="n_tokens_vocab is missing"):
+        LanguageModel(changed(WORD_INPUT, n_tokens_vocab=None))

@@ -1,0 +1,130 @@
+"""The estimate of a step's memory: what it counts, and that more of anything takes more."""
+
+import pytest
+
+from elmo_tf.models.weight_names import expected_shapes
+from elmo_tf.options import Options
+from elmo_tf.training.memory_estimate import MemoryEstimate, estimate_memory
+
+CHARACTERS = {
+    "lstm": {"dim": 32, "projection_dim": 8, "n_layers": 2},
+    "char_cnn": {"activation": "relu", "embedding": {"dim": 4}, "filters": [[1, 4], [3, 8]], "n_highway": 1},
+    "n_tokens_vocab": 100,
+    "unroll_steps": 5,
+    "n_negative_samples_batch": 16,
+}
+WORDS = {key: value for key, value in CHARACTERS.items() if key != "char_cnn"}
+
+
+def estimated(options, rows=4, distinct=20, characters=10, **changes):
+    """The estimate of a model whose weights are counted from their shapes."""
+    lstm = {**options["lstm"], **changes.pop("lstm", {})}
+    made = Options.from_dict({**options, **changes, "lstm": lstm})
+    sizes = {}
+    for name, shape in expected_shapes(made, softmax=True).items():
+        sizes[name] = 1
+        for n in shape:
+            sizes[name] *= n
+    sparse = sum(size for name, size in sizes.items() if name == "embedding" or name.startswith("softmax/"))
+    return estimate_memory(made, sum(sizes.values()), sparse, rows, distinct, characters)
+
+
+OPTIONS = pytest.mark.parametrize("options", [CHARACTERS, WORDS], ids=["characters", "word ids"])
+
+
+@OPTIONS
+def test_weights_and_adagrad_take_four_bytes_a_number(options):
+    made = Options.from_dict(options)
+    came = estimate_memory(made, 1000, 400, 4, 20, 10)
+    assert (came.weights, came.adagrad) == (4000, 4000)
+    assert came.total == came.weights + came.adagrad + came.activations
+    assert came.activations > 2 * 4 * 600  # the dense gradients alone
+
+
+@OPTIONS
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rows": 5},
+        {"rows": 40},
+        {"distinct": 21},
+        {"unroll_steps": 6},
+        {"lstm": {"n_layers": 3}},
+        {"lstm": {"dim": 33}},
+        {"lstm": {"projection_dim": 9}},
+        {"n_negative_samples_batch": 17},
+        {"n_tokens_vocab": 101},
+    ],
+    ids=str,
+)
+def test_more_of_anything_takes_more(options, changes):
+    assert estimated(options, **changes).total > estimated(options).total
+
+
+@pytest.mark.parametrize("changes", [{"characters": 11}, {"distinct": 40}])
+def test_the_encoder_grows_with_words_and_their_characters(changes):
+    assert estimated(CHARACTERS, **changes).activations > estimated(CHARACTERS).activations
+
+
+@OPTIONS
+def test_activations_grow_in_proportion_to_the_rows(options):
+    one, two, three = (estimated(options, rows=rows).activations for rows in (4, 8, 12))
+    assert two - one == three - two > 0
+
+
+def activations(rows=4, **changes):
+    """Bytes of activations by the options alone, the weights being as many whatever they say."""
+    return estimate_memory(Options.from_dict({**CHARACTERS, **changes}), 1000, 400, rows, 20, 10).activations
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"lstm": {**CHARACTERS["lstm"], "n_layers": 3}},
+        {"lstm": {**CHARACTERS["lstm"], "dim": 33}},
+        {"lstm": {**CHARACTERS["lstm"], "projection_dim": 9}},
+        {"char_cnn": {**CHARACTERS["char_cnn"], "n_highway": 2}},
+        {"char_cnn": {**CHARACTERS["char_cnn"], "filters": [[1, 5], [3, 8]]}},
+        {"unroll_steps": 6},
+        {"n_negative_samples_batch": 17},
+    ],
+    ids=str,
+)
+def test_activations_grow_with_the_network_apart_from_its_weights(more):
+    assert activations(**more) > activations()
+
+
+def test_a_row_costs_twice_as_much_in_two_directions():
+    one, two = (
+        activations(rows=8, bidirectional=both) - activations(rows=4, bidirectional=both) for both in (False, True)
+    )
+    assert two == 2 * one > 0
+
+
+def test_with_samples_a_larger_vocabulary_takes_weights_but_no_activations():
+    small, large = estimated(CHARACTERS), estimated(CHARACTERS, n_tokens_vocab=1000)
+    assert large.activations == small.activations
+    assert large.weights - small.weights == 4 * 900 * (8 + 1)
+
+
+def test_the_full_softmax_grows_with_the_vocabulary():
+    small, large = (estimated(CHARACTERS, sample_softmax=False, n_tokens_vocab=n) for n in (100, 1000))
+    assert large.activations - small.activations >= 4 * 900 * (8 + 1)
+
+
+@pytest.mark.parametrize(
+    ("parts", "line"),
+    [
+        (
+            (2 * 10**9, 2 * 10**9, 500 * 10**6),
+            "4.5 GB a replica: weights 2.0 GB, Adagrad 2.0 GB, activations and gradients 0.5 GB",
+        ),
+        (
+            (3 * 10**6, 3 * 10**6, 94 * 10**6),
+            "0.1 GB a replica: weights 3 MB, Adagrad 3 MB, activations and gradients 94 MB",
+        ),
+        ((0, 0, 99_400_000), "99 MB a replica: weights 0 MB, Adagrad 0 MB, activations and gradients 99 MB"),
+    ],
+)
+def test_the_description_is_one_line_in_gigabytes_or_megabytes(parts, line):
+    assert MemoryEstimate(*parts).describe() == line
