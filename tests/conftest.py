@@ -1,9 +1,14 @@
 """What all tests share: the reference data beside the checkout, and quiet, reproducible TensorFlow."""
 
+import gzip
 import os
 import pathlib
 
+import numpy as np
 import pytest
+
+from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.vocabulary import Vocabulary, build_vocabulary, count_corpus
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -19,3 +24,26 @@ def shared() -> pathlib.Path:
     if not (folder / "parity").is_dir():
         pytest.skip(f"no reference data in {folder} (set ELMO_TF_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A text of 40 short sentences, half of it in a .gz, half of its words outside the vocabulary."""
+    random = np.random.default_rng(0)
+    words = [f"known{number}" for number in range(9)] + [f"øther{number}" for number in range(40)]
+    lines = [" ".join(random.choice(words, random.integers(1, 9))) for _ in range(40)]
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "a.txt").write_text("\n".join(lines[:20]))
+    (folder / "b.gz").write_bytes(gzip.compress("\n".join(lines[20:]).encode()))
+    corpus = Corpus.scan([str(folder / "a.txt"), str(folder / "b.gz")], block_bytes=100)
+    return corpus, Vocabulary(("known0", "<S>", "</S>", "<UNK>", *words[1:9]))
+
+
+TEXTS = ["wikitext2/valid.txt", "multilingual/norwegian_nynorsk.dev.txt", "multilingual/chinese_gsdsimp.dev.txt"]
+
+
+@pytest.fixture(scope="module", params=[*TEXTS, "multilingual/russian_taiga.dev.txt"])
+def real(request, shared):
+    """A real text and a vocabulary of its frequent words."""
+    path = str(shared / "data" / request.param)
+    return Corpus.scan([path]), build_vocabulary(count_corpus([path])[0], max_vocab=500)
