@@ -1,8 +1,12 @@
 """What all tests share: the reference data beside the checkout, and quiet, reproducible TensorFlow."""
 
+import ctypes
+import gc
 import gzip
 import os
 import pathlib
+import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -47,3 +51,13 @@ def real(request, shared):
     """A real text and a vocabulary of its frequent words."""
     path = str(shared / "data" / request.param)
     return Corpus.scan([path]), build_vocabulary(count_corpus([path])[0], max_vocab=500)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def freed() -> Iterator[None]:
+    """Frees a module's graphs behind it: traced functions are kept by cycles, and the allocator keeps their memory."""
+    yield
+    if "keras" in sys.modules:
+        sys.modules["keras"].backend.clear_session()
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
