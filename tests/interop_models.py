@@ -1,10 +1,13 @@
 """Models exported for PyTorch, what elmo_tf says their vectors are, and what PyTorch says."""
 
+import functools
 import importlib.util
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -44,8 +47,21 @@ def exported(folder, options, from_checkpoint=False):
     """Writes a model of these options as `elmo-tf convert` does, to `folder/hdf5`; gives the embedder of its source.
 
     The source is a training checkpoint with numbers everywhere that are not small, or weights as they are initialised,
-    with biases that are not zero.
+    with biases that are not zero. A model is made once a process; who asks for the same again gets copies of its files.
     """
+    kept, embedder = _kept_export(json.dumps(options), from_checkpoint)
+    shutil.copytree(kept.name, folder, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    return embedder
+
+
+@functools.cache
+def _kept_export(options, from_checkpoint):
+    """A temporary folder that is removed when the process ends, and the embedder."""
+    kept = tempfile.TemporaryDirectory()
+    return kept, _export(pathlib.Path(kept.name), json.loads(options), from_checkpoint)
+
+
+def _export(folder, options, from_checkpoint):
     source = folder / "model"
     if from_checkpoint:
         trained_folder(source, options, latest=False)

@@ -1,8 +1,10 @@
 """Folders with tiny models: such as `elmo-tf train` leaves, and such as bilm-tf's with `weights.hdf5`."""
 
+import functools
 import json
 import pathlib
 import shutil
+import tempfile
 
 from model_cases import CHARACTERS, filled, weights_of
 
@@ -20,9 +22,21 @@ def trained_folder(folder, options=CHARACTERS, latest=True, best=True, spoilt=No
     """Makes a folder as `elmo-tf train` leaves it; gives the weights by name of "best" and "latest", where asked for.
 
     The two are of other numbers, and `options` of 11 words, those of `WORDS`. The weight named `spoilt` is not finite.
+    A folder is computed once a process; who asks for the same again gets a copy.
     """
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    kept, weights = _kept_folder(json.dumps(options), latest, best, spoilt)
+    shutil.copytree(kept.name, folder, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    return {which: {name: array.copy() for name, array in arrays.items()} for which, arrays in weights.items()}
+
+
+@functools.cache
+def _kept_folder(options, latest, best, spoilt):
+    """A temporary folder that is removed when the process ends, and its weights."""
+    kept = tempfile.TemporaryDirectory()
+    return kept, _write_trained_folder(pathlib.Path(kept.name), json.loads(options), latest, best, spoilt)
+
+
+def _write_trained_folder(folder, options, latest, best, spoilt):
     Options.from_dict(options).write(str(folder / "options.json"))
     (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
     model = filled(LanguageModel(options))

@@ -247,11 +247,20 @@ def test_two_halves_with_the_state_carried_are_the_whole(name, steps):
     np.testing.assert_allclose(second[1], whole[1], rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("has_projection", [True, False])
-@pytest.mark.parametrize("clips", CLIPS)
-@pytest.mark.parametrize("steps", [6, 40])
+GRAPHS = itertools.product([6, 40], CLIPS, [True, False], [False, True], [False, True])
+ALWAYS = (
+    (6, "no clips", False, True, False),
+    (6, "tight clips", True, False, True),
+    (40, "far clips", True, True, False),
+    (40, "tight clips", False, True, True),
+)
+"""Every value of each argument at least once with XLA and once without, but for some clips."""
+
+
+@pytest.mark.parametrize(
+    ("steps", "clips", "has_projection", "masked", "jit_compile"),
+    [case if case in ALWAYS else pytest.param(*case, marks=pytest.mark.exhaustive) for case in GRAPHS],
+)
 def test_in_a_graph_where_the_gates_are_compiled_values_and_gradients_are_the_plain_ones(
     steps, clips, has_projection, masked, jit_compile
 ):

@@ -29,6 +29,13 @@ from elmo_tf.training.run import train
 from elmo_tf.training.settings import epoch_bounds
 from elmo_tf.training.step import TrainStep
 
+ONE_LAYER = LstmOptions(dim=12, projection_dim=6, n_layers=1, cell_clip=3, proj_clip=3)
+
+
+def small(folder, **changes):
+    """A run whose graph is traced in a third of the time, for checks of the loop, to which any model will do."""
+    return tiny.settings(folder, **{"char_cnn": None, "bidirectional": False, "lstm": ONE_LAYER, **changes})
+
 
 def quiet(settings):
     return train(settings, report=lambda line: None)
@@ -122,7 +129,7 @@ def test_a_run_that_was_stopped_and_goes_on_ends_with_the_very_numbers_of_the_un
 
 
 def test_a_run_killed_without_warning_goes_on_from_its_last_checkpoint(tmp_path):
-    settings = tiny.settings(tmp_path, count=2000, n_epochs=50)
+    settings = small(tmp_path, count=2000, n_epochs=50)
     process = subprocess.Popen(command(settings, "--checkpoint_steps=20"), stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 240
     latest = os.path.join(settings.model_dir, "latest", "checkpoint")
@@ -168,9 +175,9 @@ KILLED_AT_ITS_FIRST_BEST = """
 )
 def test_a_run_killed_at_its_first_best_goes_on_there_as_the_unbroken_one(tmp_path, changes, after, step):
     changes = {"max_steps": 5, "log_steps": 1, **changes}
-    unbroken = tiny.settings(tmp_path, model="unbroken", **changes)
+    unbroken = small(tmp_path, model="unbroken", **changes)
     expected = quiet(unbroken)
-    broken = tiny.settings(tmp_path, model="broken", **changes)
+    broken = small(tmp_path, model="broken", **changes)
     flags = [f"--{name}={value}" for name, value in changes.items()]
     source = textwrap.dedent(KILLED_AT_ITS_FIRST_BEST.format(after=after))
     killed = subprocess.run(
@@ -192,7 +199,7 @@ def test_a_run_killed_at_its_first_best_goes_on_there_as_the_unbroken_one(tmp_pa
 def test_a_best_that_a_kill_kept_from_being_saved_is_made_up_for_though_the_run_never_sees_a_better_one(
     tmp_path, monkeypatch
 ):
-    settings = tiny.settings(tmp_path, validate_first=True, max_steps=3, learning_rate=9.0)
+    settings = small(tmp_path, validate_first=True, max_steps=3, learning_rate=9.0)
 
     class KilledError(Exception):
         pass
@@ -228,7 +235,7 @@ def test_with_every_best_goes_a_latest_and_none_is_saved_twice(tmp_path, monkeyp
 
 
 def test_sigterm_ends_the_run_after_a_step_with_a_checkpoint(tmp_path):
-    settings = tiny.settings(tmp_path, count=2000, n_epochs=500)
+    settings = small(tmp_path, count=2000, n_epochs=500)
     process = subprocess.Popen(
         command(settings, "--log_steps=1"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -278,8 +285,8 @@ SHORT = {"count": 20, "batch_size": 8, "n_epochs": 2, "max_steps": 8, "log_steps
 
 def unbroken_and_broken(tmp_path, changes):
     """A run that has been done and its result, and the settings of one that is to be broken off."""
-    unbroken = tiny.settings(tmp_path, model="unbroken", **SHORT, **changes)
-    return unbroken, quiet(unbroken), tiny.settings(tmp_path, model="broken", **SHORT, **changes)
+    unbroken = small(tmp_path, model="unbroken", **SHORT, **changes)
+    return unbroken, quiet(unbroken), small(tmp_path, model="broken", **SHORT, **changes)
 
 
 @pytest.mark.parametrize(
@@ -313,7 +320,7 @@ def test_a_validation_that_a_signal_ends_is_made_up_for_when_the_run_goes_on(
 
 
 def test_a_validation_made_up_for_may_be_stopped_too_and_counts_for_the_patience(tmp_path, monkeypatch):
-    settings = tiny.settings(tmp_path, validation_steps=2, patience=1, n_epochs=50, learning_rate=1e-12)
+    settings = small(tmp_path, validation_steps=2, patience=1, n_epochs=50, learning_rate=1e-12)
     full = quiet(dataclasses.replace(settings, model_dir=str(tmp_path / "full")))
     last = full.steps // 2
     assert not with_a_signal_in(monkeypatch, Evaluator, last, settings).finished
@@ -326,7 +333,7 @@ def test_a_validation_made_up_for_may_be_stopped_too_and_counts_for_the_patience
 
 
 def test_without_validation_text_no_validation_is_due_any_more(tmp_path, monkeypatch):
-    settings = tiny.settings(tmp_path, max_steps=3)
+    settings = small(tmp_path, max_steps=3)
     assert not with_a_signal_in(monkeypatch, Evaluator, 1, settings).finished
     assert quiet(dataclasses.replace(settings, valid_files=())).finished
     assert quiet(dataclasses.replace(settings, valid_files=(), max_steps=4)).steps == 4
@@ -361,7 +368,7 @@ def test_the_steps_before_a_held_out_text_went_missing_are_kept_and_validated_wh
     assert "validation_due" in notes(broken.model_dir)
     assert len(validations(broken.model_dir)) == number - 1
 
-    tiny.settings(tmp_path, **SHORT, **changes)  # writes it again
+    small(tmp_path, **SHORT, **changes)  # writes it again
     came = train(broken, (lines := []).append)
     told = [line for line in lines if line.startswith(("step ", "Epoch "))]
     assert told[0].startswith(f"step {lost}: validation perplexity")
@@ -373,7 +380,7 @@ def test_the_steps_before_a_held_out_text_went_missing_are_kept_and_validated_wh
 
 
 def test_losses_of_a_validation_that_are_not_finite_are_no_steps_to_go_on_from(tmp_path, monkeypatch):
-    settings = tiny.settings(tmp_path, max_steps=4, validation_steps=3)
+    settings = small(tmp_path, max_steps=4, validation_steps=3)
     quiet(dataclasses.replace(settings, max_steps=2, valid_files=()))
     with monkeypatch.context() as patch:
         patch.setattr("elmo_tf.inference.evaluator._LARGEST_LOSS", 0.0)
@@ -383,7 +390,7 @@ def test_losses_of_a_validation_that_are_not_finite_are_no_steps_to_go_on_from(t
 
 
 def test_the_steps_before_the_training_text_went_missing_are_kept(tmp_path, monkeypatch):
-    unbroken = tiny.settings(tmp_path, model="unbroken", max_steps=7, valid_files=())
+    unbroken = small(tmp_path, model="unbroken", max_steps=7, valid_files=())
     quiet(unbroken)
     broken = dataclasses.replace(unbroken, model_dir=str(tmp_path / "broken"))
     real, calls = PrefetchedStream.__next__, []
@@ -404,13 +411,13 @@ def test_the_steps_before_the_training_text_went_missing_are_kept(tmp_path, monk
 
 
 def test_epochs_that_end_before_the_steps_asked_for_say_so(tmp_path):
-    settings, lines = tiny.settings(tmp_path, n_epochs=1, max_steps=10_000), []
+    settings, lines = small(tmp_path, n_epochs=1, max_steps=10_000), []
     train(settings, report=lines.append)
     assert "note: 1 epochs end before --max_steps=10000: raise --n_epochs to reach it" in lines
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
-    settings = tiny.settings(tmp_path, max_steps=3)
+    settings = small(tmp_path, max_steps=3)
     quiet(settings)
     before, lines = arrays(settings.model_dir), []
     result = train(settings, report=lines.append)
@@ -420,7 +427,7 @@ def test_what_is_done_is_not_done_again(tmp_path):
 
 
 def test_early_stopping_ends_the_run_and_the_best_is_kept(tmp_path):
-    settings = tiny.settings(tmp_path, validation_steps=2, patience=2, n_epochs=50, learning_rate=1e-12)
+    settings = small(tmp_path, validation_steps=2, patience=2, n_epochs=50, learning_rate=1e-12)
     result = quiet(settings)
     assert result.finished
     assert quiet(settings).steps == result.steps  # and the same command does not go on
@@ -443,7 +450,7 @@ def test_early_stopping_ends_the_run_and_the_best_is_kept(tmp_path):
     ids=str,
 )
 def test_every_kind_of_model_trains_and_loads(tmp_path, changes):
-    settings = tiny.settings(tmp_path, max_steps=3, **changes)
+    settings = tiny.settings(tmp_path, max_steps=3, lstm=ONE_LAYER, **changes)
     assert quiet(settings).steps == 3
     load_language_model(settings.model_dir)
     names = set(arrays(settings.model_dir))
@@ -451,6 +458,15 @@ def test_every_kind_of_model_trains_and_loads(tmp_path, changes):
     name = "loss" if changes.get("sample_softmax") is False else "sampled_loss"
     with open(os.path.join(settings.model_dir, "log.csv")) as file:
         assert file.readline().split(",")[2] == name
+
+
+@pytest.fixture(scope="module")
+def of_two_steps(tmp_path_factory):
+    """A folder with a run of two steps, and its settings; whoever goes on is refused, so that it stays as it is."""
+    folder = tmp_path_factory.mktemp("of_two_steps")
+    settings = small(folder, max_steps=2)
+    quiet(settings)
+    return folder, settings
 
 
 @pytest.mark.parametrize(
@@ -464,18 +480,17 @@ def test_every_kind_of_model_trains_and_loads(tmp_path, changes):
     ],
     ids=str,
 )
-def test_going_on_with_other_input_is_refused_in_one_sentence(tmp_path, changes, words):
-    settings = tiny.settings(tmp_path, max_steps=2)
-    quiet(settings)
-    before, options = arrays(settings.model_dir), (tmp_path / "model" / "options.json").read_bytes()
+def test_going_on_with_other_input_is_refused_in_one_sentence(of_two_steps, changes, words):
+    folder, settings = of_two_steps
+    before, options = arrays(settings.model_dir), (folder / "model" / "options.json").read_bytes()
     other = dataclasses.replace(settings, max_steps=4)
     if "seed" in changes:
         other = dataclasses.replace(other, seed=2)
     elif "batch_size" in changes or "unroll_steps" in changes:
         other = dataclasses.replace(other, options=settings.options.replace(**changes))
     elif "train_files" in changes:
-        (tmp_path / "more.txt").write_text("\n".join(tiny.sentences(50, seed=3)))
-        other = dataclasses.replace(other, train_files=(str(tmp_path / "more.txt"),))
+        (folder / "more.txt").write_text("\n".join(tiny.sentences(50, seed=3)))
+        other = dataclasses.replace(other, train_files=(str(folder / "more.txt"),))
     else:
         lstm = dataclasses.replace(settings.options.lstm, dim=14)
         other = dataclasses.replace(other, options=settings.options.replace(lstm=lstm))
@@ -484,17 +499,18 @@ def test_going_on_with_other_input_is_refused_in_one_sentence(tmp_path, changes,
     assert all(word in str(caught.value) for word in words)
     assert "\n" not in str(caught.value)
     assert_equal(before, arrays(settings.model_dir))
-    assert (tmp_path / "model" / "options.json").read_bytes() == options
+    assert (folder / "model" / "options.json").read_bytes() == options
 
 
 @pytest.mark.parametrize("sampled", [True, False])
 def test_two_replicas_of_b_rows_do_what_one_of_2b_does(tmp_path, sampled):
-    """In a process each, for strategies must not meet in one. Dropout is off: its masks are drawn by replica."""
-    changes = {"sample_softmax": sampled, "dropout": 0.0, "max_steps": 6}
+    """The two in a process of theirs, for strategies must not meet in one. Dropout is off: its masks are drawn by
+    replica."""
+    changes = {"sample_softmax": sampled, "dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER}
     one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     two = tiny.settings(tmp_path, model="two", batch_size=4, **changes)
     flags = ("--max_steps=6",)
-    subprocess.run(command(one, *flags), check=True, capture_output=True, timeout=900)
+    quiet(one)
     subprocess.run(command(two, *flags, "--logical_cpus=2"), check=True, capture_output=True, timeout=900)
     assert_equal(arrays(one.model_dir), arrays(two.model_dir), tolerance=2e-6)
 
@@ -502,10 +518,17 @@ def test_two_replicas_of_b_rows_do_what_one_of_2b_does(tmp_path, sampled):
 KINDS = [{}, {"sample_softmax": False}, {"char_cnn": None}, {"char_cnn": None, "share_embedding_softmax": True}]
 
 
-@pytest.mark.parametrize("fresh_states", [True, False])
-@pytest.mark.parametrize("changes", KINDS, ids=str)
+@pytest.mark.parametrize(
+    ("changes", "fresh_states"),
+    [
+        *((changes, True) for changes in KINDS),
+        (KINDS[2], False),
+        *(pytest.param(changes, False, marks=pytest.mark.exhaustive) for changes in KINDS if changes != KINDS[2]),
+    ],
+    ids=str,
+)
 def test_b_rows_accumulated_over_two_parts_do_what_2b_at_once_do(tmp_path, changes, fresh_states):
-    changes = {**changes, "dropout": 0.0, "max_steps": 6, "fresh_states": fresh_states}
+    changes = {**changes, "dropout": 0.0, "max_steps": 6, "fresh_states": fresh_states, "lstm": ONE_LAYER}
     at_once = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     accumulated = tiny.settings(tmp_path, model="two", batch_size=4, accumulation_steps=2, **changes)
     assert quiet(at_once).steps == quiet(accumulated).steps == 6
@@ -513,7 +536,7 @@ def test_b_rows_accumulated_over_two_parts_do_what_2b_at_once_do(tmp_path, chang
 
 
 def test_two_replicas_that_accumulate_over_two_parts_under_xla_do_what_one_of_4b_does(tmp_path):
-    changes = {"dropout": 0.0, "max_steps": 6}
+    changes = {"dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER}
     one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     parts = tiny.settings(tmp_path, model="parts", batch_size=2, **changes)
     quiet(one)
@@ -523,9 +546,9 @@ def test_two_replicas_that_accumulate_over_two_parts_under_xla_do_what_one_of_4b
 
 
 def test_an_accumulating_run_that_was_stopped_goes_on_as_the_unbroken_one(tmp_path):
-    unbroken = tiny.settings(tmp_path, model="unbroken", max_steps=7, accumulation_steps=3)
+    unbroken = small(tmp_path, model="unbroken", max_steps=7, accumulation_steps=3)
     quiet(unbroken)
-    broken = tiny.settings(tmp_path, model="broken", max_steps=4, accumulation_steps=3)
+    broken = small(tmp_path, model="broken", max_steps=4, accumulation_steps=3)
     quiet(broken)
     assert quiet(dataclasses.replace(broken, max_steps=7)).steps == 7
     assert_equal(arrays(unbroken.model_dir), arrays(broken.model_dir))
@@ -533,52 +556,79 @@ def test_an_accumulating_run_that_was_stopped_goes_on_as_the_unbroken_one(tmp_pa
         quiet(dataclasses.replace(broken, max_steps=9, accumulation_steps=2))
 
 
-@pytest.mark.parametrize("changes", KINDS, ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [KINDS[0], *(pytest.param(changes, marks=pytest.mark.exhaustive) for changes in KINDS[1:3]), KINDS[3]],
+    ids=str,
+)
 def test_xla_trains_the_same_model_dropout_masks_included(tmp_path, changes):
-    plain = tiny.settings(tmp_path, model="plain", max_steps=5, **changes)
-    compiled = tiny.settings(tmp_path, model="compiled", max_steps=5, jit_compile=True, **changes)
+    changes = {**changes, "max_steps": 5, "lstm": ONE_LAYER}
+    plain = tiny.settings(tmp_path, model="plain", **changes)
+    compiled = tiny.settings(tmp_path, model="compiled", jit_compile=True, **changes)
     quiet(plain)
     quiet(compiled)
     assert_equal(arrays(plain.model_dir), arrays(compiled.model_dir), tolerance=5e-6)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_half_precision_learns_what_float32_learns_and_keeps_its_weights_in_float32(tmp_path, precision, jit_compile):
-    changes = {"count": 400, "batch_size": 8, "learning_rate": 0.1, "max_steps": 250}
-    changes["lstm"] = LstmOptions(dim=48, projection_dim=24, n_layers=1, cell_clip=3, proj_clip=3)
-    changes["char_cnn"] = CharCnnOptions(
+OF_250_STEPS = {
+    "count": 400,
+    "batch_size": 8,
+    "learning_rate": 0.1,
+    "max_steps": 250,
+    "n_epochs": 9,
+    "lstm": LstmOptions(dim=48, projection_dim=24, n_layers=1, cell_clip=3, proj_clip=3),
+    "char_cnn": CharCnnOptions(
         filters=((1, 16), (2, 32)), embedding_dim=8, max_characters_per_token=12, activation="tanh"
-    )
-    changes["n_epochs"] = 9
-    full = tiny.settings(tmp_path, model="full", **changes)
-    half = tiny.settings(tmp_path, model="half", precision=precision, jit_compile=jit_compile, **changes)
-    expected, came = quiet(full), quiet(half)
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def in_float32(tmp_path_factory):
+    """What training in float32 came to, and the numbers of its checkpoint."""
+    settings = tiny.settings(tmp_path_factory.mktemp("in_float32"), **OF_250_STEPS)
+    return quiet(settings), arrays(settings.model_dir)
+
+
+@pytest.mark.parametrize(
+    ("precision", "jit_compile"),
+    [
+        ("bfloat16", False),
+        ("float16", True),
+        pytest.param("bfloat16", True, marks=pytest.mark.exhaustive),
+        pytest.param("float16", False, marks=pytest.mark.exhaustive),
+    ],
+)
+def test_half_precision_learns_what_float32_learns_and_keeps_its_weights_in_float32(
+    tmp_path, in_float32, precision, jit_compile
+):
+    half = tiny.settings(tmp_path, precision=precision, jit_compile=jit_compile, **OF_250_STEPS)
+    came, (expected, left) = quiet(half), in_float32
     assert came.best_perplexity == pytest.approx(expected.best_perplexity, rel=0.03)
     assert expected.best_perplexity < 22  # of 28 words: it has learned something
-    left, right = arrays(full.model_dir), arrays(half.model_dir)
+    right = arrays(half.model_dir)
     assert {name: array.dtype for name, array in left.items()} == {name: array.dtype for name, array in right.items()}
     assert any(np.abs(left[name] - right[name]).max() > 1e-5 for name in left if name.startswith("weights"))
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_a_half_precision_run_that_was_stopped_goes_on_as_the_unbroken_one(tmp_path, precision):
-    unbroken = tiny.settings(tmp_path, model="unbroken", max_steps=7, precision=precision)
+    unbroken = small(tmp_path, model="unbroken", max_steps=7, precision=precision)
     quiet(unbroken)
-    broken = tiny.settings(tmp_path, model="broken", max_steps=4, precision=precision)
+    broken = small(tmp_path, model="broken", max_steps=4, precision=precision)
     quiet(broken)
     assert quiet(dataclasses.replace(broken, max_steps=7)).steps == 7
     assert_equal(arrays(unbroken.model_dir), arrays(broken.model_dir))
 
 
 def test_a_gradient_that_is_not_finite_ends_the_run_in_one_sentence(tmp_path):
-    settings = tiny.settings(tmp_path, learning_rate=1e38, valid_files=())
+    settings = small(tmp_path, learning_rate=1e38, valid_files=())
     with pytest.raises(InputError, match=r"step 2.*diverged; take a smaller --learning_rate"):
         quiet(settings)
 
 
 def test_a_run_that_no_disk_took_goes_on_from_its_last_checkpoint_when_there_is_room(tmp_path):
-    settings = tiny.settings(tmp_path, max_steps=6, valid_files=())
+    settings = small(tmp_path, max_steps=6, valid_files=())
     quiet(dataclasses.replace(settings, max_steps=2))
     with largest_file(6000), pytest.raises(InputError, match=r"latest cannot be written: File too large"):
         quiet(settings)
@@ -591,7 +641,7 @@ def test_a_run_that_no_disk_took_goes_on_from_its_last_checkpoint_when_there_is_
 def test_dropout_changes_the_training_and_the_seed_decides_how(tmp_path):
     runs = {}
     for name, changes in {"none": {"dropout": 0.0}, "some": {}, "again": {}, "seed": {"seed": 2}}.items():
-        settings = tiny.settings(tmp_path, model=name, max_steps=2, valid_files=(), **changes)
+        settings = small(tmp_path, model=name, max_steps=2, valid_files=(), **changes)
         quiet(settings)
         runs[name] = arrays(settings.model_dir)
     assert_equal(runs["some"], runs["again"])
