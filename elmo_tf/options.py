@@ -13,7 +13,7 @@ from typing import Any
 
 from elmo_tf.errors import InputError
 from elmo_tf.options_reader import OptionsReader
-from elmo_tf.system import atomic_files
+from elmo_tf.system import atomic_files, input_files
 
 ACTIVATIONS = ("relu", "tanh")
 CHARACTER_COUNTS = (261, 262)
@@ -160,7 +160,7 @@ class Options:
     def from_file(cls, path: str | os.PathLike[str]) -> "Options":
         """Reads an `options.json`; raises as `from_dict`, and where the file is missing or no JSON."""
         path = os.fspath(path)
-        return cls.from_dict(atomic_files.read_json(path), path)
+        return cls.from_dict(input_files.read_json(path), path)
 
     def checked(self, name: str = "options") -> "Options":
         """Itself, or an `InputError` where two options contradict each other."""

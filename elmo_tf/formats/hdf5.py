@@ -12,7 +12,7 @@ from h5py import h5t
 from elmo_tf.errors import InputError
 from elmo_tf.formats.arrays import Arrays
 from elmo_tf.formats.page_buffers import as_tensor, page_buffer
-from elmo_tf.system.atomic_files import check_readable
+from elmo_tf.system.input_files import check_readable
 
 _UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
 """h5py has one of these for each kind of damage."""

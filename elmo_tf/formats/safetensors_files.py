@@ -12,7 +12,9 @@ import numpy as np
 
 from elmo_tf.errors import InputError
 from elmo_tf.formats.arrays import Arrays
-from elmo_tf.system.atomic_files import check_readable, give_usual_permissions, reason
+from elmo_tf.system.atomic_files import give_usual_permissions
+from elmo_tf.system.error_text import reason
+from elmo_tf.system.input_files import check_readable
 
 _BFLOAT16 = "BF16"
 _NUMBERS = (_BFLOAT16, "F16", "F32", "F64", *(f"{sign}{bits}" for sign in "IU" for bits in (8, 16, 32, 64)))

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from elmo_tf.errors import InputError
 from elmo_tf.formats.arrays import Arrays
-from elmo_tf.system.atomic_files import first_line
+from elmo_tf.system.error_text import first_line
 
 _SHARD = re.compile(r"\.data-(\d{5})-of-(\d{5})$")
 _NUMBERED = re.compile(r"model\.ckpt-(\d+)")

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 
 from elmo_tf.errors import InputError
-from elmo_tf.system.atomic_files import rename_in_errors
+from elmo_tf.system.error_text import rename_in_errors
 
 _ENDINGS = (".hdf5", ".safetensors", ".json", ".txt", ".txt.gz")
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from elmo_tf.errors import InputError
 from elmo_tf.formats.tensorflow_checkpoint import silence_tensorflow
 from elmo_tf.store.file_names import BEST, LATEST
-from elmo_tf.system.atomic_files import first_line, reason
+from elmo_tf.system.error_text import first_line, reason
 
 
 def checkpoint_path(model_dir: str, which: str | None = None) -> str:

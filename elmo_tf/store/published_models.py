@@ -14,7 +14,7 @@ import h5py
 
 from elmo_tf.errors import InputError
 from elmo_tf.store.file_names import OPTIONS_FILE, WEIGHTS_FILE
-from elmo_tf.system import atomic_files
+from elmo_tf.system import atomic_files, input_files
 from elmo_tf.system.download import DownloadError, Expected, Progress, download
 from elmo_tf.system.download_progress import display_download
 from elmo_tf.system.locks import lock
@@ -225,7 +225,7 @@ def _places(name: str) -> str:
 
 def _check_json(path: str) -> None:
     try:
-        is_object = isinstance(atomic_files.read_json(path), dict)
+        is_object = isinstance(input_files.read_json(path), dict)
     except InputError:
         is_object = False
     if not is_object:

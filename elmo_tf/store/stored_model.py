@@ -29,7 +29,7 @@ from elmo_tf.store.checkpoint_weights import display_name, read_tf1_checkpoint, 
 from elmo_tf.store.file_names import OPTIONS_FILE, SOFTMAX_FILE, VOCAB_FILE
 from elmo_tf.store.model_location import CHECKPOINT, EXPECTED, HDF5, TF1, Place, find_model, is_zip_file
 from elmo_tf.store.published_models import fetch, is_published
-from elmo_tf.system import atomic_files
+from elmo_tf.system import input_files
 
 WORD_INPUT = "a model with word input"
 """Whose words `StoredModel.without_vocabulary` misses."""
@@ -231,7 +231,7 @@ def read_softmax(arrays: Arrays) -> Arrays:
 
 def _completed(options: Options, path: str, parts: _Parts) -> Options:
     """The options, and what a file leaves out and the arrays tell: the directions, and the number of words."""
-    if "bidirectional" not in atomic_files.read_json(path) and is_forward_only(parts.names):
+    if "bidirectional" not in input_files.read_json(path) and is_forward_only(parts.names):
         options = options.replace(bidirectional=False)
     if options.n_tokens_vocab is None:
         shapes = parts.weights.shapes

@@ -13,7 +13,7 @@ from elmo_tf.errors import InputError
 from elmo_tf.formats.tensorflow_checkpoint import DAMAGED
 from elmo_tf.store.checkpoint_files import holds_weights, latest_in, save_checkpoint
 from elmo_tf.store.file_names import BEST, LATEST
-from elmo_tf.system.atomic_files import first_line
+from elmo_tf.system.error_text import first_line
 from elmo_tf.training.optimizer import SparseAdagrad
 from elmo_tf.training.step import States
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from elmo_tf.data.corpus import Corpus
-from elmo_tf.data.vocabulary import Vocabulary, build_vocabulary, count_corpus
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.data.word_counts import build_vocabulary, count_corpus
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from elmo_tf.models.bilm import BiLM
 from elmo_tf.store import published_models
 from elmo_tf.store.load_model import load_bilm
 from elmo_tf.store.published_models import BASE, PUBLISHED, cache_folder, fetch, is_published
-from elmo_tf.system import download
+from elmo_tf.system import resumable_transfer
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -44,7 +44,7 @@ def content(tmp_path_factory):
 def environment(monkeypatch, tmp_path, content):
     """No address but those of this machine, no cache but one of the test; "small" is as large as `content`."""
     monkeypatch.setattr(published_models, "BASE", "http://127.0.0.1:9/")
-    monkeypatch.setattr(download, "PAUSE", 0.0)
+    monkeypatch.setattr(resumable_transfer, "PAUSE", 0.0)
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("ELMO_TF_MIRROR", raising=False)
     monkeypatch.setenv("ELMO_TF_CACHE", str(tmp_path / "cache"))
@@ -425,7 +425,7 @@ def test_a_path_goes_over_a_name(monkeypatch, tmp_path):
 
 
 FETCH = """
-    from elmo_tf.system import download
+    from elmo_tf.system import resumable_transfer
     from elmo_tf.store import published_models
     download.PAUSE = 0.0
     print(published_models.fetch("original", {mirror!r}))

@@ -122,43 +122,6 @@ def test_a_copy_onto_itself_does_nothing(tmp_path):
     assert (path.read_text(), path.stat().st_ino) == ("same", before)
 
 
-def test_json_reads(tmp_path):
-    (tmp_path / "x.json").write_text('{"a": [1, "æ"]}', "utf-8")
-    assert atomic_files.read_json(str(tmp_path / "x.json")) == {"a": [1, "æ"]}
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b'{"a": 1,\n "b" 2}', r"x\.json, line 2: not valid JSON"),
-        (b"", r"x\.json, line 1: not valid JSON"),
-        (b'{"a": "\xff"}', r"x\.json is not UTF-8 text: .* at byte 7"),
-        (None, r"x\.json cannot be read: No such file"),
-    ],
-)
-def test_a_file_that_is_no_json_is_refused_by_name(tmp_path, content, message):
-    path = tmp_path / "x.json"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match=message):
-        atomic_files.read_json(str(path))
-
-
-@pytest.mark.parametrize(
-    ("parts", "message"),
-    [
-        ((b'{"a": ', 100_000), "objects or lists nested too deeply to be read"),
-        ((b"[", 100_000), "objects or lists nested too deeply to be read"),
-        ((b"9", 5000), "a number with too many digits to be read"),
-    ],
-)
-def test_json_that_python_does_not_read_is_refused_by_name(tmp_path, parts, message):
-    content, times = parts
-    (tmp_path / "x.json").write_bytes(content * times)
-    with pytest.raises(InputError, match=rf"x\.json: expected a JSON file, got {message}$"):
-        atomic_files.read_json(str(tmp_path / "x.json"))
-
-
 def test_files_made_by_several_threads_have_the_usual_permissions_and_the_mask_stays(tmp_path):
     mask = os.umask(0o027)
     try:

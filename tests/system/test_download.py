@@ -12,7 +12,7 @@ import pytest
 from file_server import FileServer
 
 from elmo_tf.errors import InputError
-from elmo_tf.system import download as module
+from elmo_tf.system import resumable_transfer
 from elmo_tf.system.download import DownloadError, Expected, download
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
@@ -22,7 +22,7 @@ WHOLE = Expected(len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(module, "PAUSE", 0.0)
+    monkeypatch.setattr(resumable_transfer, "PAUSE", 0.0)
     monkeypatch.setenv("no_proxy", "*")
 
 
@@ -89,7 +89,7 @@ def test_a_server_that_always_breaks_off_at_the_same_place_is_given_up(path):
     with FileServer({"/file": CONTENT}, ranges=False).running() as server:
         server.breaks = [100_000] * 50
         refused(server, path)
-        assert len(server.requests) == 1 + module.TRIES
+        assert len(server.requests) == 1 + resumable_transfer.TRIES
 
 
 def test_a_file_that_changed_meanwhile_begins_anew(server, path):
@@ -182,7 +182,7 @@ def test_a_wrong_form_is_an_error_and_leaves_nothing(server, path):
         with open(name, "rb") as file:
             raise InputError(f"begins with {file.read(1)!r}")
 
-    assert f"begins with {CONTENT[:1]!r} (300,000 bytes)" in refused(server, path, Expected(form=check))
+    assert f"begins with {CONTENT[:1]!r} (300,000 bytes)" in refused(server, path, Expected(check_form=check))
     assert os.listdir(path.parent) == []
 
 
@@ -205,7 +205,7 @@ def test_nobody_there_is_refused_at_once(path, monkeypatch):
     def fail(seconds):
         raise AssertionError(f"waits {seconds} s")
 
-    monkeypatch.setattr(module, "time", types.SimpleNamespace(sleep=fail))
+    monkeypatch.setattr(resumable_transfer, "time", types.SimpleNamespace(sleep=fail))
     with FileServer({}).running() as server:
         pass
     assert "Connection refused" in refused(server, path)
@@ -214,15 +214,15 @@ def test_nobody_there_is_refused_at_once(path, monkeypatch):
 
 def test_a_server_that_goes_away_is_waited_for_and_then_given_up(server, path, monkeypatch):
     waited = []
-    monkeypatch.setattr(module, "time", types.SimpleNamespace(sleep=waited.append))
-    monkeypatch.setattr(module, "PAUSE", 1.5)
+    monkeypatch.setattr(resumable_transfer, "time", types.SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(resumable_transfer, "PAUSE", 1.5)
     server.breaks, server.answers = [100_000], [None, 503, 503, 503]
     assert "after 100,000 bytes" in refused(server, path)
     assert waited == [0.0, 1.5, 3.0]
 
 
 def test_a_silent_server_is_given_up(path, monkeypatch):
-    monkeypatch.setattr(module, "TIMEOUT", 0.2)
+    monkeypatch.setattr(resumable_transfer, "TIMEOUT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
 
         class Silent:
