@@ -14,7 +14,7 @@ from elmo_tf.system.error_text import reason, rename_in_errors
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Yields a temporary path in the folder of `path`; renames it to `path` when the block ends, removes it on an error.
+    """Yields a temporary path beside `path`; renames it to `path` when the block ends, removes it on an error.
 
     The folder of `path` is made if it is missing. The temporary path keeps the ending of `path`, for libraries that
     look at it (`.hdf5`, `.gz`).

@@ -34,21 +34,17 @@ def atomic_folder(folder: str, check: Callable[[], None] | None = None) -> Itera
     >>> os.listdir("/tmp/elmo_tf_doc/model/hdf5")
     ['numbers.txt']
     """
-    shown_folder, folder = folder or ".", os.path.abspath(folder)
+    shown, folder = folder or ".", os.path.abspath(folder)
     missing = _missing_folders(folder)
     above = os.path.dirname(missing[-1]) if missing else folder
     if not os.path.isdir(above):
-        raise InputError(f"the folder {shown_folder} cannot be made: {above} is no folder")
+        raise InputError(f"the folder {shown} cannot be made: {above} is no folder")
     temporary = temporary_name(above, os.path.basename(folder))
     try:
         try:
             os.mkdir(temporary)
         except OSError as error:
-            what = (
-                f"{shown_folder} cannot be written"
-                if above == folder
-                else f"the folder {shown_folder} cannot be made in {above}"
-            )
+            what = f"{shown} cannot be written" if above == folder else f"the folder {shown} cannot be made in {above}"
             raise InputError(f"{what}: {error.strerror}") from error
         yield temporary
         with make_folder_or_undo(os.path.dirname(folder)) as parent, lock_folder(parent):

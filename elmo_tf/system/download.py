@@ -1,8 +1,9 @@
 """Downloads one file: a broken-off download goes on later, and the file appears whole and checked, or not at all.
 
 `keras.utils.get_file` is not enough for files of hundreds of megabytes (`file_utils.py` of Keras 3.15): it begins anew
-after a break, waits for ever on a silent server, checks no size, and leaves a file with the wrong hash in place. It also
-writes under the final name, so that a killed run or a second process leaves half a file that later counts as whole.
+after a break, waits for ever on a silent server, checks no size, and leaves a file with the wrong hash in place. It
+also writes under the final name, so that a killed run or a second process leaves half a file, which later counts as
+whole.
 """
 
 import os

@@ -40,7 +40,7 @@ def rename_in_errors(path: str, *temporary: str) -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """The reason why a file cannot be written, without the paths and names of operations that TensorFlow puts around it.
+    """The reason why a file cannot be written, without the paths and operations that TensorFlow puts around it.
 
     Example:
 

@@ -34,7 +34,7 @@ _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 class DownloadError(Exception):
-    """A file cannot be downloaded: the message holds the server's answer, or says what is wrong with the received file."""
+    """A file cannot be downloaded; the message is the server's answer, or says what is wrong with the received file."""
 
 
 class ResumableTransfer:
@@ -179,7 +179,7 @@ class ResumableTransfer:
 
 
 class _BrokenOffError(Exception):
-    """The connection ended in an error of the network; errors of the disk are OSErrors, too, and have to be told apart."""
+    """The connection ended in an error of the network, as against one of the disk: both are OSErrors."""
 
 
 class ProgressError(Exception):
