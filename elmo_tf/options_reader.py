@@ -33,13 +33,13 @@ class OptionsReader:
     def __init__(self, values: Any, name: str, prefix: str = "") -> None:
         if not isinstance(values, Mapping):
             where = f"{name}: {prefix.rstrip('.')}" if prefix else name
-            raise InputError(f"{where}: expected a JSON object, got {_shown(values)}")
+            raise InputError(f"{where}: expected a JSON object, got {_short_repr(values)}")
         self._values, self._name, self._prefix = values, name, prefix
         self._asked: set[str] = set()
 
     def error(self, key: str, expected: str, came: Any) -> InputError:
         """The sentence for a wrong value, to be raised by the caller."""
-        return InputError(f"{self._name}: {self._prefix}{key}: expected {expected}, got {_shown(came)}")
+        return InputError(f"{self._name}: {self._prefix}{key}: expected {expected}, got {_short_repr(came)}")
 
     def has(self, key: str) -> bool:
         """Whether the option is there and not null."""
@@ -137,10 +137,10 @@ class OptionsReader:
                 raise InputError(f"{self._name}: {self._prefix}{key} is not an option; {hint}")
 
 
-def _shown(value: Any) -> str:
+def _short_repr(value: Any) -> str:
     """What came, cut to a length for people.
 
-    >>> _shown("relu"), len(_shown("relu" * 1000))
+    >>> _short_repr("relu"), len(_short_repr("relu" * 1000))
     ("'relu'", 80)
     """
     try:

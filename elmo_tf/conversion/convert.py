@@ -167,11 +167,11 @@ def _write(folder: str, weights: Arrays, content: Content, settings: ConvertSett
 
 def _write_hdf5(folder: str, weights: Arrays, settings: ConvertSettings) -> None:
     softmax = {name: None for name in weights if name.startswith(SOFTMAX_PREFIX)}
-    rest = weights.only({name: None for name in weights if name not in softmax})
+    rest = weights.select({name: None for name in weights if name not in softmax})
     path = os.path.join(folder, weights_name(settings))
     hdf5.write_hdf5(path, rest)
     if softmax:
-        hdf5.write_hdf5(os.path.join(folder, SOFTMAX_FILE), weights.only(softmax))
+        hdf5.write_hdf5(os.path.join(folder, SOFTMAX_FILE), weights.select(softmax))
 
 
 def _pack(folder: str, target: str) -> str:

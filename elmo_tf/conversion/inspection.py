@@ -78,7 +78,7 @@ def inspect(path: str, which: str | None = None) -> Inspection:
         vocabulary, complaint = _vocabulary(stored)
         return Inspection(
             facts=_facts(stored, raw, vocabulary),
-            arrays={stored.weights.spelled(name): shape for name, shape in stored.weights.shapes.items()},
+            arrays={stored.weights.name_in_file(name): shape for name, shape in stored.weights.shapes.items()},
             consumers={NAMES[target]: verdict(stored, raw, target) for target in TARGETS},
             oddities=oddities(stored, raw, vocabulary, complaint),
         )

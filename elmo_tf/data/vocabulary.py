@@ -1,7 +1,8 @@
 """The vocabulary: the words that the language model can predict, as a file and in memory.
 
-A vocabulary file has one word a line, and the line number, from 0, is the word's id. `<S>`, `</S>` and `<UNK>` must be
-among them. All others stand by falling frequency, on which the sampled softmax relies.
+A vocabulary file has one word a line; the number of the line, counted from 0, is the word's id. The special words
+`<S>`, `</S>` and `<UNK>` must be among them. All others are sorted by falling frequency, on which the sampled softmax
+relies.
 """
 
 import os
@@ -20,11 +21,11 @@ SPECIALS = (BEGIN_SENTENCE, END_SENTENCE, UNKNOWN)
 
 @dataclass(frozen=True, repr=False)
 class Vocabulary:
-    """Words and their ids; it does not change once made.
+    """Words and their ids; immutable.
 
     Args:
-        words: all words in the order of their ids, the three specials among them.
-        source: what to call the vocabulary in an error, usually its file.
+        words: all words in the order of their ids, the three special words among them.
+        source: the name of the vocabulary in error messages, usually its file.
 
     Attributes:
         words: the words; `words[id]` is the word of an id.
@@ -32,7 +33,8 @@ class Vocabulary:
         begin, end, unknown: the ids of `<S>`, `</S>` and `<UNK>`.
 
     Raises:
-        InputError: a word is empty, holds white space or comes twice, or a special is missing; with the line.
+        InputError: a word is empty, holds white space or occurs twice, or a special word is missing; the message names
+            the line.
 
     >>> vocabulary = Vocabulary(("<S>", "</S>", "<UNK>", "the", "cat"))
     >>> len(vocabulary), vocabulary["cat"], vocabulary["dog"], vocabulary.words[3]
@@ -49,16 +51,16 @@ class Vocabulary:
     def __post_init__(self, source: str) -> None:
         words = tuple(self.words)
         ids = dict(zip(words, range(len(words)), strict=True))
-        _check(words, ids, source)
-        made = {"words": words, "ids": ids, "begin": ids["<S>"], "end": ids["</S>"], "unknown": ids["<UNK>"]}
-        for name, value in made.items():
+        _check_words(words, ids, source)
+        attributes = {"words": words, "ids": ids, "begin": ids["<S>"], "end": ids["</S>"], "unknown": ids["<UNK>"]}
+        for name, value in attributes.items():
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
         return len(self.words)
 
     def __getitem__(self, word: str) -> int:
-        """The id of a word; that of `<UNK>` where the vocabulary lacks it."""
+        """The id of a word; the id of `<UNK>` for a word outside the vocabulary."""
         return self.ids.get(word, self.unknown)
 
     def __contains__(self, word: object) -> bool:
@@ -74,10 +76,11 @@ class Vocabulary:
     def from_file(cls, path: str | os.PathLike[str]) -> "Vocabulary":
         """Reads a vocabulary file: UTF-8, one word a line, plain or .gz.
 
-        White space around a word and empty lines at the end are left out.
+        White space around a word and empty lines at the end are ignored.
 
         Raises:
-            InputError: the file cannot be read, is not UTF-8, is empty, or is none of the above; with file and line.
+            InputError: the file cannot be read, is not UTF-8, is empty, or is no vocabulary; the message names file
+                and line.
         """
         path = os.fspath(path)
         words = [line.strip() for line in text.iterate_lines(path)]
@@ -88,20 +91,20 @@ class Vocabulary:
         return cls(tuple(words), source=path)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes one word a line in UTF-8, whole or not at all."""
+        """Writes the vocabulary file, whole or not at all."""
         atomic_files.write_text(path, "\n".join(self.words) + "\n")
 
 
-def _check(words: tuple[str, ...], ids: Mapping[str, int], source: str) -> None:
-    # As bytes, for which only ASCII has white space: foreign vocabularies hold words with no-break spaces, which are
-    # never met in a text that is split at white space, and do no harm.
+def _check_words(words: tuple[str, ...], ids: Mapping[str, int], source: str) -> None:
+    # `bytes.split` knows ASCII white space alone: other programs' vocabularies hold words with no-break spaces, which
+    # never occur in a text that is split at white space, and do no harm.
     encoded = [word.encode("utf-8", "surrogatepass") for word in words]
     if b" ".join(encoded).split() != encoded:
         wrong = next(n for n, word in enumerate(encoded) if word.split() != [word])
         what = f"{words[wrong]!r} has white space inside" if words[wrong].strip() else "the line is empty"
         raise InputError(f"{source}, line {wrong + 1}: {what}; expected one word a line and nothing else")
     if len(ids) != len(words):
-        # A repeated word keeps its last id, so the first word found elsewhere than at its own id is the first repeat.
+        # `ids` has the last id of a repeated word, so the first word whose id is not its position is repeated.
         first = next(n for n, word in enumerate(words) if ids[word] != n)
         second = words.index(words[first], first + 1)
         raise InputError(

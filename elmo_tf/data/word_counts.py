@@ -12,9 +12,9 @@ from elmo_tf.errors import InputError
 
 
 def count_corpus(paths: Iterable[str]) -> tuple[Counter[str], int]:
-    """How often each word comes in tokenised text files, and how many sentences (lines with a word) they hold.
+    """Counts how often each word occurs in tokenised text files, and how many sentences (lines with a word) they hold.
 
-    Files are read as a stream, plain or .gz; memory grows with the distinct words only.
+    The files, plain or .gz, are read as a stream: the memory needed grows with the number of distinct words alone.
     """
     counts: Counter[str] = Counter()
     sentences = 0
@@ -28,15 +28,17 @@ def count_corpus(paths: Iterable[str]) -> tuple[Counter[str], int]:
 
 
 def build_vocabulary(counts: Mapping[str, int], max_vocab: int = 800_000, min_count: int = 1) -> Vocabulary:
-    """The three specials, then the most frequent words; equal counts stand in code point order, so files repeat.
+    """Builds a vocabulary: the three special words, then the most frequent words by falling count.
+
+    Words of equal count are sorted by code points, so that equal counts always give the same file.
 
     Args:
-        counts: how often each word comes; specials among them are not listed twice.
-        max_vocab: the most lines, with the three specials; at least 4.
-        min_count: words that come less often are left out.
+        counts: how often each word occurs; special words among them are not listed twice.
+        max_vocab: the largest number of words, the three special ones included; at least 4.
+        min_count: words that occur less often are left out.
 
     Raises:
-        InputError: `max_vocab` is below 4, or no word comes `min_count` times.
+        InputError: `max_vocab` is below 4, or no word occurs `min_count` times.
 
     >>> build_vocabulary({"b": 2, "a": 2, "rare": 1, "the": 5}, max_vocab=6).words
     ('<S>', '</S>', '<UNK>', 'the', 'a', 'b')
@@ -53,13 +55,13 @@ def build_vocabulary(counts: Mapping[str, int], max_vocab: int = 800_000, min_co
 
 @dataclass(frozen=True)
 class CorpusReport:
-    """What a vocabulary and a character limit make of a corpus; shares are from 0 to 1.
+    """How well a vocabulary and a limit of characters fit a corpus; shares are from 0 to 1.
 
     Attributes:
-        tokens, types, sentences: words, distinct words and lines with a word in the corpus.
-        vocabulary_size: lines of the vocabulary, with the three specials.
+        tokens, types, sentences: numbers of words, of distinct words and of lines with a word in the corpus.
+        vocabulary_size: number of words of the vocabulary, the three special ones included.
         coverage: share of tokens in the vocabulary; a literal `<UNK>` in the text counts as not covered.
-        max_characters: the length of a word's row of character ids; two of them are not letters.
+        max_characters: the length of a word's row of character ids, two of which are no bytes of the word.
         tokens_cut, types_cut: shares of tokens and of distinct words that lose bytes at that limit.
     """
 
@@ -76,10 +78,10 @@ class CorpusReport:
     def of(
         cls, counts: Mapping[str, int], sentences: int, vocabulary: Vocabulary, max_characters: int
     ) -> "CorpusReport":
-        """The report on a corpus from what `count_corpus` returned."""
+        """Makes the report on a corpus from the results of `count_corpus`."""
         tokens = sum(counts.values())
         covered = sum(count for word, count in counts.items() if word in vocabulary.ids and word != UNKNOWN)
-        cut = _cut_counts(counts, max_characters)
+        cut = _counts_of_cut_words(counts, max_characters)
         return cls(
             tokens=tokens,
             types=len(counts),
@@ -92,30 +94,30 @@ class CorpusReport:
         )
 
     def describe(self) -> str:
-        """A few lines to read."""
+        """The report as four lines of text."""
         return "\n".join(
             [
                 f"corpus       {self.tokens:,} tokens, {self.types:,} distinct words, {self.sentences:,} sentences",
                 f"vocabulary   {self.vocabulary_size:,} words, with <S>, </S> and <UNK>",
-                f"coverage     {_percent(self.coverage)} of tokens are in the vocabulary",
-                f"cut          {_percent(self.tokens_cut)} of tokens, {_percent(self.types_cut)} of distinct words "
-                f"are longer than {self.max_characters - 2} bytes",
+                f"coverage     {_format_percent(self.coverage)} of tokens are in the vocabulary",
+                f"cut          {_format_percent(self.tokens_cut)} of tokens, "
+                f"{_format_percent(self.types_cut)} of distinct words are longer than {self.max_characters - 2} bytes",
             ]
         )
 
 
-def _cut_counts(counts: Mapping[str, int], max_characters: int) -> list[int]:
-    """The counts of the words that are cut."""
+def _counts_of_cut_words(counts: Mapping[str, int], max_characters: int) -> list[int]:
+    """The counts of the words that are too long for `max_characters`."""
     is_cut = characters.is_truncated(list(counts), max_characters)
     values = list(counts.values())
     return [values[number] for number in np.flatnonzero(is_cut)]
 
 
-def _percent(share: float) -> str:
-    """`0.034 %`; never 0 or 100 for a share that is only close to it.
+def _format_percent(share: float) -> str:
+    """Formats a share as a percentage; only shares of exactly 0 and 1 become `0 %` and `100 %`.
 
-    >>> _percent(0.98765), _percent(0.000001), _percent(0.999999), _percent(1.0)
-    ('98.77 %', 'under 0.01 %', 'over 99.99 %', '100 %')
+    >>> [_format_percent(share) for share in (0.98765, 0.000001, 0.999999, 1.0)]
+    ['98.77 %', 'under 0.01 %', 'over 99.99 %', '100 %']
     """
     if share in (0.0, 1.0):
         return f"{100 * share:.0f} %"

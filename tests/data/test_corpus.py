@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elmo_tf.data import text
-from elmo_tf.data.corpus import BLOCK_BYTES, Block, BlockReader, Corpus, in_pools, runs
+from elmo_tf.data.corpus import BLOCK_BYTES, Block, BlockReader, Corpus, group_into_pools, sequential_runs
 from elmo_tf.data.text import iterate_lines
 from elmo_tf.errors import InputError
 
@@ -52,7 +52,7 @@ def test_sentences_and_words_are_counted_and_read(tmp_path, pack, content, sente
     assert (corpus.sentences, corpus.words) == (len(sentences), words)
     assert corpus.predictions == len(sentences) + words
     assert lines_of(corpus.blocks) == sentences
-    assert [block.packed for block in corpus.blocks] == [pack is gzip.compress]
+    assert [block.is_gzip for block in corpus.blocks] == [pack is gzip.compress]
 
 
 @PACKINGS
@@ -290,7 +290,7 @@ def names(groups):
 
 def test_plain_blocks_run_alone_and_those_of_a_packed_file_together():
     corpus = corpus_of(("p", False, [5, 5]), ("q", True, [5, 5]), ("r", True, [5]), ("s", False, [5]))
-    assert names(runs(corpus)) == [["p0"], ["p5"], ["q0", "q5"], ["r0"], ["s0"]]
+    assert names(sequential_runs(corpus)) == [["p0"], ["p5"], ["q0", "q5"], ["r0"], ["s0"]]
 
 
 @pytest.mark.parametrize(
@@ -305,4 +305,4 @@ def test_plain_blocks_run_alone_and_those_of_a_packed_file_together():
 )
 def test_pools_take_runs_in_the_order_given_until_they_are_full(order, pool_bytes, pools):
     corpus = corpus_of(("p", False, [5, 5]), ("q", True, [5, 5]), ("s", False, [5]))
-    assert names(in_pools(corpus, order, pool_bytes)) == pools
+    assert names(group_into_pools(corpus, order, pool_bytes)) == pools

@@ -71,7 +71,7 @@ def test_lines_come_without_their_ends(tmp_path, pack, content, lines):
     path = tmp_path / "any.name"  # packed or not shows in the bytes, not in the name
     path.write_bytes(pack(content))
     assert list(text.iterate_lines(str(path))) == lines
-    assert text.is_packed(str(path)) == (pack is gzip.compress)
+    assert text.is_gzip(str(path)) == (pack is gzip.compress)
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])

@@ -23,7 +23,7 @@ def test_nothing_is_read_to_tell_names_shapes_and_size():
     assert "a" in arrays
     assert "c" not in arrays
     assert (list(arrays), len(arrays), arrays.size) == (["a", "b"], 2, 10)
-    assert arrays.only({"b": None}).shapes == {"b": (4,)}
+    assert arrays.select({"b": None}).shapes == {"b": (4,)}
     assert arrays.with_others({"c": np.ones(1)}).shapes == {"a": (2, 3), "b": (4,), "c": (1,)}
     assert read == []
     assert arrays["a"].dtype == np.float32

@@ -2,7 +2,7 @@
 
 import pytest
 
-from elmo_tf.formats.tensorflow_checkpoint import find_missing_data
+from elmo_tf.formats.tensorflow_checkpoint import describe_missing_data
 
 
 def made(folder, *files):
@@ -26,7 +26,7 @@ def shard(place, number, size):
     ],
 )
 def test_nothing_is_wrong_with_whole_files(tmp_path, files):
-    assert find_missing_data(made(tmp_path, *files), 100) is None
+    assert describe_missing_data(made(tmp_path, *files), 100) is None
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_nothing_is_wrong_with_whole_files(tmp_path, files):
     ],
 )
 def test_what_is_missing_is_said(tmp_path, files, said):
-    assert said in find_missing_data(made(tmp_path, *files), 100)
+    assert said in describe_missing_data(made(tmp_path, *files), 100)

@@ -9,8 +9,8 @@ import tf1
 from refusals import refused
 
 from elmo_tf.errors import InputError
-from elmo_tf.formats.tensorflow_checkpoint import CheckpointReader, tf1_prefix
-from elmo_tf.store.checkpoint_files import latest_in
+from elmo_tf.formats.tensorflow_checkpoint import CheckpointReader, newest_tf1_checkpoint
+from elmo_tf.store.checkpoint_files import newest_checkpoint
 from elmo_tf.store.checkpoint_weights import display_name, read_training_checkpoint
 
 ARRAYS = {"lm/a": np.arange(600, dtype="f"), "lm/b": np.ones((3, 5), "f"), "lm/text": np.array(b"x" * 50)}
@@ -98,7 +98,9 @@ def test_an_array_of_our_own_checkpoint_is_named_as_everywhere_else(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b'model_checkpoint_path "x', b"\xff\x00", b'model_checkpoint_path: "none"'])
-@pytest.mark.parametrize("find", [tf1_prefix, lambda folder: latest_in(folder, ".")], ids=["tf1", "own"])
+@pytest.mark.parametrize(
+    "find", [newest_tf1_checkpoint, lambda folder: newest_checkpoint(folder, ".")], ids=["tf1", "own"]
+)
 def test_of_a_damaged_list_of_checkpoints_tensorflow_says_nothing_beside_our_sentence(tmp_path, find, content):
     (tmp_path / "checkpoint").write_bytes(content)
     records, handler = [], logging.Handler()

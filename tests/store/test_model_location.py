@@ -3,7 +3,7 @@
 import pytest
 
 from elmo_tf.errors import InputError
-from elmo_tf.store.model_location import Place, check_for_training, find_model, has_checkpoint, is_zip_file
+from elmo_tf.store.model_location import ModelLocation, check_for_training, find_model, has_checkpoint, is_zip_file
 
 
 def made(folder, *names):
@@ -31,8 +31,8 @@ def found(folder, which=None):
 )
 def test_the_form_is_told_by_the_names(tmp_path, names, form, weights):
     folder = made(tmp_path, *names)
-    assert found(tmp_path) == Place(form, f"{folder}/{weights}", folder)
-    assert found(tmp_path / weights) == Place(form, f"{folder}/{weights}", folder)
+    assert found(tmp_path) == ModelLocation(form, f"{folder}/{weights}", folder)
+    assert found(tmp_path / weights) == ModelLocation(form, f"{folder}/{weights}", folder)
     assert not has_checkpoint(folder)
 
 
@@ -43,9 +43,9 @@ def test_the_form_is_told_by_the_names(tmp_path, names, form, weights):
 )
 def test_a_checkpoint_may_be_given_as_tensorflow_names_it(tmp_path, monkeypatch, prefix, form, inside, ending):
     folder = made(tmp_path, f"{prefix}.index", f"{prefix}.data-00000-of-00001", "model.ckpt-9.index")
-    assert found(f"{folder}/{prefix}{ending}") == Place(form, f"{folder}/{prefix}", folder + inside)
+    assert found(f"{folder}/{prefix}{ending}") == ModelLocation(form, f"{folder}/{prefix}", folder + inside)
     monkeypatch.chdir(tmp_path)
-    assert found(prefix + ending) == Place(form, prefix, inside.removeprefix("/") or ".")
+    assert found(prefix + ending) == ModelLocation(form, prefix, inside.removeprefix("/") or ".")
     with pytest.raises(InputError, match=r"^the model: it holds no latest checkpoint, only "):
         found(prefix + ending, "latest")
 
@@ -54,13 +54,13 @@ def test_a_checkpoint_may_be_given_from_inside_its_folder(tmp_path, monkeypatch)
     made(tmp_path, "run/latest/ckpt-3.index")
     monkeypatch.chdir(tmp_path / "run" / "latest")
     for name in ("ckpt-3", "./ckpt-3", "ckpt-3.index"):
-        assert found(name) == Place("checkpoint", name.removesuffix(".index"), "..")
+        assert found(name) == ModelLocation("checkpoint", name.removesuffix(".index"), "..")
 
 
 def test_a_folder_goes_before_an_index_of_its_name(tmp_path):
     folder = made(tmp_path / "x", "weights.hdf5")
     made(tmp_path, "x.index")
-    assert found(folder) == Place("hdf5", f"{folder}/weights.hdf5", folder)
+    assert found(folder) == ModelLocation("hdf5", f"{folder}/weights.hdf5", folder)
 
 
 def test_what_hides_a_published_model_says_so(tmp_path, monkeypatch):
@@ -133,7 +133,7 @@ def test_options_lie_beside_the_weights_under_either_name(tmp_path):
     assert place.options_file == str(tmp_path / "small_options.json")
     (tmp_path / "small_options.json").unlink()
     assert place.options_file is None
-    assert Place("hdf5", str(tmp_path / "model.hdf5"), str(tmp_path)).options_file is None
+    assert ModelLocation("hdf5", str(tmp_path / "model.hdf5"), str(tmp_path)).options_file is None
     assert place.beside("vocab.txt", "large_options.json") == str(tmp_path / "large_options.json")
 
 
@@ -163,7 +163,7 @@ def test_a_checkpoint_counts_before_all_other_forms(tmp_path):
     folder = made(tmp_path, "weights.hdf5", "latest/ckpt-3.index", "latest/ckpt-3.data-00000-of-00001")
     (tmp_path / "latest" / "checkpoint").write_text('model_checkpoint_path: "ckpt-3"\n')
     assert has_checkpoint(folder)
-    assert found(tmp_path) == Place("checkpoint", f"{folder}/latest/ckpt-3", folder)
+    assert found(tmp_path) == ModelLocation("checkpoint", f"{folder}/latest/ckpt-3", folder)
 
 
 @pytest.mark.parametrize("name", ["weights.hdf5", "model.safetensors", "model.ckpt-60.index"])
