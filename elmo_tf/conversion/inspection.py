@@ -14,7 +14,7 @@ from elmo_tf.models.weight_names import SOFTMAX_PREFIX, expected_shapes
 from elmo_tf.options import Options
 from elmo_tf.store.file_names import OPTIONS_FILE
 from elmo_tf.store.model_location import CHECKPOINT, HDF5, SAFETENSORS, TF1
-from elmo_tf.store.published_models import PUBLISHED
+from elmo_tf.store.published_files import PUBLISHED
 from elmo_tf.store.stored_model import StoredModel, open_model
 from elmo_tf.system import input_files
 

@@ -28,7 +28,7 @@ from elmo_tf.store.file_names import (
     SOFTMAX_FILE,
     WEIGHTS_FILE,
 )
-from elmo_tf.store.published_models import PUBLISHED
+from elmo_tf.store.published_files import PUBLISHED
 
 CHECKPOINT, TF1, SAFETENSORS, HDF5 = "checkpoint", "tf1", "safetensors", "hdf5"
 FORMS = (HDF5, CHECKPOINT, TF1, SAFETENSORS)
@@ -65,7 +65,7 @@ class ModelLocation:
 
     @property
     def options_file(self) -> str | None:
-        """The path of `options.json`, or of `x_options.json` for AllenNLP's `x_weights.hdf5`; None where none exists."""
+        """The path of `options.json`, or of `x_options.json` beside `x_weights.hdf5`; None where none exists."""
         named = os.path.basename(self.weights).replace("weights.hdf5", OPTIONS_FILE)
         return self.beside(*([named] if named.endswith(OPTIONS_FILE) else []), OPTIONS_FILE)
 

@@ -25,7 +25,8 @@ from elmo_tf.errors import InputError
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.store import published_models
 from elmo_tf.store.load_model import load_bilm
-from elmo_tf.store.published_models import BASE, PUBLISHED, cache_folder, fetch, is_published
+from elmo_tf.store.published_files import BASE, PUBLISHED
+from elmo_tf.store.published_models import cache_folder, fetch, is_published
 from elmo_tf.system import resumable_transfer
 
 ROOT = pathlib.Path(__file__).parents[1]
