@@ -106,7 +106,7 @@ def find_model(folder: str, path: str, which: str | None) -> ModelLocation:
                 else "it is no file of a model"
             )
             if path in PUBLISHED:
-                missing += ", and goes before the published model of that name"
+                missing += ", and it hides the published model of that name"
         raise InputError(f"{path}: {missing}; {EXPECTED}")
     if which is not None and (place.form != CHECKPOINT or not os.path.isdir(folder)):
         raise InputError(f"{path}: it holds no {which} checkpoint, only {os.path.basename(place.weights)}")
@@ -158,7 +158,7 @@ def _describe_misnamed_folder(folder: str) -> str:
     """Names a folder that has the name of a weight file, as the end of a sentence; empty where there is none."""
     names = (SAFETENSORS_FILE, WEIGHTS_FILE, NLPL_WEIGHTS_FILE)
     found = [name for name in names if os.path.isdir(os.path.join(folder, name))]
-    return f", for {found[0]} in it is a folder" if found else ""
+    return f", because {found[0]} in it is a folder" if found else ""
 
 
 def check_for_training(model_dir: str) -> None:

@@ -1,4 +1,4 @@
-"""Distinct values and their places, against dictionaries, which keep the order of appearance."""
+"""Distinct values and their positions, compared with dictionaries, which keep the order of insertion."""
 
 import numpy as np
 import pytest
@@ -13,14 +13,14 @@ SHAPES = st_numpy.array_shapes(max_dims=3, max_side=9)
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=60))
-def test_first_places_are_where_a_dictionary_meets_them(values):
+def test_first_positions_are_those_at_which_a_dictionary_gets_new_keys(values):
     expected = {value: place for place, value in reversed(list(enumerate(values)))}
     assert first_positions(np.array(values, np.int64)).tolist() == sorted(expected.values())
 
 
 @settings(max_examples=200, deadline=None)
 @given(st_numpy.arrays(np.int32, SHAPES, elements=st.integers(0, 12)))
-def test_distinct_values_appear_in_order_and_make_up_the_array_again(values):
+def test_distinct_values_are_in_order_of_occurrence_and_indexing_them_restores_the_array(values):
     distinct, index = unique_in_order(values)
     assert distinct.tolist() == list(dict.fromkeys(values.ravel().tolist()))
     assert (distinct.dtype, index.dtype) == (np.int32, np.int32)

@@ -36,14 +36,14 @@ def test_a_word_outside_has_the_id_of_unknown():
     assert "The" not in vocabulary
 
 
-def test_it_iterates_over_its_words_and_knows_its_size():
+def test_a_vocabulary_iterates_over_its_words_and_has_their_number_as_length():
     vocabulary = Vocabulary((*SPECIALS, "the"))
     assert list(vocabulary) == [*SPECIALS, "the"]
     assert len(vocabulary) == 4
     assert repr(vocabulary) == "<Vocabulary of 4 words>"
 
 
-def test_it_does_not_change():
+def test_a_vocabulary_cannot_be_changed():
     vocabulary = Vocabulary(SPECIALS)
     with pytest.raises(dataclasses.FrozenInstanceError):
         vocabulary.words = ("other",)
@@ -69,7 +69,7 @@ def test_equal_words_make_equal_vocabularies_also_through_pickle():
     ],
     ids=["carriage returns", "byte order mark", "no last line end", "empty lines at the end", "outer space", "gzip"],
 )
-def test_files_of_many_makes_read_the_same(write, content):
+def test_line_ends_marks_and_compression_make_no_difference(write, content):
     assert Vocabulary.from_file(write(content)).words == (*SPECIALS, "æ")
 
 
@@ -101,12 +101,12 @@ def test_a_missing_file_is_named(tmp_path):
         Vocabulary.from_file(tmp_path / "none.txt")
 
 
-def test_a_wrong_word_is_found_behind_one_that_has_no_utf8():
+def test_a_wrong_word_is_found_after_one_that_utf8_cannot_encode():
     with pytest.raises(InputError, match=r"^the vocabulary, line 5: 'a b' has white space inside"):
         Vocabulary((*SPECIALS, "\ud800", "a b"))
 
 
-def test_an_error_without_a_file_names_the_source_given():
+def test_an_error_without_a_file_names_the_source():
     with pytest.raises(InputError, match=r"^words of the test lacks <UNK>"):
         Vocabulary(("<S>", "</S>"), source="words of the test")
 
@@ -115,7 +115,7 @@ _word = st.text(st.characters(codec="utf-8"), min_size=1).map(lambda text: "".jo
 
 
 @given(st.lists(_word, unique=True))
-def test_what_is_saved_reads_back(tmp_path_factory, words):
+def test_a_saved_vocabulary_reads_back_equal(tmp_path_factory, words):
     vocabulary = Vocabulary((*SPECIALS, *(word for word in words if word not in SPECIALS)))
     path = tmp_path_factory.mktemp("saved") / "vocab.txt"
     vocabulary.save(path)
@@ -133,7 +133,7 @@ def test_the_vocabulary_of_wikitext_reads(shared):
     assert (len(vocabulary), vocabulary["the"], vocabulary.unknown) == (33_279, 3, 2)
 
 
-def test_a_foreign_vocabulary_may_hold_no_break_spaces(tmp_path):
+def test_a_vocabulary_of_another_program_may_hold_no_break_spaces(tmp_path):
     path = tmp_path / "vocab.txt"
     path.write_text("<S>\n</S>\n<UNK>\n10\u00a0000\nx\n", encoding="utf-8")
     assert Vocabulary.from_file(path).words[3:] == ("10\u00a0000", "x")

@@ -8,7 +8,7 @@ from elmo_tf.data.word_counts import CorpusReport, build_vocabulary, count_corpu
 from elmo_tf.errors import InputError
 
 
-def test_counting_adds_up_all_files_plain_and_packed(tmp_path):
+def test_counts_are_summed_over_all_files_plain_and_gzip(tmp_path):
     (tmp_path / "a.txt").write_text("the cat\n\n  the\tdog \n", "utf-8")
     (tmp_path / "b.txt.gz").write_bytes(gzip.compress("the\u00a0end\r\n \n".encode()))
     paths = [str(tmp_path / "a.txt"), str(tmp_path / "b.txt.gz")]
@@ -31,7 +31,7 @@ COUNTS = {"b": 2, "a": 2, "é": 2, "B": 2, "rare": 1, "the": 5, "<S>": 9, "<UNK>
         (4, 1, ["the"]),
     ],
 )
-def test_specials_then_falling_counts_then_code_points(max_vocab, min_count, words):
+def test_words_are_the_specials_then_sorted_by_falling_counts_and_code_points(max_vocab, min_count, words):
     assert build_vocabulary(COUNTS, max_vocab, min_count).words == (*SPECIALS, *words)
 
 
@@ -78,5 +78,5 @@ def test_report_reads_as_four_lines():
     ]
 
 
-def test_report_on_nothing_has_no_division_by_zero():
+def test_a_report_without_words_has_no_division_by_zero():
     assert CorpusReport.of({}, 0, Vocabulary(SPECIALS), 50).coverage == 0

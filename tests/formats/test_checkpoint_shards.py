@@ -1,4 +1,4 @@
-"""What of a checkpoint's numbers is missing is told by the names and sizes of its files."""
+"""Missing and short data files of a checkpoint are found by the names and sizes of its files."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def shard(place, number, size):
         [shard(0, 1, 5), shard(0, 2, 60), shard(1, 2, 40)],
     ],
 )
-def test_nothing_is_wrong_with_whole_files(tmp_path, files):
+def test_complete_data_files_have_no_fault(tmp_path, files):
     assert describe_missing_data(made(tmp_path, *files), 100) is None
 
 
@@ -46,5 +46,5 @@ def test_nothing_is_wrong_with_whole_files(tmp_path, files):
         ([shard(1, 3, 60)], "of 3 files of numbers model.ckpt-[60].data-00000-of-00003, and 1 more, is missing"),
     ],
 )
-def test_what_is_missing_is_said(tmp_path, files, said):
+def test_a_missing_or_short_data_file_is_named(tmp_path, files, said):
     assert said in describe_missing_data(made(tmp_path, *files), 100)

@@ -50,7 +50,7 @@ def test_a_full_disk_is_one_sentence_that_names_the_file(tmp_path, monkeypatch, 
     assert os.listdir(tmp_path) == ["a"]
 
 
-def test_what_is_wrong_with_the_temporary_file_is_said_of_the_target(tmp_path):
+def test_an_error_that_names_the_temporary_file_names_the_target_instead(tmp_path):
     with (
         pytest.raises(InputError, match=f"^{tmp_path}/x is odd$"),
         atomic_files.atomic_write(tmp_path / "x") as temporary,
@@ -58,13 +58,13 @@ def test_what_is_wrong_with_the_temporary_file_is_said_of_the_target(tmp_path):
         raise InputError(f"{temporary} is odd")
 
 
-def test_a_copy_of_a_file_that_is_not_there_names_that_file(tmp_path):
+def test_copying_a_missing_file_names_that_file(tmp_path):
     with pytest.raises(InputError, match="none cannot be read: No such file"):
         atomic_files.copy(str(tmp_path / "none"), str(tmp_path / "b"))
     assert os.listdir(tmp_path) == []
 
 
-def test_errors_of_other_files_are_not_those_of_the_one_to_write(tmp_path):
+def test_errors_of_other_files_are_raised_unchanged(tmp_path):
     with pytest.raises(FileNotFoundError), atomic_files.atomic_write(tmp_path / "x"):
         open(tmp_path / "none")  # noqa: SIM115
     assert os.listdir(tmp_path) == []
@@ -85,7 +85,7 @@ def test_permissions_are_those_of_an_ordinary_file(tmp_path):
     assert stat.S_IMODE((tmp_path / "x.txt").stat().st_mode) == 0o640
 
 
-def test_a_bare_name_is_written_to_the_folder_one_stands_in(tmp_path, monkeypatch):
+def test_a_bare_name_is_written_to_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     atomic_files.write_text("x.txt", "here")
     assert (tmp_path / "x.txt").read_text() == "here"
@@ -107,7 +107,7 @@ def test_text_is_written_in_utf8_with_line_feeds(tmp_path):
     assert (tmp_path / "x.txt").read_bytes() == b"\xc3\xa6\n"
 
 
-def test_a_copy_has_the_content_and_replaces_what_was_there(tmp_path):
+def test_a_copy_has_the_content_and_replaces_an_older_file(tmp_path):
     (tmp_path / "a").write_bytes(b"\0new")
     (tmp_path / "b").write_bytes(b"old")
     atomic_files.copy(str(tmp_path / "a"), str(tmp_path / "b"))

@@ -1,3 +1,7 @@
+"""Reading files that the user names: JSON, and the checks that a path can be read."""
+
+import hashlib
+
 import pytest
 
 from elmo_tf.errors import InputError
@@ -39,3 +43,18 @@ def test_json_that_python_does_not_read_is_refused_by_name(tmp_path, parts, mess
     (tmp_path / "x.json").write_bytes(content * times)
     with pytest.raises(InputError, match=rf"x\.json: expected a JSON file, got {message}$"):
         input_files.read_json(str(tmp_path / "x.json"))
+
+
+def test_a_missing_path_or_a_folder_is_refused_by_name(tmp_path):
+    (tmp_path / "file").touch()
+    input_files.check_readable(str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"none cannot be read: No such file or directory$"):
+        input_files.check_readable(str(tmp_path / "none"))
+    with pytest.raises(InputError, match=f"^{tmp_path} cannot be read: Is a directory$"):
+        input_files.check_readable(str(tmp_path))
+
+
+def test_the_hash_is_that_of_the_whole_content(tmp_path):
+    content = b"0123456789" * 100_000
+    (tmp_path / "file").write_bytes(content)
+    assert input_files.sha256(str(tmp_path / "file")) == hashlib.sha256(content).hexdigest()
