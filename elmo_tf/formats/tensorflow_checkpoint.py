@@ -25,7 +25,7 @@ _PLAIN_MESSAGES = {
     "Checksum does not match": "its numbers do not match their checksum",
     "block checksum mismatch": "its content does not match its checksum",
     "sstable": "it is cut short, or another kind of file",
-    "Read less bytes than requested": "the file of numbers is cut short",
+    "Read less bytes than requested": "the data file is cut short",
 }
 """Parts of TensorFlow's messages, and what they mean for the user."""
 
@@ -158,8 +158,9 @@ def _describe_fault(name: str, number: int, sizes: dict[int, int], expected_byte
     """What is wrong with one set of `number` data files; `sizes` are the bytes of the existing ones by place."""
     missing = [f"{name}.data-{place:05}-of-{number:05}" for place in range(number) if place not in sizes]
     if missing:
-        others = f", and {len(missing) - 1} more," if len(missing) > 1 else ""
-        return f"of {number} files of numbers {missing[0]}{others} is missing"
+        if len(missing) > 1:
+            return f"{missing[0]} and {len(missing) - 1} more of {number} data files are missing"
+        return f"{missing[0]}, one of {number} data files, is missing"
     total = sum(sizes.values())
     if total < expected_bytes:
         files = f"{name}.data-00000-of-{number:05}" + (f" and the {number - 1} beside it" if number > 1 else "")

@@ -11,7 +11,7 @@ import h5py
 from elmo_tf.errors import InputError
 from elmo_tf.store.file_names import OPTIONS_FILE, WEIGHTS_FILE
 from elmo_tf.system import input_files
-from elmo_tf.system.download import Expected
+from elmo_tf.system.download import ExpectedFile
 
 BASE = "https://s3-us-west-2.amazonaws.com/allennlp/models/elmo/"
 
@@ -32,9 +32,9 @@ class PublishedFile:
     size: int | None = None
     sha256: str | None = None
 
-    def expected(self) -> Expected:
+    def expected(self) -> ExpectedFile:
         """What a download of the file must match: size and hash where they are known, and the form, JSON or HDF5."""
-        return Expected(self.size, self.sha256, _check_json if self.name == OPTIONS_FILE else _check_hdf5)
+        return ExpectedFile(self.size, self.sha256, _check_json if self.name == OPTIONS_FILE else _check_hdf5)
 
 
 def _model_files(stem: str, size: int | None = None, sha256: str | None = None) -> tuple[PublishedFile, PublishedFile]:

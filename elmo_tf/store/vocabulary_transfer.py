@@ -61,7 +61,7 @@ def transfer_vocabulary(
     rows = None if same else _RowMapping(vocabulary, own)
     weights = _transfer_arrays(stored.weights, wanted, rows, options, seed)
     if not stored.has_softmax:
-        notes.append("it has no softmax: that starts anew")
+        notes.append("it has no softmax: the softmax starts anew")
     elif rows is not None:
         rest = "; the others start anew" if rows.copied < len(vocabulary) else ""
         notes.append(f"its softmax keeps {rows.copied:,} of {len(vocabulary):,} words{rest}")

@@ -26,7 +26,7 @@ from elmo_tf.system.resumable_transfer import (
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedFile:
     """What is known of a file before it is downloaded; None where something is not known.
 
     Args:
@@ -42,7 +42,7 @@ class Expected:
     def fault(self, path: str) -> str | None:
         """What is wrong with a file, such as "expected 10 bytes, got 9"; None where nothing is wrong.
 
-        >>> Expected(size=10).fault("/dev/null")
+        >>> ExpectedFile(size=10).fault("/dev/null")
         'expected 10 bytes, got 0'
         """
         size = os.path.getsize(path)
@@ -60,7 +60,7 @@ class Expected:
         return None
 
 
-def download(url: str, path: str, expected: Expected | None = None, progress: Progress | None = None) -> None:
+def download(url: str, path: str, expected: ExpectedFile | None = None, progress: Progress | None = None) -> None:
     """Downloads `url` to `path`, in a folder that exists; replaces an old file of that name.
 
     When the connection, the process or the machine fails, the bytes received so far stay beside the file as
@@ -78,7 +78,7 @@ def download(url: str, path: str, expected: Expected | None = None, progress: Pr
         DownloadError: the server does not send the file, or sends another one than expected, which is removed.
         InputError: the file cannot be written.
     """
-    expected = expected or Expected()
+    expected = expected or ExpectedFile()
     transfer = ResumableTransfer(url, path, expected.size, progress)
     try:
         transfer.run()

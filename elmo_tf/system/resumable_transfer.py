@@ -88,7 +88,7 @@ class ResumableTransfer:
             reason = f"the answer is {error.code} {error.reason}"
             if error.code not in _RETRY_STATUS:
                 raise DownloadError(f"{self.url}: {reason}") from error
-            if error.code == 416:  # the server's file is no longer than the part, so the part is of another file
+            if error.code == 416:  # the part is at least as long as the file: it is of another one
                 self.discard()
             return reason
         except _BrokenOffError as error:

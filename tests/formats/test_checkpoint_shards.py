@@ -42,8 +42,8 @@ def test_complete_data_files_have_no_fault(tmp_path, files):
             [shard(0, 2, 60), shard(1, 2, 39)],
             "got 99 in model.ckpt-[60].data-00000-of-00002 and the 1 beside it: cut short",
         ),
-        ([shard(1, 2, 60)], "of 2 files of numbers model.ckpt-[60].data-00000-of-00002 is missing"),
-        ([shard(1, 3, 60)], "of 3 files of numbers model.ckpt-[60].data-00000-of-00003, and 1 more, is missing"),
+        ([shard(1, 2, 60)], "model.ckpt-[60].data-00000-of-00002, one of 2 data files, is missing"),
+        ([shard(1, 3, 60)], "model.ckpt-[60].data-00000-of-00003 and 1 more of 3 data files are missing"),
     ],
 )
 def test_a_missing_or_short_data_file_is_named(tmp_path, files, said):

@@ -53,7 +53,7 @@ def refused_plainly(prefix):
 @pytest.mark.parametrize(
     ("ending", "spoil", "said"),
     [
-        (".data-00000-of-00001", lambda content: content[:-1], "entry lm/text cannot be read: the file of numbers is"),
+        (".data-00000-of-00001", lambda content: content[:-1], "entry lm/text cannot be read: the data file is"),
         (
             ".data-00000-of-00001",
             lambda content: content[:2000],

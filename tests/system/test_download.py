@@ -13,11 +13,11 @@ from file_server import FileServer
 
 from elmo_tf.errors import InputError
 from elmo_tf.system import resumable_transfer
-from elmo_tf.system.download import DownloadError, Expected, download
+from elmo_tf.system.download import DownloadError, ExpectedFile, download
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 OTHER = np.random.default_rng(1).bytes(300_000)
-WHOLE = Expected(len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+WHOLE = ExpectedFile(len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
 
 
 @pytest.fixture(autouse=True)
@@ -96,14 +96,14 @@ def test_the_download_of_a_changed_file_begins_anew(server, path):
     server.breaks = [100_000, 0, 0, 0]
     refused(server, path)
     server.files["/file"] = OTHER
-    download(f"{server.address}/file", str(path), Expected(len(OTHER)))
+    download(f"{server.address}/file", str(path), ExpectedFile(len(OTHER)))
     assert path.read_bytes() == OTHER
 
 
 def test_the_download_of_a_shortened_file_begins_anew(path):
     with FileServer({"/file": OTHER + CONTENT}, versions=False).running() as server:
         server.breaks = [400_000, 0, 0, 0]
-        refused(server, path, Expected())
+        refused(server, path, ExpectedFile())
         server.files["/file"] = CONTENT
         gets(server, path)
 
@@ -112,7 +112,7 @@ def test_a_download_from_another_address_begins_anew(server, path):
     server.files["/other"] = OTHER
     server.breaks = [100_000, 0, 0, 0]
     refused(server, path)
-    download(f"{server.address}/other", str(path), Expected(len(OTHER)))
+    download(f"{server.address}/other", str(path), ExpectedFile(len(OTHER)))
     assert path.read_bytes() == OTHER
     assert server.requests[-1] == ("/other", None)
 
@@ -157,8 +157,8 @@ def test_without_a_content_length_the_expected_size_shows_a_break(path):
 def test_without_any_known_size_the_hash_shows_a_break(path):
     with FileServer({"/file": CONTENT}, lengths=False).running() as server:
         server.breaks = [100_000]
-        assert "expected the sha256" in refused(server, path, Expected(sha256=WHOLE.sha256))
-        gets(server, path, Expected(sha256=WHOLE.sha256))
+        assert "expected the sha256" in refused(server, path, ExpectedFile(sha256=WHOLE.sha256))
+        gets(server, path, ExpectedFile(sha256=WHOLE.sha256))
 
 
 def test_a_wrong_hash_is_an_error_and_leaves_nothing(server, path):
@@ -182,7 +182,7 @@ def test_a_wrong_form_is_an_error_and_leaves_nothing(server, path):
         with open(name, "rb") as file:
             raise InputError(f"begins with {file.read(1)!r}")
 
-    assert f"begins with {CONTENT[:1]!r} (300,000 bytes)" in refused(server, path, Expected(check_form=check))
+    assert f"begins with {CONTENT[:1]!r} (300,000 bytes)" in refused(server, path, ExpectedFile(check_form=check))
     assert os.listdir(path.parent) == []
 
 
