@@ -37,7 +37,7 @@ class Block:
 class Corpus:
     """The blocks of some text files in order, with the numbers of sentences and words in them.
 
-    A blank line is not a sentence, unless `scan` is told so.
+    A blank line is not a sentence, unless `scan` is called with `blank_lines`.
 
     Example:
 
@@ -117,7 +117,7 @@ def _read(file: BinaryIO, path: str, size: int) -> bytes:
 
 
 def _decode(data: bytes, path: str, start: int, lines_before: int) -> str:
-    """Decodes UTF-8; an error names the line, `lines_before` of which come before `data`."""
+    """Decodes the UTF-8 text that begins at byte `start`, after `lines_before` lines; an error names file and line."""
     data = _remove_byte_order_mark(data, start)
     try:
         return data.decode("utf-8")

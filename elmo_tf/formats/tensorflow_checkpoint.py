@@ -155,7 +155,7 @@ def describe_missing_data(prefix: str, expected_bytes: int) -> str | None:
 
 
 def _describe_fault(name: str, number: int, sizes: dict[int, int], expected_bytes: int) -> str | None:
-    """What is wrong with one set of `number` data files; `sizes` are the bytes of the existing ones by place."""
+    """What is wrong with one set of `number` data files; `sizes` are the bytes of the existing files by number."""
     missing = [f"{name}.data-{place:05}-of-{number:05}" for place in range(number) if place not in sizes]
     if missing:
         if len(missing) > 1:

@@ -46,7 +46,7 @@ def unpack_zip(path: str, beside: str) -> Iterator[str]:
 
     Args:
         path: the ZIP file.
-        beside: the name of the file that lies beside weights without being a model of its own: the softmax.
+        beside: the name of a weight file that belongs to the model and is no second model: that of the softmax.
 
     Raises:
         InputError: the file is damaged or no ZIP file, a name in it leads out of its folder or occurs twice, it holds

@@ -19,7 +19,7 @@ def rename_in_errors(path: str, *temporary: str) -> Iterator[None]:
 
     Args:
         path: the file or folder that the user named.
-        temporary: the temporary paths that stand for it; one that begins with another one comes before it.
+        temporary: the temporary paths that stand for it. If one path begins with another one, the longer comes first.
 
     Example:
 
