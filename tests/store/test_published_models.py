@@ -428,7 +428,7 @@ def test_an_existing_path_is_preferred_to_a_published_name(monkeypatch, tmp_path
 FETCH = """
     from elmo_tf.system import resumable_transfer
     from elmo_tf.store import published_models
-    download.PAUSE = 0.0
+    resumable_transfer.PAUSE = 0.0
     print(published_models.fetch("original", {mirror!r}))
     import sys
     print("tensorflow" in sys.modules)
