@@ -91,7 +91,7 @@ class RoundTrip:
         alone = threading.Lock()
 
         def compared(name: str) -> Any:
-            array, variable = written.unchecked(name), held.pop(name, None)
+            array, variable = written.read_unchecked(name), held.pop(name, None)
             if variable is None:
                 return array
             _compare(name, variable.read_value(), array, path)

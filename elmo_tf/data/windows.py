@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from elmo_tf.data.characters import encode_words
-from elmo_tf.data.distinct import in_order_of_appearance
+from elmo_tf.data.distinct import unique_in_order
 from elmo_tf.data.sentences import WordNumbers
 from elmo_tf.options import Options
 
@@ -50,7 +50,7 @@ class WindowMaker:
         stacked, targets_stacked = np.stack(inputs), np.stack(targets)
         # numbers of words outside the vocabulary depend on what was read before; the order must not, or a resumed run
         # would sum in another order
-        distinct, index = in_order_of_appearance(stacked)
+        distinct, index = unique_in_order(stacked)
         vocabulary = self._numbers.vocabulary
         if self._buckets:
             distinct = np.pad(distinct, (0, -len(distinct) % _WORDS_BUCKET), mode="edge")

@@ -27,9 +27,9 @@ from elmo_tf.models.weight_names import SOFTMAX_PREFIX, check_shapes, expected_s
 from elmo_tf.options import Options
 from elmo_tf.store.checkpoint_weights import display_name, read_tf1_checkpoint, read_training_checkpoint
 from elmo_tf.store.file_names import OPTIONS_FILE, SOFTMAX_FILE, VOCAB_FILE
-from elmo_tf.store.model_location import CHECKPOINT, EXPECTED, HDF5, TF1, Place, find_model, is_zip_file
+from elmo_tf.store.model_location import CHECKPOINT, EXPECTED, HDF5, TF1, ModelLocation, find_model, is_zip_file
 from elmo_tf.store.published_models import fetch, is_published
-from elmo_tf.system import atomic_files
+from elmo_tf.system import input_files
 
 WORD_INPUT = "a model with word input"
 """Whose words `StoredModel.without_vocabulary` misses."""
@@ -181,7 +181,7 @@ def filled(model: BiLM | LanguageModel, arrays: Arrays) -> None:
     corners: dict[str, np.ndarray] = {}
 
     def values() -> Generator[Any, None, None]:
-        for name, value in zip(names, read_ahead(arrays.raw, names), strict=True):
+        for name, value in zip(names, read_ahead(arrays.read, names), strict=True):
             corners[name] = _corner(value)
             yield value
             del value  # before the next is read
@@ -201,7 +201,7 @@ def _corner(values: Any) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _opened(place: Place) -> Iterator[_Parts]:
+def _opened(place: ModelLocation) -> Iterator[_Parts]:
     if place.form in (CHECKPOINT, TF1):
         reader = CheckpointReader(place.weights, display_name)
         read = read_training_checkpoint if place.form == CHECKPOINT else read_tf1_checkpoint
@@ -231,7 +231,7 @@ def read_softmax(arrays: Arrays) -> Arrays:
 
 def _completed(options: Options, path: str, parts: _Parts) -> Options:
     """The options, and what a file leaves out and the arrays tell: the directions, and the number of words."""
-    if "bidirectional" not in atomic_files.read_json(path) and is_forward_only(parts.names):
+    if "bidirectional" not in input_files.read_json(path) and is_forward_only(parts.names):
         options = options.replace(bidirectional=False)
     if options.n_tokens_vocab is None:
         shapes = parts.weights.shapes
@@ -247,7 +247,9 @@ def _check(stored: StoredModel) -> None:
     wanted = expected_shapes(options, any(name.startswith(SOFTMAX_PREFIX) for name in weights))
 
     def spelled(name: str) -> str:
-        return tf1_name(name, options) if stored.form == TF1 and name not in weights.shapes else weights.spelled(name)
+        return (
+            tf1_name(name, options) if stored.form == TF1 and name not in weights.shapes else weights.name_in_file(name)
+        )
 
     check_shapes(wanted, weights.shapes, weights.source, spelled=spelled)
     if stored.slots:
