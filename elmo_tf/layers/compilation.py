@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util  # there is no public name for what `in_xla` asks
 
-_OFF: contextvars.ContextVar[bool] = contextvars.ContextVar("elmo_tf_nothing_compiled", default=False)
+_DISABLED: contextvars.ContextVar[bool] = contextvars.ContextVar("elmo_tf_disable_compilation", default=False)
 
 
 def compile_elementwise(function: Callable[..., Any], *like: tf.Tensor) -> Callable[..., Any]:
@@ -29,19 +29,19 @@ def compile_elementwise(function: Callable[..., Any], *like: tf.Tensor) -> Calla
     >>> compile_elementwise(double, tf.ones(3)) is double  # not in a graph
     True
     """
-    if _OFF.get() or tf.executing_eagerly() or not all(tensor.shape.is_fully_defined() for tensor in like):
+    if _DISABLED.get() or tf.executing_eagerly() or not all(tensor.shape.is_fully_defined() for tensor in like):
         return function
-    return _kept(function)
+    return _compile(function)
 
 
 @contextlib.contextmanager
 def disable_compilation() -> Iterator[None]:
     """What is traced in this block is left uncompiled, for a server that may have no XLA."""
-    token = _OFF.set(True)
+    token = _DISABLED.set(True)
     try:
         yield
     finally:
-        _OFF.reset(token)
+        _DISABLED.reset(token)
 
 
 def in_xla() -> bool:
@@ -51,6 +51,6 @@ def in_xla() -> bool:
 
 
 @functools.cache
-def _kept(function: Callable[..., Any]) -> Callable[..., Any]:
+def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
     kept: Callable[..., Any] = tf.function(function, jit_compile=True, autograph=False)
     return kept

@@ -46,12 +46,12 @@ def full_cross_entropy(
 
     @tf.custom_gradient
     def run(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
-        log_total = _log_total(hidden, kernel, bias, chunk)
+        log_sum_exp = _log_sum_exp(hidden, kernel, bias, chunk)
         true_rows = tf.gather(kernel, targets)
-        losses = log_total - tf.reduce_sum(hidden * true_rows, 1) - tf.gather(bias, targets)
+        losses = log_sum_exp - tf.reduce_sum(hidden * true_rows, 1) - tf.gather(bias, targets)
 
         def gradient(d_losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            d_hidden, d_kernel, d_bias = _expected_gradient(hidden, kernel, bias, log_total, d_losses, chunk)
+            d_hidden, d_kernel, d_bias = _log_sum_exp_gradient(hidden, kernel, bias, log_sum_exp, d_losses, chunk)
             words = tf.shape(kernel)[0]
             d_hidden -= d_losses[:, None] * true_rows
             d_kernel -= tf.math.unsorted_segment_sum(d_losses[:, None] * hidden, targets, words)
@@ -67,18 +67,18 @@ def _logits(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     return tf.matmul(hidden, kernel, transpose_b=True) + bias
 
 
-def _part(values: tf.Tensor, start: Any, size: int) -> tf.Tensor:
+def _slice_rows(values: tf.Tensor, start: Any, size: int) -> tf.Tensor:
     """Rows `start .. start + size - 1`, whose number is known when the graph is made: XLA corrupts memory otherwise."""
     return tf.slice(values, [start] + [0] * (values.shape.rank - 1), [size, *values.shape[1:]])
 
 
-def _log_total(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, chunk: int) -> tf.Tensor:
+def _log_sum_exp(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, chunk: int) -> tf.Tensor:
     """log sum exp of all logits: keeps the largest one so far, and the sum relative to it."""
     chunk = min(chunk, kernel.shape[0])
     whole, rest = divmod(kernel.shape[0], chunk)
 
     def add(start: Any, size: int, top: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        logits = _logits(hidden, _part(kernel, start, size), _part(bias, start, size))
+        logits = _logits(hidden, _slice_rows(kernel, start, size), _slice_rows(bias, start, size))
         new_top = tf.maximum(top, tf.reduce_max(logits, 1))
         return new_top, total * tf.exp(top - new_top) + tf.reduce_sum(tf.exp(logits - new_top[:, None]), 1)
 
@@ -95,17 +95,17 @@ def _log_total(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, chunk: int
     return top + tf.math.log(total)
 
 
-def _expected_gradient(
-    hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, log_total: tf.Tensor, d_losses: tf.Tensor, chunk: int
+def _log_sum_exp_gradient(
+    hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, log_sum_exp: tf.Tensor, d_losses: tf.Tensor, chunk: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The gradient of `d_losses . log_total`; the probabilities are computed again, chunk by chunk."""
+    """The gradient of `d_losses . log_sum_exp`; the probabilities are computed again, chunk by chunk."""
     chunk = min(chunk, kernel.shape[0])
     whole, rest = divmod(kernel.shape[0], chunk)
 
     def part(start: Any, size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        rows = _part(kernel, start, size)
-        logits = _logits(hidden, rows, _part(bias, start, size))
-        d_logits = d_losses[:, None] * tf.exp(logits - log_total[:, None])
+        rows = _slice_rows(kernel, start, size)
+        logits = _logits(hidden, rows, _slice_rows(bias, start, size))
+        d_logits = d_losses[:, None] * tf.exp(logits - log_sum_exp[:, None])
         d_rows = tf.matmul(d_logits, hidden, transpose_a=True)
         return tf.matmul(d_logits, rows), d_rows, tf.reduce_sum(d_logits, 0)
 
@@ -152,12 +152,12 @@ def sampled_cross_entropy(
     Returns:
         Losses `(N,)`.
     """
-    true_bias = _corrected(rows.target_biases, targets, tries, vocabulary_size)
-    biases = _corrected(rows.negative_biases, negatives, tries, vocabulary_size)
+    true_bias = _subtract_log_expected_count(rows.target_biases, targets, tries, vocabulary_size)
+    biases = _subtract_log_expected_count(rows.negative_biases, negatives, tries, vocabulary_size)
     return _sampled_losses(hidden, rows.targets, rows.negatives, true_bias, biases, (targets, negatives))
 
 
-def _corrected(bias: tf.Tensor, ids: tf.Tensor, tries: tf.Tensor, vocabulary_size: int) -> tf.Tensor:
+def _subtract_log_expected_count(bias: tf.Tensor, ids: tf.Tensor, tries: tf.Tensor, vocabulary_size: int) -> tf.Tensor:
     return bias - tf.cast(log_expected_count(ids, tries, vocabulary_size), bias.dtype)
 
 
@@ -186,7 +186,9 @@ def _sampled_losses(
     ) -> tuple[tf.Tensor, Callable[..., Any]]:
         true_logits = tf.reduce_sum(hidden * true_rows, 1) + true_bias
         products = tf.matmul(hidden, rows, transpose_b=True)
-        losses, shares, others, total = compile_elementwise(_shares, products)(products, biases, true_logits, *ids)
+        losses, shares, others, total = compile_elementwise(_softmax_terms, products)(
+            products, biases, true_logits, *ids
+        )
 
         def gradient(d_losses: tf.Tensor) -> tuple[tf.Tensor, ...]:
             scaled = (d_losses / total)[:, None]  # scales rows, so that the shares themselves need no other pass
@@ -202,7 +204,7 @@ def _sampled_losses(
     return run(hidden, true_rows, rows, true_bias, biases)
 
 
-def _shares(
+def _softmax_terms(
     products: tf.Tensor, biases: tf.Tensor, true_logits: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
     """Losses `(N,)`; the negatives' shares `(N, n)`, which are not divided by the total yet; their sum and, with the

@@ -70,7 +70,7 @@ class ScalarMix(keras.layers.Layer):
 
     def build(self, input_shape: Any = None) -> None:
         """Makes w and gamma; never cast to a half precision, in which shares would be coarse."""
-        first = keras.initializers.Zeros() if self.scalar_mix_init is None else self._first_values
+        first = keras.initializers.Zeros() if self.scalar_mix_init is None else self._initial_w
         self.w = self.add_weight(
             name="w",
             shape=(self.n_layers,),
@@ -81,7 +81,7 @@ class ScalarMix(keras.layers.Layer):
         self.gamma = self.add_weight(name="gamma", shape=(), initializer="ones", autocast=False)
         self.built = True
 
-    def _first_values(self, shape: Any, dtype: Any = None) -> tf.Tensor:
+    def _initial_w(self, shape: Any, dtype: Any = None) -> tf.Tensor:
         return tf.constant(self.scalar_mix_init, dtype)
 
     def call(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
@@ -91,13 +91,13 @@ class ScalarMix(keras.layers.Layer):
         shares = tf.nn.softmax(tf.convert_to_tensor(self.w)) * self.gamma
         mixed = tf.add_n(
             [
-                shares[number] * self._normed(tf.cast(layer, shares.dtype), mask)
+                shares[number] * self._normalize(tf.cast(layer, shares.dtype), mask)
                 for number, layer in enumerate(tf.unstack(inputs, self.n_layers, axis=1))
             ]
         )
         return tf.cast(mixed, self.compute_dtype)
 
-    def _normed(self, layer: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+    def _normalize(self, layer: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
         if self.layer_norm is None:
             return layer
         if self.layer_norm == "token":

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from elmo_tf.layers.cross_entropy import CHUNK, SampledRows, full_cross_entropy, sampled_cross_entropy
 from elmo_tf.layers.initial_values import initial
-from elmo_tf.layers.variables import local_copy
+from elmo_tf.layers.variables import replica_variable
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
@@ -70,10 +70,10 @@ class SoftmaxHead(keras.layers.Layer):
         hidden = tf.cast(tf.reshape(inputs, [-1, inputs.shape[-1]]), self.variable_dtype)
         flat_targets = tf.reshape(targets, [-1])
         if negatives is None:
-            weights = tf.convert_to_tensor(self._variable(kernel))
+            weights = tf.convert_to_tensor(self._kernel_variable(kernel))
             losses = full_cross_entropy(hidden, flat_targets, weights, tf.convert_to_tensor(self.bias), self.chunk)
         else:
-            rows = self.look_up(flat_targets, negatives, kernel) if rows is None else _flattened(rows)
+            rows = self.look_up(flat_targets, negatives, kernel) if rows is None else _flatten(rows)
             losses = sampled_cross_entropy(hidden, flat_targets, rows, negatives, tries, self.vocabulary_size)
         return tf.reshape(losses, tf.shape(targets))
 
@@ -86,7 +86,7 @@ class SoftmaxHead(keras.layers.Layer):
             negatives: word ids of any shape.
             kernel: as in the call.
         """
-        weights, bias = local_copy(self._variable(kernel)), local_copy(self.bias.value)
+        weights, bias = replica_variable(self._kernel_variable(kernel)), replica_variable(self.bias.value)
         return SampledRows(
             tf.gather(weights, targets),
             tf.gather(bias, targets),
@@ -94,7 +94,7 @@ class SoftmaxHead(keras.layers.Layer):
             tf.gather(bias, negatives),
         )
 
-    def _variable(self, kernel: Any) -> Any:
+    def _kernel_variable(self, kernel: Any) -> Any:
         """The variable itself: the gradient by its value would be dense."""
         if self.own_kernel:
             kernel = self.kernel
@@ -116,7 +116,7 @@ class SoftmaxHead(keras.layers.Layer):
         }
 
 
-def _flattened(rows: SampledRows) -> SampledRows:
+def _flatten(rows: SampledRows) -> SampledRows:
     return rows._replace(
         targets=tf.reshape(rows.targets, [-1, rows.targets.shape[-1]]),
         target_biases=tf.reshape(rows.target_biases, [-1]),

@@ -7,10 +7,10 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.layers.compilation import in_xla
-from elmo_tf.layers.convolutions import highest_window, in_groups_of_like_length
+from elmo_tf.layers.convolutions import convolve_and_max_pool, map_in_length_buckets
 from elmo_tf.layers.highway import Highway
 from elmo_tf.layers.initial_values import initial
-from elmo_tf.layers.variables import local_copy
+from elmo_tf.layers.variables import replica_variable
 
 N_CHARACTERS = 261
 """Rows of the character embedding: 256 bytes, begin and end of sentence, begin and end of word, in-word padding."""
@@ -107,11 +107,11 @@ class CharacterEncoder(keras.layers.Layer):
         """See the class."""
         widest = max(width for width, _ in self.filters)
         shape = tf.shape(inputs)
-        with tf.control_dependencies(_wide_enough(inputs, widest)):
+        with tf.control_dependencies(_check_width(inputs, widest)):
             shape = tf.identity(shape)
         ids = tf.reshape(inputs, [-1, shape[-1]])
         # XLA knows no shapes that depend on the words
-        words = self._features(ids) if in_xla() else in_groups_of_like_length(ids, PADDING, widest, self._features)
+        words = self._features(ids) if in_xla() else map_in_length_buckets(ids, PADDING, widest, self._features)
         for highway in self.highways:
             words = highway(words)
         if self.w_proj is not None:
@@ -127,7 +127,8 @@ class CharacterEncoder(keras.layers.Layer):
         characters = tf.cast(rows, self.compute_dtype)
         activate = tf.nn.relu if self.activation == "relu" else tf.tanh
         features = [
-            activate(highest_window(characters, tf.squeeze(kernel, 0)) + bias) for kernel, bias in self.convolutions
+            activate(convolve_and_max_pool(characters, tf.squeeze(kernel, 0)) + bias)
+            for kernel, bias in self.convolutions
         ]
         return tf.concat(features, axis=1)
 
@@ -147,7 +148,7 @@ class CharacterEncoder(keras.layers.Layer):
         }
 
 
-def _wide_enough(inputs: tf.Tensor, widest: int) -> list[tf.Operation]:
+def _check_width(inputs: tf.Tensor, widest: int) -> list[tf.Operation]:
     """Checks that a word has as many characters as the widest filter: at once, or, in a graph that does not know, when
     it runs (XLA has no such checks)."""
     width, expected = inputs.shape[-1], f"inputs: expected at least {widest} characters, the widest filter"
@@ -194,7 +195,7 @@ class WordEncoder(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """See the class."""
         # of the variable itself, not of its value: that is what keeps the gradient sparse
-        return tf.cast(tf.gather(local_copy(self.embedding.value), inputs), self.compute_dtype)
+        return tf.cast(tf.gather(replica_variable(self.embedding.value), inputs), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The input's shape and `projection_dim`."""

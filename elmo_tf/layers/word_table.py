@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from elmo_tf.layers.variables import local_copy
+from elmo_tf.layers.variables import replica_variable
 
 
 def word_index(words: Sequence[str], default: int) -> tf.lookup.StaticHashTable:
@@ -61,7 +61,7 @@ class WordTable(keras.layers.Layer):
         """See the class."""
         places = self._index.lookup(inputs)
         is_known = places >= 0
-        found = tf.cast(tf.gather(local_copy(self.vectors.value), tf.maximum(places, 0)), self.compute_dtype)
+        found = tf.cast(tf.gather(replica_variable(self.vectors.value), tf.maximum(places, 0)), self.compute_dtype)
         return tf.where(is_known[..., None], found, tf.zeros_like(found)), is_known
 
     def get_config(self) -> dict[str, Any]:

@@ -105,9 +105,9 @@ class BiLM(keras.layers.Layer):
         by_direction, states = [], []
         for direction, stack in enumerate(self.stacks):
             state = None if initial_state is None else initial_state[direction]
-            read = _reversed(tokens, lengths) if direction else tokens
+            read = _reverse(tokens, lengths) if direction else tokens
             outputs, final = stack(read, initial_state=state, mask=mask)
-            in_order = [_reversed(output, lengths) for output in outputs] if direction else outputs
+            in_order = [_reverse(output, lengths) for output in outputs] if direction else outputs
             by_direction.append(tf.stack([tokens, *in_order], 1))
             states.append(final)
         return tf.concat(by_direction, -1), tuple(states)
@@ -129,7 +129,7 @@ class BiLM(keras.layers.Layer):
         }
 
 
-def _reversed(values: tf.Tensor, lengths: tf.Tensor | None) -> tf.Tensor:
+def _reverse(values: tf.Tensor, lengths: tf.Tensor | None) -> tf.Tensor:
     """Each row's first `lengths` steps in reverse order, the rest left in place."""
     if lengths is None:
         return tf.reverse(values, [1])

@@ -17,7 +17,7 @@ DropoutMasks: TypeAlias = Sequence[Sequence[tf.Tensor]]
 """By direction the masks of the layers' inputs and of the last output, `(B, T, D)` each."""
 
 
-class LookedUp(NamedTuple):
+class TableRows(NamedTuple):
     """Rows of the large tables that a window needs.
 
     Args:
@@ -93,7 +93,7 @@ class LanguageModel(keras.Model):
         negatives: tf.Tensor | None = None,
         tries: tf.Tensor | None = None,
         dropout_masks: DropoutMasks | None = None,
-        looked_up: LookedUp | None = None,
+        looked_up: TableRows | None = None,
     ) -> tuple[tf.Tensor, BiLMState]:
         """See the class."""
         looked_up = self.look_up(words, targets, negatives) if looked_up is None else looked_up
@@ -127,15 +127,15 @@ class LanguageModel(keras.Model):
         losses_by_direction, states = zip(*results, strict=True)
         return tf.stack(losses_by_direction), states
 
-    def look_up(self, words: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor | None = None) -> LookedUp:
+    def look_up(self, words: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor | None = None) -> TableRows:
         """The rows of the large tables that a window needs. Their gradients are sparse, which XLA does not know.
 
         Arguments as for the call.
         """
         vectors = self.bilm.encoder(words) if self.options.char_cnn is None else None
         if negatives is None:
-            return LookedUp(vectors, None)
-        return LookedUp(vectors, self.softmax.look_up(targets, negatives, self._shared_kernel()))
+            return TableRows(vectors, None)
+        return TableRows(vectors, self.softmax.look_up(targets, negatives, self._shared_kernel()))
 
     def _shared_kernel(self) -> Any:
         return self.bilm.encoder.embedding.value if self.options.share_embedding_softmax else None

@@ -36,10 +36,10 @@ def check_state(state: Any, options: Options, tokens: tf.Tensor) -> BiLMState:
     rows, lstm = tokens.shape[0], options.lstm
     pair = (tf.TensorShape([rows, lstm.dim]), tf.TensorShape([rows, lstm.projection_dim]))
     expected = ((pair,) * lstm.n_layers,) * options.directions
-    if not _fits(state, expected):
+    if not _matches(state, expected):
         raise ValueError(
             f"initial_state: expected {options.directions} directions with {lstm.n_layers} layers each, of each layer "
-            f"(cell, output), numbers of shapes {_shapes(pair)}, got {_shapes(state)}"
+            f"(cell, output), numbers of shapes {_describe_shapes(pair)}, got {_describe_shapes(state)}"
         )
     leaves = tf.nest.flatten(state)
     if tf.executing_eagerly() or in_xla() or (rows is not None and all(leaf.shape[0] == rows for leaf in leaves)):
@@ -50,11 +50,11 @@ def check_state(state: Any, options: Options, tokens: tf.Tensor) -> BiLMState:
         return tf.nest.map_structure(tf.identity, state)
 
 
-def _fits(came: Any, expected: Any) -> bool:
+def _matches(came: Any, expected: Any) -> bool:
     """Whether values have the nesting and the shapes that are expected, as far as they are known."""
     if isinstance(expected, tuple):
         is_like = isinstance(came, (tuple, list)) and len(came) == len(expected)
-        return is_like and all(map(_fits, came, expected))
+        return is_like and all(map(_matches, came, expected))
     return _is_number(came) and expected.is_compatible_with(came.shape)
 
 
@@ -63,16 +63,16 @@ def _is_number(value: Any) -> bool:
     return bool(dtype.is_floating or dtype.is_integer)
 
 
-def _shapes(nested: Any) -> str:
+def _describe_shapes(nested: Any) -> str:
     """Nested values' shapes as text.
 
-    >>> _shapes((np.ones((2, 3)), [tf.TensorShape([None, 4])]))
+    >>> _describe_shapes((np.ones((2, 3)), [tf.TensorShape([None, 4])]))
     '((2, 3), ((None, 4)))'
     """
     if isinstance(nested, tf.TensorShape):
         return str(nested)
     if isinstance(nested, (tuple, list)):
-        return f"({', '.join(map(_shapes, nested))})"
+        return f"({', '.join(map(_describe_shapes, nested))})"
     if not hasattr(nested, "shape"):
         return type(nested).__name__
     return f"{'' if _is_number(nested) else tf.as_dtype(nested.dtype).name + ' '}{tf.TensorShape(nested.shape)}"
