@@ -1,4 +1,4 @@
-"""The LSTM states of a biLM: what they are, and whether those that somebody gives fit."""
+"""The LSTM states of a biLM, and a check of the states that a caller passes."""
 
 from typing import Any
 
@@ -9,22 +9,23 @@ from elmo_tf.layers.scan import State
 from elmo_tf.options import Options
 
 BiLMState = tuple[tuple[State, ...], ...]
-"""By direction and layer: cell `(B, H)` and output `(B, D)`."""
+"""For each direction and layer the pair of cell `(B, H)` and output `(B, D)`."""
 
 
 def check_state(state: Any, options: Options, tokens: tf.Tensor) -> BiLMState:
-    """An `initial_state` as it came, if it fits.
+    """Checks that an `initial_state` has the nesting and shapes of the biLM's states, and returns it.
 
-    Rows that a graph does not know are compared when it runs, but not under XLA, which leaves such checks out.
+    If the number of rows is unknown while a graph is traced, it is checked when the graph runs; but not under XLA,
+    which has no such checks.
 
     Args:
-        state: by direction and layer the pair `(cell, output)`; lists will do.
-        options: of the biLM.
-        tokens: the vectors `(B, T, D)` that it is for.
+        state: for each direction and layer the pair `(cell, output)`, in tuples or lists.
+        options: the options of the biLM.
+        tokens: the token vectors `(B, T, D)` that the state belongs to.
 
     Raises:
-        ValueError: it has another form, or other sizes, or rows that are known to be others.
-        tf.errors.InvalidArgumentError: the rows turn out to be others when the graph runs.
+        ValueError: the nesting, a size or the number of rows is wrong.
+        tf.errors.InvalidArgumentError: the number of rows is found to be wrong when the graph runs.
 
     Example:
 
@@ -51,7 +52,7 @@ def check_state(state: Any, options: Options, tokens: tf.Tensor) -> BiLMState:
 
 
 def _matches(came: Any, expected: Any) -> bool:
-    """Whether values have the nesting and the shapes that are expected, as far as they are known."""
+    """Whether values have the expected nesting, and shapes that agree with the expected ones where both are known."""
     if isinstance(expected, tuple):
         is_like = isinstance(came, (tuple, list)) and len(came) == len(expected)
         return is_like and all(map(_matches, came, expected))
@@ -64,7 +65,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _describe_shapes(nested: Any) -> str:
-    """Nested values' shapes as text.
+    """Writes the shapes of nested values as text.
 
     >>> _describe_shapes((np.ones((2, 3)), [tf.TensorShape([None, 4])]))
     '((2, 3), ((None, 4)))'
