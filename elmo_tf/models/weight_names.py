@@ -1,7 +1,7 @@
-"""One name a weight: the HDF5 names of bilm-tf and AllenNLP (its `weights.hdf5`), and `softmax/W`, `softmax/b`.
+"""The name of each weight: that of `weights.hdf5` in bilm-tf and AllenNLP, or `softmax/W` and `softmax/b`.
 
-The table is total: every weight of a model has a name, every name a weight, and our arrays lie as theirs do, so that to
-convert is to copy. Checkpoints, HDF5 files and optimizer slots all go by these names.
+Every weight of a model has exactly one name. Our arrays have the layout of theirs, so that a conversion only copies.
+Checkpoints, HDF5 files and optimizer slots all use these names.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ SOFTMAX_PREFIX = "softmax/"
 
 
 def named_variables(model: BiLM | LanguageModel) -> dict[str, tf.Variable]:
-    """The variables of a built model by their names, in a fixed order.
+    """The variables of a built model by name, in a fixed order.
 
     Example:
 
@@ -68,11 +68,11 @@ def _named_encoder(encoder: CharacterEncoder) -> Iterator[tuple[str, Any]]:
 
 
 def expected_shapes(options: Options, softmax: bool = False) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights that a model of these options has, without building it.
+    """The names and shapes of the weights of a model with these options; builds no model.
 
     Args:
-        options: the model's; word input and `softmax` need `n_tokens_vocab`.
-        softmax: whether to count the softmax in.
+        options: the options of the model; word input and `softmax` need `n_tokens_vocab`.
+        softmax: whether to include the weights of the softmax.
 
     Example:
 
@@ -123,14 +123,14 @@ def check_shapes(
     extra: Iterable[str] = (),
     spelled: Callable[[str], str] = str,
 ) -> None:
-    """Raises an `InputError` that names the first array which is missing, misshapen or too many.
+    """Raises an `InputError` that names the first array which is missing, has a wrong shape or is not expected.
 
     Args:
-        expected: names and shapes by the options.
+        expected: names and shapes that follow from the options.
         found: names and shapes in the file.
-        source: the file, for the error.
-        extra: names that may be there and are not looked at.
-        spelled: what to call an array in the error: the file's own name for it.
+        source: the file's name, for the error.
+        extra: names that are allowed in the file and not checked.
+        spelled: gives the file's own name of an array, for the error.
     """
     for name, shape in expected.items():
         what = f"{source}: array {spelled(name)}"
