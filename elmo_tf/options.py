@@ -7,7 +7,7 @@ true unless it says false, because the files that travel with published weights 
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,24 @@ CHARACTER_COUNTS = (261, 262)
 
 _MOST_LAYERS, _MOST_CHARACTERS, _MOST_TOKENS = 100, 10_000, 2**63 - 1
 """More than any model has, so that a typing error is reported at once, and is not a loop without an end."""
+
+
+def characters_that_count(longest: Any, filters: Iterable[Sequence[int]]) -> Any:
+    """How many ids of a batch of words the character CNN has to read.
+
+    The maximum over a filter's windows is the same with more padding: behind the longest word, one window of padding
+    alone is enough for every filter.
+
+    Args:
+        longest: ids of the longest word, its begin and end included; a number or a tensor.
+        filters: `(width, number)` pairs.
+
+    Example:
+
+    >>> characters_that_count(5, [(1, 32), (7, 1024)])
+    12
+    """
+    return longest + max(width for width, _ in filters)
 
 
 @dataclass(frozen=True)

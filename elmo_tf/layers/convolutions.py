@@ -66,7 +66,10 @@ def _maximum(windows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Te
 
 
 def in_groups_of_like_length(
-    ids: tf.Tensor, padding: int, beyond: int, compute: Callable[[tf.Tensor], tf.Tensor]
+    ids: tf.Tensor,
+    padding: int,
+    that_count: Callable[[tf.Tensor], tf.Tensor],
+    compute: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:
     """Calls `compute` on groups of words that differ little in length, each cut behind its longest word.
 
@@ -76,8 +79,8 @@ def in_groups_of_like_length(
     Args:
         ids: character ids `(U, C)`, each word's padding behind it.
         padding: the id of padding.
-        beyond: how many characters of padding to leave behind the longest word of a group.
-        compute: ids `(u, c)` -> vectors `(u, n)`, for which padding beyond does not count.
+        that_count: the length of a group's longest word -> how many of the group's characters count.
+        compute: ids `(u, c)` -> vectors `(u, n)`; further padding does not change them.
 
     Returns:
         `(U, n)`, in the order of `ids`.
@@ -91,7 +94,7 @@ def in_groups_of_like_length(
     ids, lengths = tf.gather(ids, order), tf.gather(lengths, order)
     bounds = [group + words * part // TWENTIETHS[-1] for group, part in enumerate(cuts)]
     parts = [
-        compute(ids[start:end, : tf.minimum(lengths[end - 1] + beyond, longest)])
+        compute(ids[start:end, : tf.minimum(that_count(lengths[end - 1]), longest)])
         for start, end in itertools.pairwise(bounds)
     ]
     return tf.gather(tf.concat(parts, 0), tf.argsort(order, stable=True)[:words])

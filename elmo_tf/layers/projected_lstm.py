@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.layers.fused_recurrence import fused
-from elmo_tf.layers.initial_values import initial
+from elmo_tf.layers.initial_values import InitializedLayer
 from elmo_tf.layers.lean_recurrence import lean
 from elmo_tf.layers.recurrence import Weights, plain
 from elmo_tf.layers.scan import State
@@ -15,7 +15,7 @@ IMPLEMENTATIONS = {"plain": plain, "fused": fused, "lean": lean}
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
-class ProjectedLSTM(keras.layers.Layer):
+class ProjectedLSTM(InitializedLayer):
     """The LSTM of TensorFlow 1 with `num_proj`, as bilm-tf uses it; equations in `elmo_tf.layers.recurrence`.
 
     Its weights lie as in bilm-tf's files: gates in the order i, j, f, o; the forget gate's +1 is added at run time and
@@ -67,14 +67,12 @@ class ProjectedLSTM(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Makes the weights for inputs of `input_shape[-1]` features: Glorot uniform kernels, zero bias."""
         rows = input_shape[-1] + self.projection_dim
-        self.kernel = self.add_weight(
-            name="kernel", shape=(rows, 4 * self.units), initializer=initial("glorot_uniform")
-        )
+        self.kernel = self.add_weight(name="kernel", shape=(rows, 4 * self.units), initializer="glorot_uniform")
         self.bias = self.add_weight(name="bias", shape=(4 * self.units,), initializer="zeros")
         self.projection = None
         if self.projection_dim < self.units:
             self.projection = self.add_weight(
-                name="projection", shape=(self.units, self.projection_dim), initializer=initial("glorot_uniform")
+                name="projection", shape=(self.units, self.projection_dim), initializer="glorot_uniform"
             )
         self.built = True
 

@@ -1,5 +1,6 @@
 """From a word to its context-independent vector: by its characters, or by its number."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ import tensorflow as tf
 from elmo_tf.layers.compilation import in_xla
 from elmo_tf.layers.convolutions import highest_window, in_groups_of_like_length
 from elmo_tf.layers.highway import Highway
-from elmo_tf.layers.initial_values import initial
+from elmo_tf.layers.initial_values import InitializedLayer
 from elmo_tf.layers.variables import local_copy
+from elmo_tf.options import characters_that_count
 
 N_CHARACTERS = 261
 """Rows of the character embedding: 256 bytes, begin and end of sentence, begin and end of word, in-word padding."""
@@ -20,7 +22,7 @@ PADDING = 260
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
-class CharacterEncoder(keras.layers.Layer):
+class CharacterEncoder(InitializedLayer):
     """The character CNN: embedding, convolutions, maximum over positions, activation, highways, projection.
 
     bilm-tf's `_build_word_char_embeddings`. Bias and activation come after the maximum, which is the same to the last
@@ -73,7 +75,7 @@ class CharacterEncoder(keras.layers.Layer):
         self.char_embed = self.add_weight(
             name="char_embed",
             shape=(N_CHARACTERS, self.embedding_dim),
-            initializer=initial(keras.initializers.RandomUniform(-1.0, 1.0)),
+            initializer=keras.initializers.RandomUniform(-1.0, 1.0),
             autocast=False,
         )
         self.convolutions = []
@@ -81,7 +83,7 @@ class CharacterEncoder(keras.layers.Layer):
             kernel = self.add_weight(
                 name=f"W_cnn_{i}",
                 shape=(1, width, self.embedding_dim, number),
-                initializer=initial(self._convolution_initializer(width)),
+                initializer=self._convolution_initializer(width),
             )
             bias = self.add_weight(name=f"b_cnn_{i}", shape=(number,), initializer="zeros")
             self.convolutions.append((kernel, bias))
@@ -91,7 +93,7 @@ class CharacterEncoder(keras.layers.Layer):
             self.w_proj = self.add_weight(
                 name="W_proj",
                 shape=(self.n_filters, self.projection_dim),
-                initializer=initial(keras.initializers.RandomNormal(stddev=(1.0 / self.n_filters) ** 0.5)),
+                initializer=keras.initializers.RandomNormal(stddev=(1.0 / self.n_filters) ** 0.5),
             )
             self.b_proj = self.add_weight(name="b_proj", shape=(self.projection_dim,), initializer="zeros")
         else:
@@ -111,7 +113,7 @@ class CharacterEncoder(keras.layers.Layer):
             shape = tf.identity(shape)
         ids = tf.reshape(inputs, [-1, shape[-1]])
         # XLA knows no shapes that depend on the words
-        words = self._features(ids) if in_xla() else in_groups_of_like_length(ids, PADDING, widest, self._features)
+        words = self._features(ids) if in_xla() else self._features_by_length(ids)
         for highway in self.highways:
             words = highway(words)
         if self.w_proj is not None:
@@ -119,6 +121,11 @@ class CharacterEncoder(keras.layers.Layer):
         words = tf.reshape(words, tf.concat([shape[:-1], [self.projection_dim]], 0))
         words.set_shape([*inputs.shape[:-1], self.projection_dim])
         return words
+
+    def _features_by_length(self, ids: tf.Tensor) -> tf.Tensor:
+        """`_features` of words in groups of like length."""
+        that_count = functools.partial(characters_that_count, filters=self.filters)
+        return in_groups_of_like_length(ids, PADDING, that_count, self._features)
 
     def _features(self, ids: tf.Tensor) -> tf.Tensor:
         """Character ids `(U, C)` -> filters' activations `(U, n_filters)`."""
@@ -159,7 +166,7 @@ def _wide_enough(inputs: tf.Tensor, widest: int) -> list[tf.Operation]:
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
-class WordEncoder(keras.layers.Layer):
+class WordEncoder(InitializedLayer):
     """A table of word vectors, for models with word input.
 
     Args:
@@ -186,7 +193,7 @@ class WordEncoder(keras.layers.Layer):
         self.embedding = self.add_weight(
             name="embedding",
             shape=(self.vocabulary_size, self.projection_dim),
-            initializer=initial("glorot_uniform"),
+            initializer="glorot_uniform",
             autocast=False,  # a cast of the whole table would make the sparse gradient dense
         )
         self.built = True
