@@ -1,6 +1,8 @@
 """The groups of options in `options.json`, and how each is read: the LSTM, the character CNN and the training."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from elmo_tf.options_reader import OptionsReader
 
@@ -10,6 +12,24 @@ CHARACTER_COUNTS = (261, 262)
 
 _MOST_LAYERS, _MOST_CHARACTERS, _MOST_TOKENS = 100, 10_000, 2**63 - 1
 """Upper bounds, larger than in any model, so that a typing error is reported instead of building a huge model."""
+
+
+def characters_that_count(longest: Any, filters: Iterable[Sequence[int]]) -> Any:
+    """The number of ids of a batch of words that the character CNN has to read.
+
+    The maximum over a filter's windows does not change with more padding: after the longest word, one window of padding
+    alone is enough for every filter.
+
+    Args:
+        longest: ids of the longest word, its begin and end included; a number or a tensor.
+        filters: `(width, number)` pairs.
+
+    Example:
+
+    >>> characters_that_count(5, [(1, 32), (7, 1024)])
+    12
+    """
+    return longest + max(width for width, _ in filters)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from elmo_tf.option_groups import CHARACTER_COUNTS as CHARACTER_COUNTS
 from elmo_tf.option_groups import CharCnnOptions as CharCnnOptions
 from elmo_tf.option_groups import LstmOptions as LstmOptions
 from elmo_tf.option_groups import TrainingOptions as TrainingOptions
+from elmo_tf.option_groups import characters_that_count as characters_that_count
 from elmo_tf.option_groups import read_char_cnn, read_lstm, read_training
 from elmo_tf.options_reader import OptionsReader
 from elmo_tf.system import atomic_files, input_files

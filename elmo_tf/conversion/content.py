@@ -96,7 +96,9 @@ def _words(
         vocabulary = Vocabulary.from_file(vocab_file)
         _check_count(stored, vocabulary, vocab_file)
     except InputError as error:
-        return None, (f"{stored.told(error)}: the model reads characters, and was converted without a vocabulary",)
+        return None, (
+            f"{stored.message_of(error)}: the model reads characters, and was converted without a vocabulary",
+        )
     return vocabulary, ()
 
 

@@ -139,4 +139,4 @@ def _vocabulary(stored: StoredModel) -> tuple[Vocabulary | None, str | None]:
     try:
         return stored.vocabulary(), None
     except InputError as error:
-        return None, stored.told(error)
+        return None, stored.message_of(error)

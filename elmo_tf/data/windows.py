@@ -8,7 +8,7 @@ import numpy as np
 from elmo_tf.data.characters import encode_words
 from elmo_tf.data.distinct import unique_in_order
 from elmo_tf.data.sentences import WordNumbers
-from elmo_tf.options import Options
+from elmo_tf.options import Options, characters_that_count
 
 _WORDS_BUCKET, _CHARACTERS_BUCKET = 256, 8
 
@@ -62,9 +62,7 @@ class WindowMaker:
     def _words(self, distinct: np.ndarray) -> np.ndarray:
         if self._char_cnn is None:
             return distinct.astype(np.int32)
-        # all windows of pure padding are equal: one for the widest filter is enough
-        widest = max(width for width, _ in self._char_cnn.filters)
-        length = self._spelled.longest(distinct) + widest
+        length = characters_that_count(self._spelled.longest(distinct), self._char_cnn.filters)
         if self._buckets:
             length += -length % _CHARACTERS_BUCKET
         return self._spelled.rows(distinct, length)  # which ends at max_characters_per_token

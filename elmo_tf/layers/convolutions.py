@@ -70,7 +70,10 @@ def _max_over_positions(windows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Ten
 
 
 def map_in_length_buckets(
-    ids: tf.Tensor, padding: int, margin: int, compute: Callable[[tf.Tensor], tf.Tensor]
+    ids: tf.Tensor,
+    padding: int,
+    that_count: Callable[[tf.Tensor], tf.Tensor],
+    compute: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:
     """Sorts words into buckets by length and calls `compute` on each bucket, cut to its longest word.
 
@@ -80,7 +83,7 @@ def map_in_length_buckets(
     Args:
         ids: character ids `(U, C)`, each word followed by its padding.
         padding: the id of padding.
-        margin: number of padding characters to leave after the longest word of a bucket.
+        that_count: the length of a bucket's longest word -> how many of the bucket's characters count.
         compute: ids `(u, c)` -> vectors `(u, n)`, which further padding does not change.
 
     Returns:
@@ -97,7 +100,7 @@ def map_in_length_buckets(
     ids, lengths = tf.gather(ids, order), tf.gather(lengths, order)
     bounds = [bucket + words * cut // _BUCKET_TWENTIETHS[-1] for bucket, cut in enumerate(cuts)]
     parts = [
-        compute(ids[start:end, : tf.minimum(lengths[end - 1] + margin, longest)])
+        compute(ids[start:end, : tf.minimum(that_count(lengths[end - 1]), longest)])
         for start, end in itertools.pairwise(bounds)
     ]
     return tf.gather(tf.concat(parts, 0), tf.argsort(order, stable=True)[:words])

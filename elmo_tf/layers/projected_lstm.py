@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.layers.fused_recurrence import fused_recurrence
-from elmo_tf.layers.initial_values import initial
+from elmo_tf.layers.initial_values import InitializedLayer
 from elmo_tf.layers.lean_recurrence import lean_recurrence
 from elmo_tf.layers.recurrence import Weights, plain_recurrence
 from elmo_tf.layers.scan import State
@@ -15,7 +15,7 @@ IMPLEMENTATIONS = {"plain": plain_recurrence, "fused": fused_recurrence, "lean":
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
-class ProjectedLSTM(keras.layers.Layer):
+class ProjectedLSTM(InitializedLayer):
     """The LSTM of TensorFlow 1 with `num_proj`, as bilm-tf uses it; its equations are in `elmo_tf.layers.recurrence`.
 
     The weights have the layout of bilm-tf's files: gates in the order i, j, f, o; the forget bias of 1 is added at run
@@ -69,14 +69,12 @@ class ProjectedLSTM(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Creates the weights for inputs of `input_shape[-1]` features: Glorot uniform kernels, zero bias."""
         rows = input_shape[-1] + self.projection_dim
-        self.kernel = self.add_weight(
-            name="kernel", shape=(rows, 4 * self.units), initializer=initial("glorot_uniform")
-        )
+        self.kernel = self.add_weight(name="kernel", shape=(rows, 4 * self.units), initializer="glorot_uniform")
         self.bias = self.add_weight(name="bias", shape=(4 * self.units,), initializer="zeros")
         self.projection = None
         if self.projection_dim < self.units:
             self.projection = self.add_weight(
-                name="projection", shape=(self.units, self.projection_dim), initializer=initial("glorot_uniform")
+                name="projection", shape=(self.units, self.projection_dim), initializer="glorot_uniform"
             )
         self.built = True
 

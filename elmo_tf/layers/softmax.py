@@ -7,12 +7,12 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.layers.cross_entropy import CHUNK, SampledRows, full_cross_entropy, sampled_cross_entropy
-from elmo_tf.layers.initial_values import initial
+from elmo_tf.layers.initial_values import InitializedLayer
 from elmo_tf.layers.variables import replica_variable
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
-class SoftmaxHead(keras.layers.Layer):
+class SoftmaxHead(InitializedLayer):
     """Computes the cross-entropies of the next words, over the whole vocabulary or over sampled negatives.
 
     Args:
@@ -52,7 +52,7 @@ class SoftmaxHead(keras.layers.Layer):
             self.kernel = self.add_weight(
                 name="W",
                 shape=(self.vocabulary_size, size),
-                initializer=initial(keras.initializers.RandomNormal(stddev=1.0 / math.sqrt(size))),
+                initializer=keras.initializers.RandomNormal(stddev=1.0 / math.sqrt(size)),
                 autocast=False,  # a cast of the whole table would make the sparse gradient dense
             )
         self.bias = self.add_weight(name="b", shape=(self.vocabulary_size,), initializer="zeros", autocast=False)

@@ -1,5 +1,6 @@
 """The encoders that turn a word into a context-independent vector, from its characters or from its id."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ import tensorflow as tf
 from elmo_tf.layers.compilation import in_xla
 from elmo_tf.layers.convolutions import convolve_and_max_pool, map_in_length_buckets
 from elmo_tf.layers.highway import Highway
-from elmo_tf.layers.initial_values import initial
+from elmo_tf.layers.initial_values import InitializedLayer
 from elmo_tf.layers.variables import replica_variable
+from elmo_tf.options import characters_that_count
 
 N_CHARACTERS = 261
 """Rows of the character embedding: 256 bytes, begin and end of sentence, begin and end of word, word padding."""
@@ -20,7 +22,7 @@ PADDING = 260
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
-class CharacterEncoder(keras.layers.Layer):
+class CharacterEncoder(InitializedLayer):
     """The character CNN: embedding, convolutions, max pooling over positions, activation, highways, projection.
 
     This is bilm-tf's `_build_word_char_embeddings`. Bias and activation are applied after the maximum, at one position
@@ -73,7 +75,7 @@ class CharacterEncoder(keras.layers.Layer):
         self.char_embed = self.add_weight(
             name="char_embed",
             shape=(N_CHARACTERS, self.embedding_dim),
-            initializer=initial(keras.initializers.RandomUniform(-1.0, 1.0)),
+            initializer=keras.initializers.RandomUniform(-1.0, 1.0),
             autocast=False,
         )
         self.convolutions = []
@@ -81,7 +83,7 @@ class CharacterEncoder(keras.layers.Layer):
             kernel = self.add_weight(
                 name=f"W_cnn_{i}",
                 shape=(1, width, self.embedding_dim, number),
-                initializer=initial(self._convolution_initializer(width)),
+                initializer=self._convolution_initializer(width),
             )
             bias = self.add_weight(name=f"b_cnn_{i}", shape=(number,), initializer="zeros")
             self.convolutions.append((kernel, bias))
@@ -91,7 +93,7 @@ class CharacterEncoder(keras.layers.Layer):
             self.w_proj = self.add_weight(
                 name="W_proj",
                 shape=(self.n_filters, self.projection_dim),
-                initializer=initial(keras.initializers.RandomNormal(stddev=(1.0 / self.n_filters) ** 0.5)),
+                initializer=keras.initializers.RandomNormal(stddev=(1.0 / self.n_filters) ** 0.5),
             )
             self.b_proj = self.add_weight(name="b_proj", shape=(self.projection_dim,), initializer="zeros")
         else:
@@ -110,8 +112,8 @@ class CharacterEncoder(keras.layers.Layer):
         with tf.control_dependencies(_check_width(inputs, widest)):
             shape = tf.identity(shape)
         ids = tf.reshape(inputs, [-1, shape[-1]])
-        # the sizes of the buckets depend on the words, which XLA does not allow
-        words = self._features(ids) if in_xla() else map_in_length_buckets(ids, PADDING, widest, self._features)
+        # XLA knows no shapes that depend on the words
+        words = self._features(ids) if in_xla() else self._features_by_length(ids)
         for highway in self.highways:
             words = highway(words)
         if self.w_proj is not None:
@@ -119,6 +121,11 @@ class CharacterEncoder(keras.layers.Layer):
         words = tf.reshape(words, tf.concat([shape[:-1], [self.projection_dim]], 0))
         words.set_shape([*inputs.shape[:-1], self.projection_dim])
         return words
+
+    def _features_by_length(self, ids: tf.Tensor) -> tf.Tensor:
+        """Computes the features of words, bucket by bucket of like length."""
+        that_count = functools.partial(characters_that_count, filters=self.filters)
+        return map_in_length_buckets(ids, PADDING, that_count, self._features)
 
     def _features(self, ids: tf.Tensor) -> tf.Tensor:
         """Computes the activations of all filters: character ids `(U, C)` -> `(U, n_filters)`."""
@@ -163,7 +170,7 @@ def _check_width(inputs: tf.Tensor, widest: int) -> list[tf.Operation]:
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
-class WordEncoder(keras.layers.Layer):
+class WordEncoder(InitializedLayer):
     """The table of trainable word vectors of a model with word input.
 
     Args:
@@ -190,7 +197,7 @@ class WordEncoder(keras.layers.Layer):
         self.embedding = self.add_weight(
             name="embedding",
             shape=(self.vocabulary_size, self.projection_dim),
-            initializer=initial("glorot_uniform"),
+            initializer="glorot_uniform",
             autocast=False,  # a cast of the whole table would make the sparse gradient dense
         )
         self.built = True

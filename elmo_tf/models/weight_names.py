@@ -5,17 +5,30 @@ Checkpoints, HDF5 files and optimizer slots all use these names.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
 from elmo_tf.layers import CharacterEncoder
+from elmo_tf.layers.initial_values import InitializedLayer
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.options import Options
 
 SOFTMAX_PREFIX = "softmax/"
+
+
+class WeightPlace(NamedTuple):
+    """Where a model keeps a weight.
+
+    Args:
+        layer: the layer that makes it.
+        name: its name in that layer.
+    """
+
+    layer: InitializedLayer
+    name: str
 
 
 def named_variables(model: BiLM | LanguageModel) -> dict[str, tf.Variable]:
@@ -28,43 +41,52 @@ def named_variables(model: BiLM | LanguageModel) -> dict[str, tf.Variable]:
     >>> list(named_variables(model))[:3]
     ['embedding', 'RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0', 'RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/B']
     """
-    bilm = model.bilm if isinstance(model, LanguageModel) else model
-    found = {name: weight.value for name, weight in _named_bilm(bilm)}
-    if isinstance(model, LanguageModel):
-        if model.softmax.own_kernel:
-            found[SOFTMAX_PREFIX + "W"] = model.softmax.kernel.value
-        found[SOFTMAX_PREFIX + "b"] = model.softmax.bias.value
-    return found
+    weights = {name: place.layer.weight(place.name) for name, place in weight_places(model).items()}
+    return {name: weight.value for name, weight in weights.items() if weight is not None}
 
 
-def _named_bilm(bilm: BiLM) -> Iterator[tuple[str, Any]]:
+def weight_places(model: BiLM | LanguageModel) -> dict[str, WeightPlace]:
+    """The layer of every weight and the weight's name there, by our names; the model need not be built.
+
+    Example:
+
+    >>> model = BiLM({"lstm": {"dim": 8, "projection_dim": 4}, "n_tokens_vocab": 10})
+    >>> place = weight_places(model)["RNN_1/RNN/MultiRNNCell/Cell0/LSTMCell/W_0"]
+    >>> place.layer is model.stacks[1].layers[0], place.name
+    (True, 'kernel')
+    """
+    is_whole = isinstance(model, LanguageModel)
+    found = {name: WeightPlace(layer, own) for name, layer, own in _bilm_places(model.bilm if is_whole else model)}
+    if is_whole:
+        found |= {SOFTMAX_PREFIX + own: WeightPlace(model.softmax, own) for own in "Wb"}
+    wanted = expected_shapes(model.options, softmax=is_whole)
+    return {name: place for name, place in found.items() if name in wanted}
+
+
+def _bilm_places(bilm: BiLM) -> Iterator[tuple[str, InitializedLayer, str]]:
     encoder = bilm.encoder
     if isinstance(encoder, CharacterEncoder):
-        yield from _named_encoder(encoder)
+        yield from _encoder_places(encoder)
     else:
-        yield "embedding", encoder.embedding
+        yield "embedding", encoder, "embedding"
     for direction, stack in enumerate(bilm.stacks):
         for number, layer in enumerate(stack.layers):
             prefix = f"RNN_{direction}/RNN/MultiRNNCell/Cell{number}/LSTMCell/"
-            yield prefix + "W_0", layer.kernel
-            yield prefix + "B", layer.bias
-            if layer.projection is not None:
-                yield prefix + "W_P_0", layer.projection
+            yield prefix + "W_0", layer, "kernel"
+            yield prefix + "B", layer, "bias"
+            yield prefix + "W_P_0", layer, "projection"
 
 
-def _named_encoder(encoder: CharacterEncoder) -> Iterator[tuple[str, Any]]:
-    yield "char_embed", encoder.char_embed
-    for i, (kernel, bias) in enumerate(encoder.convolutions):
-        yield f"CNN/W_cnn_{i}", kernel
-        yield f"CNN/b_cnn_{i}", bias
+def _encoder_places(encoder: CharacterEncoder) -> Iterator[tuple[str, InitializedLayer, str]]:
+    yield "char_embed", encoder, "char_embed"
+    for i in range(len(encoder.filters)):
+        yield f"CNN/W_cnn_{i}", encoder, f"W_cnn_{i}"
+        yield f"CNN/b_cnn_{i}", encoder, f"b_cnn_{i}"
     for i, highway in enumerate(encoder.highways):
-        yield f"CNN_high_{i}/W_carry", highway.w_carry
-        yield f"CNN_high_{i}/b_carry", highway.b_carry
-        yield f"CNN_high_{i}/W_transform", highway.w_transform
-        yield f"CNN_high_{i}/b_transform", highway.b_transform
-    if encoder.w_proj is not None:
-        yield "CNN_proj/W_proj", encoder.w_proj
-        yield "CNN_proj/b_proj", encoder.b_proj
+        for own in ("W_carry", "b_carry", "W_transform", "b_transform"):
+            yield f"CNN_high_{i}/{own}", highway, own
+    for own in ("W_proj", "b_proj"):
+        yield f"CNN_proj/{own}", encoder, own
 
 
 def expected_shapes(options: Options, softmax: bool = False) -> dict[str, tuple[int, ...]]:
