@@ -48,10 +48,10 @@ class Stage:
         with contextlib.ExitStack() as stack:
             if not self.compiled:
                 for module in (fused_recurrence, cross_entropy):
-                    stack.enter_context(mock.patch.object(module, "compiled", _as_it_is))
+                    stack.enter_context(mock.patch.object(module, "compile_elementwise", _as_it_is))
             if self.full_width:
-                stack.enter_context(mock.patch.object(token_encoder, "in_groups_of_like_length", _in_one_group))
-                stack.enter_context(mock.patch.object(token_encoder, "highest_window", _highest_window))
+                stack.enter_context(mock.patch.object(token_encoder, "map_in_length_buckets", _in_one_group))
+                stack.enter_context(mock.patch.object(token_encoder, "convolve_and_max_pool", _convolve_and_max_pool))
             yield
 
     def changed(self, window: Window, max_characters: int) -> Window:
@@ -80,11 +80,11 @@ def _as_it_is(function: Callable[..., Any], *_: tf.Tensor) -> Callable[..., Any]
     return function
 
 
-def _in_one_group(ids: tf.Tensor, _padding: int, _beyond: int, compute: Callable[..., Any]) -> tf.Tensor:
+def _in_one_group(ids: tf.Tensor, _padding: int, _margin: int, compute: Callable[..., Any]) -> tf.Tensor:
     return compute(ids)
 
 
-def _highest_window(characters: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+def _convolve_and_max_pool(characters: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(tf.nn.conv1d(characters, kernel, stride=1, padding="VALID"), 1)
 
 

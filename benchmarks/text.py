@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks import harness
-from elmo_tf.data.vocabulary import Vocabulary, build_vocabulary, count_corpus
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.data.word_counts import build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
 from elmo_tf.system.atomic_files import write_text
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from elmo_tf.cli import flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.data import text
-from elmo_tf.data.vocabulary import SPECIALS, UNKNOWN, CorpusReport, build_vocabulary, count_corpus
+from elmo_tf.data.vocabulary import SPECIALS, UNKNOWN
+from elmo_tf.data.word_counts import CorpusReport, build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
 from elmo_tf.system.atomic_files import atomic_write
 

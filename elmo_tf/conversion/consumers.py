@@ -73,4 +73,4 @@ def _lies_wrong(stored: StoredModel, target: str) -> list[str]:
 
 def renamed_arrays(weights: Arrays) -> list[str]:
     """Arrays under names that nobody but us reads."""
-    return [weights.spelled(name) for name in weights if weights.spelled(name) != name]
+    return [weights.name_in_file(name) for name in weights if weights.name_in_file(name) != name]

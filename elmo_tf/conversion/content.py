@@ -70,7 +70,7 @@ def content_of(stored: StoredModel, settings: ConvertSettings, stack: contextlib
     if settings.softmax and not stored.has_softmax:
         raise InputError(f"--softmax: {stored.weights_name} of {stored.path} holds none; give --softmax_file")
     wanted = expected_shapes(stored.options, settings.softmax or settings.softmax_file is not None)
-    return Content(stored.options, stored.weights.only(wanted), stored.slots, 0, vocabulary, vocab_file, notes)
+    return Content(stored.options, stored.weights.select(wanted), stored.slots, 0, vocabulary, vocab_file, notes)
 
 
 def _words(
@@ -96,7 +96,9 @@ def _words(
         vocabulary = Vocabulary.from_file(vocab_file)
         _check_count(stored, vocabulary, vocab_file)
     except InputError as error:
-        return None, (f"{stored.told(error)}: the model reads characters, and was converted without a vocabulary",)
+        return None, (
+            f"{stored.message_of(error)}: the model reads characters, and was converted without a vocabulary",
+        )
     return vocabulary, ()
 
 

@@ -27,7 +27,7 @@ from elmo_tf.options import Options
 from elmo_tf.store.file_names import OPTIONS_FILE, SAFETENSORS_FILE, SOFTMAX_FILE, VOCAB_FILE
 from elmo_tf.store.model_location import CHECKPOINT, HDF5, SAFETENSORS, TF1
 from elmo_tf.store.stored_model import open_model
-from elmo_tf.system import atomic_files, atomic_folders
+from elmo_tf.system import atomic_files, atomic_folders, error_text
 from elmo_tf.training.checkpoint import write_imported
 
 __all__ = ["ConvertSettings", "Converted", "allennlp_limits", "convert"]
@@ -94,7 +94,7 @@ def convert(
         folder = os.path.dirname(target) if settings.zipped else target
         with (
             atomic_folders.atomic_folder(folder, check_place) as temporary,
-            atomic_files.rename_in_errors(target, _packed(temporary, target), temporary),
+            error_text.rename_in_errors(target, _packed(temporary, target), temporary),
         ):
             difference = _write_checked(temporary, target, check, content, settings)
             if not settings.zipped:
@@ -167,11 +167,11 @@ def _write(folder: str, weights: Arrays, content: Content, settings: ConvertSett
 
 def _write_hdf5(folder: str, weights: Arrays, settings: ConvertSettings) -> None:
     softmax = {name: None for name in weights if name.startswith(SOFTMAX_PREFIX)}
-    rest = weights.only({name: None for name in weights if name not in softmax})
+    rest = weights.select({name: None for name in weights if name not in softmax})
     path = os.path.join(folder, weights_name(settings))
     hdf5.write_hdf5(path, rest)
     if softmax:
-        hdf5.write_hdf5(os.path.join(folder, SOFTMAX_FILE), weights.only(softmax))
+        hdf5.write_hdf5(os.path.join(folder, SOFTMAX_FILE), weights.select(softmax))
 
 
 def _pack(folder: str, target: str) -> str:
@@ -205,6 +205,6 @@ def _checked(written: str, check: RoundTrip, content: Content) -> float:
 
 def _sorted_files(folder: str) -> list[str]:
     """The files below a folder, in a fixed order, the weights first."""
-    found = [os.path.relpath(path, folder) for path in atomic_folders.files_in(folder)]
+    found = [os.path.relpath(path, folder) for path in atomic_folders.find_files(folder)]
     small = (OPTIONS_FILE, VOCAB_FILE)
     return sorted(name for name in found if name not in small) + [name for name in small if name in found]

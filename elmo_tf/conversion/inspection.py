@@ -14,9 +14,9 @@ from elmo_tf.models.weight_names import SOFTMAX_PREFIX, expected_shapes
 from elmo_tf.options import Options
 from elmo_tf.store.file_names import OPTIONS_FILE
 from elmo_tf.store.model_location import CHECKPOINT, HDF5, SAFETENSORS, TF1
-from elmo_tf.store.published_models import PUBLISHED
+from elmo_tf.store.published_files import PUBLISHED
 from elmo_tf.store.stored_model import StoredModel, open_model
-from elmo_tf.system import atomic_files
+from elmo_tf.system import input_files
 
 KNOWN = {
     file.sha256: f"AllenNLP's {name} model, {os.path.basename(file.path)}"
@@ -74,11 +74,11 @@ def inspect(path: str, which: str | None = None) -> Inspection:
         InputError: there is no model, or it cannot be read, or an array is missing, misshapen or too many.
     """
     with open_model(path, which) as stored:
-        raw = atomic_files.read_json(stored.options_file)
+        raw = input_files.read_json(stored.options_file)
         vocabulary, complaint = _vocabulary(stored)
         return Inspection(
             facts=_facts(stored, raw, vocabulary),
-            arrays={stored.weights.spelled(name): shape for name, shape in stored.weights.shapes.items()},
+            arrays={stored.weights.name_in_file(name): shape for name, shape in stored.weights.shapes.items()},
             consumers={NAMES[target]: verdict(stored, raw, target) for target in TARGETS},
             oddities=oddities(stored, raw, vocabulary, complaint),
         )
@@ -90,10 +90,10 @@ def _facts(stored: StoredModel, raw: dict[str, Any], vocabulary: Vocabulary | No
     softmax = sum(math.prod(shape) for name, shape in stored.weights.shapes.items() if name.startswith(SOFTMAX_PREFIX))
     facts = {"form": _FORMS[stored.form] + (", in a ZIP file" if stored.is_zipped else ""), "file": stored.source}
     if os.path.isfile(stored.source):
-        digest = atomic_files.sha256(stored.source)
+        digest = input_files.sha256(stored.source)
         facts["size"], facts["sha256"] = f"{os.path.getsize(stored.source):,} bytes", digest
         if stored.is_zipped:
-            digest = atomic_files.sha256(stored.weights.source)
+            digest = input_files.sha256(stored.weights.source)
             facts["weights"] = f"{stored.weights_name} in it, with the sha256 {digest}"
         facts["known as"] = KNOWN.get(digest, "not the file of a published model whose SHA-256 is on record")
     facts["input"] = _input(options, raw)
@@ -139,4 +139,4 @@ def _vocabulary(stored: StoredModel) -> tuple[Vocabulary | None, str | None]:
     try:
         return stored.vocabulary(), None
     except InputError as error:
-        return None, stored.told(error)
+        return None, stored.message_of(error)

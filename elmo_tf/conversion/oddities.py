@@ -39,7 +39,7 @@ def _odd_arrays(stored: StoredModel) -> list[str]:
     found = []
     for arrays, what in ((stored.weights, "array"), (stored.slots, "Adagrad's accumulator")):
         for name, shape in arrays.shapes.items():
-            spelled = arrays.spelled(name)
+            spelled = arrays.name_in_file(name)
             try:
                 array = arrays[name]
             except NotFiniteError:

@@ -8,7 +8,8 @@ from elmo_tf.errors import InputError
 from elmo_tf.formats.arrays import Arrays
 from elmo_tf.models import tf1_weight_names
 from elmo_tf.options import Options
-from elmo_tf.system.atomic_files import reason, write_text
+from elmo_tf.system.atomic_files import write_text
+from elmo_tf.system.error_text import reason
 
 
 def write_tf1(folder: str, weights: Arrays, slots: Arrays, options: Options, step: int) -> str:

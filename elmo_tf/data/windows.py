@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from elmo_tf.data.characters import encode_words
-from elmo_tf.data.distinct import in_order_of_appearance
+from elmo_tf.data.distinct import unique_in_order
 from elmo_tf.data.sentences import WordNumbers
-from elmo_tf.options import Options
+from elmo_tf.options import Options, characters_that_count
 
 _WORDS_BUCKET, _CHARACTERS_BUCKET = 256, 8
 
@@ -50,7 +50,7 @@ class WindowMaker:
         stacked, targets_stacked = np.stack(inputs), np.stack(targets)
         # numbers of words outside the vocabulary depend on what was read before; the order must not, or a resumed run
         # would sum in another order
-        distinct, index = in_order_of_appearance(stacked)
+        distinct, index = unique_in_order(stacked)
         vocabulary = self._numbers.vocabulary
         if self._buckets:
             distinct = np.pad(distinct, (0, -len(distinct) % _WORDS_BUCKET), mode="edge")
@@ -62,9 +62,7 @@ class WindowMaker:
     def _words(self, distinct: np.ndarray) -> np.ndarray:
         if self._char_cnn is None:
             return distinct.astype(np.int32)
-        # all windows of pure padding are equal: one for the widest filter is enough
-        widest = max(width for width, _ in self._char_cnn.filters)
-        length = self._spelled.longest(distinct) + widest
+        length = characters_that_count(self._spelled.longest(distinct), self._char_cnn.filters)
         if self._buckets:
             length += -length % _CHARACTERS_BUCKET
         return self._spelled.rows(distinct, length)  # which ends at max_characters_per_token

@@ -1,4 +1,4 @@
-"""The two folders of checkpoints in a model's folder: which is the newest, and writing one whole or not at all."""
+"""Finds the newest checkpoint in the folders `best` and `latest` of a run, and saves checkpoints."""
 
 import contextlib
 import glob
@@ -10,21 +10,21 @@ import tensorflow as tf
 from elmo_tf.errors import InputError
 from elmo_tf.formats.tensorflow_checkpoint import silence_tensorflow
 from elmo_tf.store.file_names import BEST, LATEST
-from elmo_tf.system.atomic_files import first_line, reason
+from elmo_tf.system.error_text import first_line, reason
 
 
 def checkpoint_path(model_dir: str, which: str | None = None) -> str:
-    """The checkpoint in a model's folder.
+    """The path of the newest checkpoint in the folder of a run.
 
     Args:
-        model_dir: the folder.
-        which: "best", "latest", or None for the best if there is one, else the latest.
+        model_dir: the folder of the run.
+        which: "best", "latest", or None for the best checkpoint if there is one, else the latest.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such checkpoint, or the file that names the checkpoints is damaged.
     """
     for name in [which] if which else [BEST, LATEST]:
-        path = latest_in(model_dir, name)
+        path = newest_checkpoint(model_dir, name)
         if path is not None:
             return path
     raise InputError(
@@ -32,7 +32,7 @@ def checkpoint_path(model_dir: str, which: str | None = None) -> str:
     )
 
 
-def latest_in(model_dir: str, name: str) -> str | None:
+def newest_checkpoint(model_dir: str, name: str) -> str | None:
     """The path of the newest checkpoint in `model_dir/best` or `model_dir/latest`; None if there is none.
 
     Raises:
@@ -46,31 +46,32 @@ def latest_in(model_dir: str, name: str) -> str | None:
             path = tf.train.latest_checkpoint(os.path.join(model_dir, name))
     except ValueError as error:
         raise InputError(f"{listing}, which names the checkpoints, is damaged: {first_line(error)}") from error
-    if path is None:  # TensorFlow only logs it, and the run would start over
+    if path is None:  # TensorFlow only logs the damage, and the run would start anew
         raise InputError(f"{listing}, which names the checkpoints, is damaged, or names one that is not there")
     return str(path)
 
 
-def holds_weights(folder: str) -> bool:
-    """Whether there is a whole checkpoint in a folder, whatever the file that names the checkpoints says."""
-    return bool(glob.glob(os.path.join(glob.escape(folder), "ckpt-*.index")))  # which TensorFlow writes last
+def has_complete_checkpoint(folder: str) -> bool:
+    """Whether a folder has a complete checkpoint, even one that the file which names the checkpoints does not list."""
+    return bool(glob.glob(os.path.join(glob.escape(folder), "ckpt-*.index")))  # TensorFlow writes this file last
 
 
 def save_checkpoint(manager: tf.train.CheckpointManager, step: int) -> str:
-    """Saves `ckpt-STEP` in the manager's folder; what a save that failed or was killed left behind goes.
+    """Saves the checkpoint `ckpt-STEP`; removes the temporary files of earlier saves that failed or were killed.
 
     Args:
-        manager: of which folder and checkpoint; its files are called `ckpt-...`.
-        step: the number.
+        manager: the manager of the folder; its prefix is `ckpt`.
+        step: the number of training steps taken.
 
     Returns:
-        The checkpoint's path.
+        The path of the checkpoint.
 
     Raises:
-        InputError: it cannot be written, for the disk is full or permission is missing; checkpoints from before stay.
+        InputError: the checkpoint cannot be written because the disk is full or permission is missing. The files of the
+            failed save are removed; earlier checkpoints stay.
     """
     folder = manager.directory
-    _remove(folder, *_HALF_WRITTEN)
+    _remove(folder, *_TEMPORARY_FILES)
     try:
         return str(manager.save(checkpoint_number=step))
     except (tf.errors.OpError, OSError) as error:
@@ -79,18 +80,19 @@ def save_checkpoint(manager: tf.train.CheckpointManager, step: int) -> str:
             _remove(folder, f"ckpt-{step}.*")
         raise InputError(f"{folder} cannot be written: {reason(error)}") from error
     finally:
-        _remove(folder, *_HALF_WRITTEN)
+        _remove(folder, *_TEMPORARY_FILES)
 
 
-_HALF_WRITTEN = ("ckpt-*_temp", "checkpoint.tmp*")
-"""What TensorFlow writes to before it renames."""
+_TEMPORARY_FILES = ("ckpt-*_temp", "checkpoint.tmp*")
+"""The files that TensorFlow writes and then renames."""
 
 
 def _remove(folder: str, *patterns: str) -> None:
+    """Removes the files and folders that match a pattern; ignores those that cannot be removed."""
     for pattern in patterns:
         for path in glob.glob(os.path.join(glob.escape(folder), pattern)):
             if os.path.isdir(path):
                 shutil.rmtree(path, ignore_errors=True)
             else:
-                with contextlib.suppress(OSError):  # the error that is under way says more
+                with contextlib.suppress(OSError):  # an error that is being raised says more
                     os.remove(path)

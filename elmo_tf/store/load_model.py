@@ -9,7 +9,8 @@ from elmo_tf.errors import InputError
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.store.file_names import OPTIONS_FILE, VOCAB_FILE
-from elmo_tf.store.stored_model import WORD_INPUT, StoredModel, filled, open_model
+from elmo_tf.store.load_weights import load_weights
+from elmo_tf.store.stored_model import WORD_INPUT, StoredModel, open_model
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ def load_bilm(
         InputError: there is no model, or something in it is damaged or does not fit together.
     """
     with open_model(model_dir, which) as stored:
-        vocabulary = _vocabulary(stored, None if vocab_file is None else os.fspath(vocab_file))
+        vocabulary = read_vocabulary(stored, vocab_file)
         bilm = BiLM(stored.options, name="bilm")
-        filled(bilm, stored.weights)
+        load_weights(bilm, stored.weights)
         return LoadedBiLM(bilm, vocabulary, stored.source)
 
 
@@ -88,12 +89,24 @@ def load_language_model(
                 f"{OPTIONS_FILE}, got {len(vocabulary)}"
             )
         model = LanguageModel(stored.options, name="language_model")
-        filled(model, stored.weights)
+        load_weights(model, stored.weights)
         return LoadedLanguageModel(model, vocabulary, stored.source)
 
 
-def _vocabulary(stored: StoredModel, vocab_file: str | None) -> Vocabulary | None:
-    options = stored.options
+def read_vocabulary(stored: StoredModel, vocab_file: str | os.PathLike[str] | None = None) -> Vocabulary | None:
+    """The vocabulary that a stored biLM is used with.
+
+    Args:
+        stored: the model.
+        vocab_file: a vocabulary that does not lie beside the model; None for the one that does.
+
+    Returns:
+        None for a model that reads characters, where no vocabulary lies beside it or that one cannot be used.
+
+    Raises:
+        InputError: a model with word input has no vocabulary, or one that does not fit; or `vocab_file` cannot be used.
+    """
+    options, vocab_file = stored.options, None if vocab_file is None else os.fspath(vocab_file)
     if options.char_cnn is not None and vocab_file is None:
         with contextlib.suppress(InputError):  # characters need none, so one that cannot be used does no harm
             return stored.vocabulary(None)

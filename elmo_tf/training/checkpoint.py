@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from elmo_tf.errors import InputError
 from elmo_tf.formats.tensorflow_checkpoint import DAMAGED
-from elmo_tf.store.checkpoint_files import holds_weights, latest_in, save_checkpoint
+from elmo_tf.store.checkpoint_files import has_complete_checkpoint, newest_checkpoint, save_checkpoint
 from elmo_tf.store.file_names import BEST, LATEST
-from elmo_tf.system.atomic_files import first_line
+from elmo_tf.system.error_text import first_line
 from elmo_tf.training.optimizer import SparseAdagrad
 from elmo_tf.training.step import States
 
@@ -65,7 +65,7 @@ class TrainingCheckpoint:
         self._weights, self._optimizer = dict(variables), optimizer
         self._latest_dir = os.path.join(model_dir, LATEST)
         for name in (LATEST, BEST):
-            latest_in(model_dir, name)  # whether they can be read at all
+            newest_checkpoint(model_dir, name)  # whether they can be read at all
         best = tf.train.Checkpoint(weights=self._weights, step=self._step)
         self._best = tf.train.CheckpointManager(best, os.path.join(model_dir, BEST), max_to_keep=1)
         self._latest: tf.train.CheckpointManager | None = None
@@ -164,7 +164,7 @@ class TrainingCheckpoint:
     def _check_empty(self) -> None:
         """Raises where there is no latest checkpoint, and weights that a new run would overwrite."""
         for folder in (self._latest_dir, self._best.directory):
-            if holds_weights(folder):
+            if has_complete_checkpoint(folder):
                 raise InputError(
                     f"{folder} holds a checkpoint, but {self._latest_dir} none to go on from: bring that back, or take "
                     "a new --model_dir"

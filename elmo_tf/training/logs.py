@@ -12,7 +12,8 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
-from elmo_tf.system.atomic_files import atomic_write, reason
+from elmo_tf.system.atomic_files import atomic_write
+from elmo_tf.system.error_text import reason
 from elmo_tf.training.callbacks import Logs
 
 

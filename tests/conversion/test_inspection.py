@@ -13,7 +13,7 @@ from model_folders import LATEST_STEP, change_options, hdf5_folder, trained_fold
 from elmo_tf.conversion import inspection
 from elmo_tf.conversion.convert import ConvertSettings, convert
 from elmo_tf.conversion.inspection import inspect
-from elmo_tf.data.vocabulary import build_vocabulary, count_corpus
+from elmo_tf.data.word_counts import build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
 
 FIFTY = changed(CHARACTERS, cnn_max_characters_per_token=50)

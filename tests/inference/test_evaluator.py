@@ -9,7 +9,8 @@ import tiny
 from tf1 import tf1_weights
 
 from elmo_tf.data.corpus import Corpus
-from elmo_tf.data.vocabulary import Vocabulary, build_vocabulary, count_corpus
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.data.word_counts import build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
 from elmo_tf.inference.evaluator import Evaluator, Perplexity
 from elmo_tf.models.language_model import LanguageModel

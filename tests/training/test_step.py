@@ -7,7 +7,7 @@ import tiny
 
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.training_stream import StreamSettings, TrainingStream
-from elmo_tf.data.vocabulary import build_vocabulary, count_corpus
+from elmo_tf.data.word_counts import build_vocabulary, count_corpus
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.weight_names import named_variables
 from elmo_tf.training.devices import make_strategy
