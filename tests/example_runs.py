@@ -1,13 +1,11 @@
 """Runs an example as a user does, with a tiny model."""
 
-import os
 import pathlib
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import tiny
+from forked_python import run_script
 from hdf5_files import write_arrays
 
 from elmo_tf.models.bilm import BiLM
@@ -17,14 +15,7 @@ EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
 
 
 def run(name, *arguments):
-    return subprocess.run(
-        [sys.executable, str(EXAMPLES / f"{name}.py"), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
-    )
+    return run_script(EXAMPLES / f"{name}.py", *arguments, environment={"PYTHONPATH": str(EXAMPLES.parent)})
 
 
 def run_on_text(name, folder, *arguments, text="text.txt"):

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import tiny
+from forked_python import run_script
 
 from benchmarks import counting
 from elmo_tf.data.characters import encode_words
@@ -110,17 +111,16 @@ def test_scaling(small):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_says_what_it_measures_and_wrong_flags_are_one_sentence(script):
-    command = [sys.executable, str(FOLDER / f"{script}.py")]
-    helped = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
-    assert f"python benchmarks/{script}.py" in helped
-    wrong = subprocess.run([*command, "--nonsense"], capture_output=True, text=True, check=False)
+    helped = run_script(FOLDER / f"{script}.py", "--help")
+    assert helped.returncode == 0
+    assert f"python benchmarks/{script}.py" in helped.stdout
+    wrong = run_script(FOLDER / f"{script}.py", "--nonsense")
     assert wrong.returncode == 2
     assert "--nonsense" in wrong.stderr.splitlines()[-1]
 
 
 def test_a_text_that_is_not_there_is_one_sentence(tmp_path):
-    command = [sys.executable, str(FOLDER / "input.py"), f"--train_files={tmp_path / 'none.txt'}"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = run_script(FOLDER / "input.py", f"--train_files={tmp_path / 'none.txt'}")
     assert result.returncode == 1
     assert result.stderr.strip() == (
         f"input.py: --train_files={tmp_path / 'none.txt'}: no such file; expected text files, such as 'corpus/*.txt' "

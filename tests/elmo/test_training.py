@@ -38,8 +38,18 @@ def test_without_a_mix_a_frozen_layer_has_nothing_to_train():
     assert not elmo_cases.layer(output="top").trainable_weights
 
 
-@pytest.mark.parametrize("as_ids", [False, True])
-@pytest.mark.parametrize("layer_norm", [None, "bilm-tf", "token"])
+@pytest.mark.parametrize(
+    ("layer_norm", "as_ids"),
+    [
+        (None, True),
+        ("bilm-tf", False),
+        ("token", False),
+        *(
+            pytest.param(*case, marks=pytest.mark.exhaustive)
+            for case in ((None, False), ("bilm-tf", True), ("token", True))
+        ),
+    ],
+)
 def test_gradients_are_those_of_finite_differences(layer_norm, as_ids):
     made = elmo_cases.layer(trainable=True, dtype="float64", layer_norm=layer_norm)
     tokens = tf.constant(ids_of(TOKENS) if as_ids else TOKENS)
@@ -111,8 +121,14 @@ def sequential(elmo):
     return keras.Sequential([keras.Input((None,), dtype="string"), elmo, keras.layers.Dense(2, name="top")])
 
 
-@pytest.mark.parametrize("trainable", [False, True])
-@pytest.mark.parametrize("form", [functional, sequential, Subclassed])
+@pytest.mark.parametrize(
+    ("form", "trainable"),
+    [
+        *((form, False) for form in (functional, sequential, Subclassed)),
+        (functional, True),
+        *(pytest.param(form, True, marks=pytest.mark.exhaustive) for form in (sequential, Subclassed)),
+    ],
+)
 def test_fit_trains_what_is_trainable_and_nothing_else(form, trainable):
     made = elmo_cases.layer(trainable=trainable, l2=0.01)
     model = form(made)
@@ -206,12 +222,12 @@ def test_fit_in_half_precision(policy):
 
 TWO_REPLICAS = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = [{tests!r}, {tests!r} + "/elmo"]
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import elmo_cases, keras, numpy as np
-from test_elmo_training import TARGETS, TOKENS
+from test_training import TARGETS, TOKENS
 from elmo_tf.inference.character_ids import character_ids
 
 tokens = TOKENS.astype(str)
@@ -265,5 +281,5 @@ for train in (fitted, stepped):
 
 @pytest.mark.parametrize(("trainable", "cache"), [(True, None), (False, ["The", "cat"])])
 def test_two_replicas_train_as_one_does(trainable, cache, tmp_path):
-    tests = str(pathlib.Path(__file__).parent)
+    tests = str(pathlib.Path(__file__).parents[1])
     run_python(TWO_REPLICAS.format(tests=tests, trainable=trainable, cache=cache), tmp_path)
