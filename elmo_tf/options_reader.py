@@ -33,13 +33,17 @@ class OptionsReader:
     def __init__(self, values: Any, name: str, prefix: str = "") -> None:
         if not isinstance(values, Mapping):
             where = f"{name}: {prefix.rstrip('.')}" if prefix else name
-            raise InputError(f"{where}: expected a JSON object, got {_shown(values)}")
+            raise InputError(
+                f"{where}: expected a JSON object, got {_shown(values)}", option=prefix.rstrip(".") or None
+            )
         self._values, self._name, self._prefix = values, name, prefix
         self._asked: set[str] = set()
 
     def error(self, key: str, expected: str, came: Any) -> InputError:
         """The sentence for a wrong value, to be raised by the caller."""
-        return InputError(f"{self._name}: {self._prefix}{key}: expected {expected}, got {_shown(came)}")
+        return InputError(
+            f"{self._name}: {self._prefix}{key}: expected {expected}, got {_shown(came)}", option=self._prefix + key
+        )
 
     def has(self, key: str) -> bool:
         """Whether the option is there and not null."""
@@ -51,7 +55,9 @@ class OptionsReader:
         value = self._values.get(key)
         if value is None:
             if default is _REQUIRED:
-                raise InputError(f"{self._name}: {self._prefix}{key} is missing: expected {expected}")
+                raise InputError(
+                    f"{self._name}: {self._prefix}{key} is missing: expected {expected}", option=self._prefix + key
+                )
             return default
         return value
 
@@ -134,7 +140,9 @@ class OptionsReader:
             close = difflib.get_close_matches(str(key), sorted(self._asked), 1, cutoff=0.8)
             if strict or close:
                 hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(self._asked))}"
-                raise InputError(f"{self._name}: {self._prefix}{key} is not an option; {hint}")
+                raise InputError(
+                    f"{self._name}: {self._prefix}{key} is not an option; {hint}", option=self._prefix + key
+                )
 
 
 def _shown(value: Any) -> str:

@@ -39,7 +39,9 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
 
     input_file, *others = expand_patterns([values.input_file], "--input_file")
     if others:
-        raise InputError(f"--input_file={values.input_file}: expected one file, got {1 + len(others)}")
+        raise InputError(
+            f"--input_file={values.input_file}: expected one file, got {1 + len(others)}", option="input_file"
+        )
     loaded = load_bilm(values.model_dir, shared_flags.which_checkpoint(values), values.vocab_file)
     embed = SentenceEmbedder(loaded.bilm, loaded.vocabulary)
     counter = shared_flags.Counter(None, "lines")

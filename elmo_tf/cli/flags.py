@@ -93,7 +93,7 @@ class FlagSet:
         """An `InputError` that names the first required flag that was not given, and says what it is."""
         for name in self.required:
             if not self.values[name].value:
-                raise InputError(f"--{name} is required: {self.values[name].help}")
+                raise InputError(f"--{name} is required: {self.values[name].help}", option=name)
 
 
 def train_files(flag_set: FlagSet) -> None:

@@ -22,12 +22,6 @@ from elmo_tf.cli.flags import FlagSet
 from elmo_tf.errors import InputError
 
 COMMANDS = ("tokenize", "vocab", "train", "evaluate", "convert", "embed", "inspect")
-_AFTER_A_PATH = (
-    *(": ", ", line ", ", word ", ", which ", " and "),
-    *(" cannot be ", " covers ", " differs ", " does not ", " exists", " has ", " holds ", " is ", " lacks "),
-    *(" names no ", " needs ", " was "),
-)
-"""How the sentences go on that begin with a path."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -92,7 +86,7 @@ def run_command(module: ModuleType, program: str, arguments: Sequence[str]) -> i
         with contextlib.nullcontext() if own else _ending_on_sigterm():
             return module.run(flag_set.values, arguments) or 0
     except InputError as error:
-        return _fail(program, _with_flag(flag_set, str(error)), 1)
+        return _fail(program, _name_flag(flag_set, error), 1)
     except KeyboardInterrupt:
         return _fail(program, "stopped", 130)
     except BrokenPipeError:  # the reader of our output went away, as in `elmo-tf ... | head`
@@ -123,17 +117,17 @@ def _sentence(error: Exception) -> str:
     return " ".join(str(error).split()).removeprefix("ERROR:: ")
 
 
-def _with_flag(flag_set: FlagSet, message: str) -> str:
-    """The message of what knows no flags, and so begins with the path that it was given: with the flag that gave it.
+def _name_flag(flag_set: FlagSet, error: InputError) -> str:
+    """The error's message. If it begins with a path that came from a flag, it then begins with `--flag=path`.
 
-    Where several flags gave the same, that is the one declared first.
+    Where several flags have that value, the first declared is named.
     """
     for name in flag_set.names:
         value = flag_set.values[name].value
         for path in value if isinstance(value, list) else [value]:
-            if path and isinstance(path, str) and message.startswith(tuple(path + after for after in _AFTER_A_PATH)):
-                return f"--{name}={message}"
-    return message
+            if path and isinstance(path, str) and error.begins_with(path):
+                return f"--{name}={error}"
+    return str(error)
 
 
 def _fail(program: str, message: str, code: int) -> int:

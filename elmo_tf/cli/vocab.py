@@ -47,7 +47,10 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     with atomic_write(values.vocab_file) as temporary:
         counts, sentences = count_corpus(_announced(paths))
         if not counts:
-            raise InputError(f"--train_files: no words in {_named(paths)}; expected a tokenised sentence a line")
+            raise InputError(
+                f"--train_files: no words in {_named(paths)}; expected a tokenised sentence a line",
+                option="train_files",
+            )
         vocabulary = build_vocabulary(counts, values.max_vocab, values.min_count)
         vocabulary.save(temporary)
     print(CorpusReport.of(counts, sentences, vocabulary, values.max_characters_per_token).describe())
@@ -64,7 +67,11 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
 def _check_target(vocab_file: str, paths: Sequence[str]) -> None:
     for path in paths:
         if os.path.realpath(path) == os.path.realpath(vocab_file):
-            raise InputError(f"--vocab_file={vocab_file} is one of --train_files; expected the name of a new file")
+            raise InputError(
+                f"--vocab_file={vocab_file} is one of --train_files; expected the name of a new file",
+                path=vocab_file,
+                option="vocab_file",
+            )
 
 
 def _named(paths: Sequence[str]) -> str:

@@ -63,12 +63,18 @@ def content_of(stored: StoredModel, settings: ConvertSettings, stack: contextlib
     if vocabulary is None and settings.zipped and settings.target == SIMPLE_ELMO:
         raise InputError(
             f"--target={SIMPLE_ELMO} --zip: {NAMES[SIMPLE_ELMO]} wants {VOCAB_FILE} in a ZIP file, and none lies "
-            f"beside {stored.path}: give --vocab_file"
+            f"beside {stored.path}: give --vocab_file",
+            path=stored.path,
+            option="vocab_file",
         )
     if vocabulary is not None:
         _check_count(stored, vocabulary, vocab_file)
     if settings.softmax and not stored.has_softmax:
-        raise InputError(f"--softmax: {stored.weights_name} of {stored.path} holds none; give --softmax_file")
+        raise InputError(
+            f"--softmax: {stored.weights_name} of {stored.path} holds none; give --softmax_file",
+            path=stored.path,
+            option="softmax",
+        )
     wanted = expected_shapes(stored.options, settings.softmax or settings.softmax_file is not None)
     return Content(stored.options, stored.weights.only(wanted), stored.slots, 0, vocabulary, vocab_file, notes)
 
@@ -103,7 +109,9 @@ def _words(
 def _check_count(stored: StoredModel, vocabulary: Vocabulary, vocab_file: str | None) -> None:
     words = stored.options.n_tokens_vocab
     if words is not None and len(vocabulary) != words:
-        raise InputError(f"{vocab_file}: expected {words} words by {OPTIONS_FILE}, got {len(vocabulary)}")
+        raise InputError(
+            f"{vocab_file}: expected {words} words by {OPTIONS_FILE}, got {len(vocabulary)}", path=vocab_file
+        )
 
 
 def _with_softmax(
@@ -112,7 +120,9 @@ def _with_softmax(
     """The model with another softmax, whose words are those of the vocabulary; Adagrad starts anew."""
     options = stored.options
     if vocabulary is None:
-        raise InputError(f"{softmax.source}: expected the vocabulary of its rows: give --vocab_file")
+        raise InputError(
+            f"{softmax.source}: expected the vocabulary of its rows: give --vocab_file", path=softmax.source
+        )
     if options.char_cnn is not None:
         options = options.replace(n_tokens_vocab=len(vocabulary))
     shapes = {name: shape for name, shape in expected_shapes(options, True).items() if name.startswith(SOFTMAX_PREFIX)}
@@ -125,11 +135,16 @@ def _whole(
 ) -> Content:
     """A whole language model, as training needs it."""
     if vocabulary is None:
-        raise InputError(f"--format={settings.form}: no {VOCAB_FILE} lies beside {stored.path}: give --vocab_file")
+        raise InputError(
+            f"--format={settings.form}: no {VOCAB_FILE} lies beside {stored.path}: give --vocab_file",
+            path=stored.path,
+            option="vocab_file",
+        )
     own = own_vocabulary(stored, vocabulary)
     if own is None and stored.has_softmax:
         raise InputError(
-            f"{vocab_file}: expected {stored.options.n_tokens_vocab} words, those of the model, got {len(vocabulary)}"
+            f"{vocab_file}: expected {stored.options.n_tokens_vocab} words, those of the model, got {len(vocabulary)}",
+            path=vocab_file,
         )
     whole = transfer_vocabulary(stored, vocabulary, own)
     return Content(whole.options, whole.weights, whole.slots, stored.step or 0, vocabulary, vocab_file, whole.notes)

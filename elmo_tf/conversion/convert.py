@@ -184,7 +184,7 @@ def _pack(folder: str, target: str) -> str:
                 archive.write(os.path.join(folder, name), name)
                 os.remove(os.path.join(folder, name))
     except OSError as error:
-        raise InputError(f"{target} cannot be written: {error.strerror or error}") from error
+        raise InputError(f"{target} cannot be written: {error.strerror or error}", path=target) from error
     return path
 
 
@@ -196,10 +196,12 @@ def _checked(written: str, check: RoundTrip, content: Content) -> float:
     """Opens what was written as anybody would, and compares; the difference of the vectors."""
     with open_model(written) as again:
         if again.options.architecture() != content.options.architecture():
-            raise InputError(f"{written}: {OPTIONS_FILE} read back differs from what was written: a bad disk?")
+            raise InputError(
+                f"{written}: {OPTIONS_FILE} read back differs from what was written: a bad disk?", path=written
+            )
         for name in again.slots:
             if (again.slots[name] != content.slots[name]).any():
-                raise InputError(f"{written}: Adagrad's array {name} read back differs: a bad disk?")
+                raise InputError(f"{written}: Adagrad's array {name} read back differs: a bad disk?", path=written)
         return check.difference(again.weights, written)
 
 

@@ -60,9 +60,9 @@ class ConvertSettings:
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:
-            raise InputError(f"form: expected {', '.join(FORMS)}, got {self.form!r}")
+            raise InputError(f"form: expected {', '.join(FORMS)}, got {self.form!r}", option="form")
         if self.target not in (None, *TARGETS):
-            raise InputError(f"target: expected None, {', '.join(TARGETS)}, got {self.target!r}")
+            raise InputError(f"target: expected None, {', '.join(TARGETS)}, got {self.target!r}", option="target")
 
 
 def zip_name(output_dir: str) -> str:
@@ -89,19 +89,33 @@ def check_output(output_dir: str, settings: ConvertSettings, stored: StoredModel
     """
     if settings.zipped:
         if settings.form != HDF5:
-            raise InputError(f"--zip: expected --format={HDF5}, got --format={settings.form}")
+            raise InputError(f"--zip: expected --format={HDF5}, got --format={settings.form}", option="zip")
         if os.path.basename(output_dir.rstrip("/")) in ("", ".", "..", ".zip"):
-            raise InputError(f"--output_dir={output_dir}: expected the name of a ZIP file, such as model.zip, got none")
+            raise InputError(
+                f"--output_dir={output_dir}: expected the name of a ZIP file, such as model.zip, got none",
+                path=output_dir,
+                option="output_dir",
+            )
         if os.path.isdir(zip_name(output_dir)):
-            raise InputError(f"--output_dir={output_dir}: {zip_name(output_dir)} is a folder; expected a ZIP file")
+            raise InputError(
+                f"--output_dir={output_dir}: {zip_name(output_dir)} is a folder; expected a ZIP file",
+                path=zip_name(output_dir),
+                option="output_dir",
+            )
         if os.path.lexists(zip_name(output_dir)):
-            raise InputError(f"--output_dir={output_dir}: {zip_name(output_dir)} is there already: give a new name")
+            raise InputError(
+                f"--output_dir={output_dir}: {zip_name(output_dir)} is there already: give a new name",
+                path=zip_name(output_dir),
+                option="output_dir",
+            )
         return
     if os.path.lexists(output_dir) and not os.path.isdir(output_dir):
         what = "a file" if os.path.exists(output_dir) else "a symbolic link to nothing"
-        raise InputError(f"--output_dir={output_dir} is {what}; expected a folder")
+        raise InputError(
+            f"--output_dir={output_dir} is {what}; expected a folder", path=output_dir, option="output_dir"
+        )
     if settings.softmax and settings.form not in (HDF5, SAFETENSORS):
-        raise InputError(f"--softmax: --format={settings.form} always has its softmax")
+        raise InputError(f"--softmax: --format={settings.form} always has its softmax", option="softmax")
     if stored is not None:
         check_folder(output_dir, settings, _is_own(stored, output_dir, settings))
 
@@ -113,10 +127,12 @@ def check_target(options: Options, settings: ConvertSettings) -> None:
         return
     if settings.form not in READS[target]:
         forms = " or ".join(f"--format={form}" for form in READS[target])
-        raise InputError(f"--target={target}: expected {forms}, got --format={settings.form}")
+        raise InputError(f"--target={target}: expected {forms}, got --format={settings.form}", option="target")
     found = limits(options, target, settings.form)
     if found:
-        raise InputError(f"--target={target}: {NAMES[target]} cannot load this model: {'; '.join(found)}")
+        raise InputError(
+            f"--target={target}: {NAMES[target]} cannot load this model: {'; '.join(found)}", option="target"
+        )
 
 
 def _is_own(stored: StoredModel, output_dir: str, settings: ConvertSettings) -> bool:
@@ -135,7 +151,11 @@ def check_folder(output_dir: str, settings: ConvertSettings, own: bool) -> None:
     """
     for flag, value in (("vocab_file", settings.vocab_file), ("softmax_file", settings.softmax_file)):
         if own and value is not None:
-            raise InputError(f"--{flag}: {output_dir} keeps its run's options and vocabulary: give a new folder")
+            raise InputError(
+                f"--{flag}: {output_dir} keeps its run's options and vocabulary: give a new folder",
+                path=output_dir,
+                option=flag,
+            )
     kept = (BEST, LATEST, OPTIONS_FILE, VOCAB_FILE) if own else ()
     for pattern in _OF_A_MODEL:
         for path in sorted(glob.glob(os.path.join(glob.escape(output_dir), pattern))):
@@ -143,4 +163,8 @@ def check_folder(output_dir: str, settings: ConvertSettings, own: bool) -> None:
             if os.path.basename(path) in kept or (given and os.path.samefile(path, settings.vocab_file or path)):
                 continue
             there, advice = os.path.basename(path), "remove it, or give a new folder" if own else "give a new folder"
-            raise InputError(f"--output_dir={output_dir} holds a model already, or part of one, {there}: {advice}")
+            raise InputError(
+                f"--output_dir={output_dir} holds a model already, or part of one, {there}: {advice}",
+                path=output_dir,
+                option="output_dir",
+            )

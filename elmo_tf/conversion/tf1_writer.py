@@ -31,7 +31,7 @@ def write_tf1(folder: str, weights: Arrays, slots: Arrays, options: Options, ste
             prefix=prefix, tensor_names=keys, shape_and_slices=[""] * len(keys), tensors=[tensors[key] for key in keys]
         )
     except tf.errors.OpError as error:
-        raise InputError(f"{prefix} cannot be written: {reason(error)}") from error
+        raise InputError(f"{prefix} cannot be written: {reason(error)}", path=prefix) from error
     write_text(
         os.path.join(folder, "checkpoint"),
         f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n',

@@ -12,7 +12,7 @@ from dataclasses import InitVar, dataclass, field
 import numpy as np
 
 from elmo_tf.data import characters, text
-from elmo_tf.errors import InputError
+from elmo_tf.errors import InputError, errors_about
 from elmo_tf.system import atomic_files
 
 BEGIN_SENTENCE = "<S>"
@@ -87,8 +87,11 @@ class Vocabulary:
         while words and not words[-1]:
             words.pop()
         if not words:
-            raise InputError(f"{path} is empty; expected a vocabulary, one word a line (`elmo-tf vocab` makes one)")
-        return cls(tuple(words), source=path)
+            raise InputError(
+                f"{path} is empty; expected a vocabulary, one word a line (`elmo-tf vocab` makes one)", path=path
+            )
+        with errors_about(path):
+            return cls(tuple(words), source=path)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes one word a line in UTF-8, whole or not at all."""
@@ -102,14 +105,17 @@ def _check(words: tuple[str, ...], ids: Mapping[str, int], source: str) -> None:
     if b" ".join(encoded).split() != encoded:
         wrong = next(n for n, word in enumerate(encoded) if word.split() != [word])
         what = f"{words[wrong]!r} has white space inside" if words[wrong].strip() else "the line is empty"
-        raise InputError(f"{source}, line {wrong + 1}: {what}; expected one word a line and nothing else")
+        raise InputError(
+            f"{source}, line {wrong + 1}: {what}; expected one word a line and nothing else", line=wrong + 1
+        )
     if len(ids) != len(words):
         # A repeated word keeps its last id, so the first word found elsewhere than at its own id is the first repeat.
         first = next(n for n, word in enumerate(words) if ids[word] != n)
         second = words.index(words[first], first + 1)
         raise InputError(
             f"{source}, line {second + 1}: the word {words[first]!r} stands already on line {first + 1}; "
-            "expected every word once, as its line is its id"
+            "expected every word once, as its line is its id",
+            line=second + 1,
         )
     missing = [word for word in SPECIALS if word not in ids]
     if missing:
@@ -150,11 +156,15 @@ def build_vocabulary(counts: Mapping[str, int], max_vocab: int = 800_000, min_co
     ('<S>', '</S>', '<UNK>', 'the', 'a', 'b')
     """
     if max_vocab <= len(SPECIALS):
-        raise InputError(f"max_vocab is {max_vocab}; expected at least 4: <S>, </S>, <UNK> and one word")
+        raise InputError(
+            f"max_vocab is {max_vocab}; expected at least 4: <S>, </S>, <UNK> and one word", option="max_vocab"
+        )
     frequent = [(-count, word) for word, count in counts.items() if count >= min_count and word not in SPECIALS]
     if not frequent:
         most = max((count for word, count in counts.items() if word not in SPECIALS), default=0)
-        raise InputError(f"no word comes min_count={min_count} times; the most frequent comes {most} times")
+        raise InputError(
+            f"no word comes min_count={min_count} times; the most frequent comes {most} times", option="min_count"
+        )
     frequent.sort()
     return Vocabulary((*SPECIALS, *(word for _, word in frequent[: max_vocab - len(SPECIALS)])))
 

@@ -121,7 +121,7 @@ def fetch(name: str, mirror: str | None = None, cache_dir: str | None = None, pr
         loaded = elmo_tf.load_bilm(folder)
     """
     if name not in PUBLISHED:
-        raise InputError(f"{name}: no published model has that name; expected one of {', '.join(PUBLISHED)}")
+        raise InputError(f"{name}: no published model has that name; expected one of {', '.join(PUBLISHED)}", path=name)
     folder = cache_folder(name, cache_dir)
     if not _missing(name, folder):  # before the lock, which a cache that is read-only could not have
         return folder
@@ -150,7 +150,7 @@ def _download(
                 path = os.path.join(folder, file.name)
                 download(base + file.path, path, file.expected(), progress_of(file.name))
         except DownloadError as error:
-            raise InputError(_advice(name, folder, base, error)) from error
+            raise InputError(_advice(name, folder, base, error), path=name) from error
 
 
 @contextlib.contextmanager
@@ -162,7 +162,8 @@ def _kept_in(folder: str, name: str) -> Iterator[None]:
         raise InputError(
             f"the published model {name} cannot be kept in {folder} ({error}); set {CACHE_VARIABLE} to a folder that "
             f"can be written, or put its files into any folder by hand, and give that instead of {name}: "
-            f"{_places(name)}"
+            f"{_places(name)}",
+            path=folder,
         ) from error
 
 
@@ -179,7 +180,9 @@ def _missing(name: str, folder: str) -> list[PublishedFile]:
         except OSError as error:
             fault = error.strerror or str(error)
         if fault is not None:
-            raise InputError(f"{path} is not that of the published model {name}: {fault}; remove it to fetch it anew")
+            raise InputError(
+                f"{path} is not that of the published model {name}: {fault}; remove it to fetch it anew", path=path
+            )
     return missing
 
 
@@ -206,7 +209,9 @@ def check_address(source: str, address: str) -> str:
     'https://mirror.example/elmo'
     """
     if not _ADDRESS.fullmatch(address):
-        raise InputError(f"{source}={address}: expected an address that begins with http://, https:// or file://")
+        raise InputError(
+            f"{source}={address}: expected an address that begins with http://, https:// or file://", option="mirror"
+        )
     return address
 
 
@@ -229,14 +234,14 @@ def _check_json(path: str) -> None:
     except InputError:
         is_object = False
     if not is_object:
-        raise InputError("expected a JSON object, got something else")
+        raise InputError("expected a JSON object, got something else", path=path)
 
 
 def _check_hdf5(path: str) -> None:
     if not h5py.is_hdf5(path):
-        raise InputError("expected an HDF5 file, got something else")
+        raise InputError("expected an HDF5 file, got something else", path=path)
     try:
         with h5py.File(path, "r"):  # which compares the length that the file states with the one it has
             pass
     except OSError as error:
-        raise InputError("expected a whole HDF5 file, got one that is cut short or damaged") from error
+        raise InputError("expected a whole HDF5 file, got one that is cut short or damaged", path=path) from error

@@ -39,7 +39,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
     folder = os.path.dirname(path) or "."
     make_folder(folder)
     if os.path.isdir(path):
-        raise InputError(f"{path} is a folder; expected the name of a file to write")
+        raise InputError(f"{path} is a folder; expected the name of a file to write", path=path)
     stem, ending = os.path.splitext(os.path.basename(path))
     temporary = temporary_name(folder, stem, ending)
     try:
@@ -51,7 +51,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
         with contextlib.suppress(OSError):  # it may not have come to be
             os.remove(temporary)
         if _is_of(error, temporary):
-            raise InputError(f"{path} cannot be written: {reason(error)}") from error
+            raise InputError(f"{path} cannot be written: {reason(error)}", path=path) from error
         raise
 
 
@@ -73,12 +73,12 @@ def rename_in_errors(path: str, *temporary: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        told = str(error)
+        renamed = error
         for name in temporary:
-            told = told.replace(name, path)
-        if told == str(error):
+            renamed = renamed.replace(name, path)
+        if (str(renamed), renamed.path) == (str(error), error.path):
             raise
-        raise InputError(told) from error
+        raise renamed from error
 
 
 def _is_of(error: BaseException, path: str) -> TypeGuard[OSError]:
@@ -98,7 +98,7 @@ def flush_to_disk(path: str) -> None:
         with open(path, "rb+") as file:
             os.fsync(file.fileno())
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+        raise InputError(f"{path} cannot be written: {error.strerror}", path=path) from error
 
 
 def give_usual_permissions(path: str) -> None:
@@ -121,9 +121,11 @@ def make_folder(folder: str) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
     except FileExistsError as error:  # a file, or a symbolic link to nothing
-        raise InputError(f"the folder {folder} cannot be made: something else of that name is there") from error
+        raise InputError(
+            f"the folder {folder} cannot be made: something else of that name is there", path=folder
+        ) from error
     except OSError as error:
-        raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+        raise InputError(f"the folder {folder} cannot be made: {error.strerror}", path=folder) from error
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -139,7 +141,7 @@ def copy(source: str, target: str) -> None:
     try:
         file = open(source, "rb")  # noqa: SIM115 - apart from the writing, whose errors are of the target
     except OSError as error:
-        raise InputError(f"{source} cannot be read: {error.strerror}") from error
+        raise InputError(f"{source} cannot be read: {error.strerror}", path=source) from error
     with file, atomic_write(target) as temporary, open(temporary, "wb") as copied:
         shutil.copyfileobj(file, copied, 1 << 20)
 
@@ -150,7 +152,7 @@ def check_readable(path: str) -> None:
         with open(path, "rb"):
             pass
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", path=path) from error
 
 
 def sha256(path: str) -> str:
@@ -200,12 +202,18 @@ def read_json(path: str) -> Any:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", path=path) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+        raise InputError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}", path=path) from error
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}") from error
+        raise InputError(
+            f"{path}, line {error.lineno}: not valid JSON: {error.msg}", path=path, line=error.lineno
+        ) from error
     except RecursionError as error:
-        raise InputError(f"{path}: expected a JSON file, got objects or lists nested too deeply to be read") from error
+        raise InputError(
+            f"{path}: expected a JSON file, got objects or lists nested too deeply to be read", path=path
+        ) from error
     except ValueError as error:  # Python reads no whole number of more than 4300 digits
-        raise InputError(f"{path}: expected a JSON file, got a number with too many digits to be read") from error
+        raise InputError(
+            f"{path}: expected a JSON file, got a number with too many digits to be read", path=path
+        ) from error
