@@ -1,4 +1,4 @@
-"""What a conversion shall write, and where; and which flags, folders and models it refuses before it writes a byte."""
+"""The settings of a conversion, and the checks of settings, folder and model before anything is written."""
 
 import glob
 import os
@@ -32,23 +32,24 @@ _OF_A_MODEL = (
     VOCAB_FILE,
     VOCAB_FILE + ".gz",
 )
-"""Files and folders that are, or would count as, parts of a model."""
+"""Patterns of the files and folders that are, or would be read as, parts of a model."""
 
 
 @dataclass(frozen=True)
 class ConvertSettings:
-    """What to write, and how.
+    """The settings of a conversion.
 
     Args:
-        form: "hdf5", "checkpoint", "tf1" or "safetensors".
-        zipped: whether to write a ZIP file as those of the NLPL repository; of "hdf5" alone.
-        softmax: whether to write the softmax too, where the form can do without it ("hdf5", "safetensors").
-        target: "allennlp", "bilm-tf" or "simple_elmo", whose limits the model must keep; None for no such check.
-        vocab_file: the vocabulary, where the model lies without one; or a new one ("checkpoint", "tf1").
-        softmax_file: a `softmax.hdf5` to take in place of the model's softmax, or where it has none; it is written too.
+        form: the form to write: "hdf5", "checkpoint", "tf1" or "safetensors".
+        zipped: whether to write a ZIP file like those of the NLPL repository; only for "hdf5".
+        softmax: whether to write the softmax too; for "hdf5" and "safetensors", for the other forms always contain it.
+        target: the program that must be able to load the model: "allennlp", "bilm-tf" or "simple_elmo"; None for no
+            check.
+        vocab_file: the vocabulary, if there is none beside the model; for "checkpoint" and "tf1" it may be a new one.
+        softmax_file: a `softmax.hdf5` to read in place of the model's softmax; it is written too.
 
     Raises:
-        InputError: there is no such form or target.
+        InputError: the form or the target is not one of these.
     """
 
     form: str = HDF5
@@ -66,7 +67,7 @@ class ConvertSettings:
 
 
 def zip_name(output_dir: str) -> str:
-    """The ZIP file that is meant, with its ending.
+    """Returns the name of the ZIP file, with its ending.
 
     >>> zip_name("models/11/"), zip_name("11.zip"), zip_name("11.zip/")
     ('models/11.zip', '11.zip', '11.zip')
@@ -75,17 +76,17 @@ def zip_name(output_dir: str) -> str:
 
 
 def weights_name(settings: ConvertSettings) -> str:
-    """The HDF5 file's name: that which the reader looks for."""
+    """Returns the name of the HDF5 file that the target looks for."""
     return NLPL_WEIGHTS_FILE if settings.zipped or settings.target == SIMPLE_ELMO else WEIGHTS_FILE
 
 
 def check_output(output_dir: str, settings: ConvertSettings, stored: StoredModel | None = None) -> None:
-    """Refuses, by an `InputError`, what no model can be written to, and settings that exclude each other.
+    """Raises an `InputError` if no model can be written to a place, or if two settings exclude each other.
 
     Args:
-        output_dir: what was given.
-        settings: what to write.
-        stored: the model; with it, what lies in the folder is looked at too.
+        output_dir: the folder or ZIP file to write, as the user named it.
+        settings: the settings of the conversion.
+        stored: the model to convert; if it is given, the files that are in the folder already are checked too.
     """
     if settings.zipped:
         if settings.form != HDF5:
@@ -121,7 +122,7 @@ def check_output(output_dir: str, settings: ConvertSettings, stored: StoredModel
 
 
 def check_target(options: Options, settings: ConvertSettings) -> None:
-    """Refuses, by an `InputError`, a model or a form that the target cannot load."""
+    """Raises an `InputError` if the target cannot load the form or the model."""
     target = settings.target
     if target is None:
         return
@@ -136,18 +137,19 @@ def check_target(options: Options, settings: ConvertSettings) -> None:
 
 
 def _is_own(stored: StoredModel, output_dir: str, settings: ConvertSettings) -> bool:
-    """Whether an HDF5 file goes into the folder of the training run that it is made from."""
+    """Whether an HDF5 file is to be written to the folder of the training run that it is made from."""
     is_same = os.path.isdir(output_dir) and os.path.isdir(stored.path) and os.path.samefile(stored.path, output_dir)
     return is_same and stored.form == CHECKPOINT and settings.form == HDF5 and not settings.zipped
 
 
 def check_folder(output_dir: str, settings: ConvertSettings, own: bool) -> None:
-    """Refuses, by an `InputError`, a folder with a file that would count as part of the new model, or be overwritten.
+    """Raises an `InputError` if a file in a folder would be overwritten or be read as a part of the new model.
 
     Args:
         output_dir: the folder; it need not exist.
-        settings: what to write. Its `vocab_file` may lie in the folder.
-        own: whether `_is_own` says so; the run's files may then lie there, and are all that it may be given.
+        settings: the settings of the conversion. Their `vocab_file` may be in the folder.
+        own: whether the folder is that of the training run that is converted. It may then contain the files of the
+            run, and no other vocabulary or softmax may be given.
     """
     for flag, value in (("vocab_file", settings.vocab_file), ("softmax_file", settings.softmax_file)):
         if own and value is not None:

@@ -12,10 +12,10 @@ from elmo_tf.system.atomic_files import reason, write_text
 
 
 def write_tf1(folder: str, weights: Arrays, slots: Arrays, options: Options, step: int) -> str:
-    """Writes a checkpoint that bilm-tf restores, to use or to go on training: every variable, its slot, the step.
+    """Writes a checkpoint that bilm-tf can use or resume training from: every variable, its accumulator, and the step.
 
     Returns:
-        The checkpoint's path without endings.
+        The path of the checkpoint, without the endings of its files.
 
     Raises:
         InputError: it cannot be written.
