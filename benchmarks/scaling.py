@@ -50,7 +50,10 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
     rows = options.training.batch_size
     for count in arguments.replicas:
         if rows % count:
-            raise InputError(f"--batch_size={rows}: expected a multiple of {count} replicas, to deal the rows evenly")
+            raise InputError(
+                f"--batch_size={rows}: expected a multiple of {count} replicas, to deal the rows evenly",
+                option="batch_size",
+            )
     measured = _Measured(_seconds(arguments), rows, rows * options.training.unroll_steps)
     _show(measured)
     return harness.rounded(

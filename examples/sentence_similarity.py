@@ -65,7 +65,9 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     pyplot = check_picture(values.picture, "picture") if values.picture else None
     sentences = distinct(read_sentences(values.text), values.max_sentences)
     if len(sentences) < 2:
-        raise InputError(f"{values.text}: expected two different sentences or more, got {len(sentences)}")
+        raise InputError(
+            f"{values.text}: expected two different sentences or more, got {len(sentences)}", path=values.text
+        )
     query = None if values.query is None else values.query.split()
     if query == []:
         raise InputError("--query is empty: expected a tokenised sentence")

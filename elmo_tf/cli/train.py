@@ -163,4 +163,4 @@ def _overridden(options: Options, values: FlagValues) -> Options:
     try:
         return Options.from_dict({**options.to_dict(), **given}, "flags")
     except InputError as error:  # the file alone was right, so it is a flag
-        raise InputError(str(error).replace("flags: ", "--", 1)) from error
+        raise InputError(str(error).replace("flags: ", "--", 1), option=error.option) from error

@@ -149,7 +149,8 @@ class TrainingCheckpoint:
             raise InputError(
                 f"{path} does not fit this run: the model's options, or batch_size times replicas times "
                 f"accumulation_steps, are not those it "
-                f"was saved with, or the file is damaged ({first_line(error)})"
+                f"was saved with, or the file is damaged ({first_line(error)})",
+                path=path,
             ) from error
         return Resumed(
             int(self._step), json.loads(self._notes.text), states if imported else _split(self._rows, states)
@@ -167,7 +168,8 @@ class TrainingCheckpoint:
             if has_complete_checkpoint(folder):
                 raise InputError(
                     f"{folder} holds a checkpoint, but {self._latest_dir} none to go on from: bring that back, or take "
-                    "a new --model_dir"
+                    "a new --model_dir",
+                    path=folder,
                 )
 
 

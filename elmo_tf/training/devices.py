@@ -35,16 +35,20 @@ def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.dist
             break  # already started, by a caller who has decided
     if logical_cpus > 1:
         if devices:
-            raise InputError("--logical_cpus cuts the CPU into replicas and goes without --devices, got both")
+            raise InputError(
+                "--logical_cpus cuts the CPU into replicas and goes without --devices, got both", option="logical_cpus"
+            )
         devices = _cut_cpu(logical_cpus)
     elif not devices:
         devices = [f"GPU:{number}" for number in range(len(gpus))] or ["CPU:0"]
     available = [_short(device.name) for device in tf.config.list_logical_devices()]
     for device in devices:
         if _short(device) not in available:
-            raise InputError(f"--devices={device}: no such device here; available are {', '.join(available)}")
+            raise InputError(
+                f"--devices={device}: no such device here; available are {', '.join(available)}", option="devices"
+            )
     if len({_short(device) for device in devices}) < len(devices):
-        raise InputError(f"--devices={','.join(devices)}: a device is named twice")
+        raise InputError(f"--devices={','.join(devices)}: a device is named twice", option="devices")
     return tf.distribute.MirroredStrategy([_short(device) for device in devices])
 
 
@@ -72,7 +76,9 @@ def _cut_cpu(count: int) -> list[str]:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
     except RuntimeError as error:
         if len(tf.config.list_logical_devices("CPU")) < count:
-            raise InputError(f"--logical_cpus={count}: TensorFlow has already started with fewer; {error}") from error
+            raise InputError(
+                f"--logical_cpus={count}: TensorFlow has already started with fewer; {error}", option="logical_cpus"
+            ) from error
     return [f"CPU:{number}" for number in range(count)]
 
 

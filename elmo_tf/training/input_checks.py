@@ -56,7 +56,8 @@ def check_run_input(
     given = options.n_tokens_vocab
     if given is not None and given != len(vocabulary):
         raise InputError(
-            f"{vocab_file}: expected {given} words by n_tokens_vocab of the options, got {len(vocabulary)}"
+            f"{vocab_file}: expected {given} words by n_tokens_vocab of the options, got {len(vocabulary)}",
+            path=vocab_file,
         )
     corpus = Corpus.scan(train_paths)
     options = options.replace(n_tokens_vocab=len(vocabulary), n_train_tokens=corpus.words)
@@ -75,7 +76,8 @@ def _check_coverage(words: Sequence[str], vocabulary: Vocabulary, vocab_file: st
     if not known:
         raise InputError(
             f"{vocab_file} covers none of {len(words)} words of the training text, such as {words[0]!r}: "
-            "make it with elmo-tf vocab from the same text"
+            "make it with elmo-tf vocab from the same text",
+            path=vocab_file,
         )
     return known / len(words)
 
@@ -91,7 +93,8 @@ def _check_sorted(words: Sequence[str], vocabulary: Vocabulary, vocab_file: str)
         raise InputError(
             f"{vocab_file} is not sorted by frequency, which the sampled softmax needs: its first tenth holds "
             f"{share:.0%} of the words of the training text; make it with elmo-tf vocab, or train with "
-            "--nosample_softmax"
+            "--nosample_softmax",
+            path=vocab_file,
         )
 
 
@@ -102,7 +105,8 @@ def _check_size(corpus: Corpus, options: Options, parts: int) -> None:
         raise InputError(
             f"the training text has {corpus.predictions} tokens, sentence ends counted; one batch takes {needed}: "
             f"{parts} times (by replicas and accumulation steps) --batch_size={training.batch_size} rows of "
-            f"--unroll_steps={training.unroll_steps}"
+            f"--unroll_steps={training.unroll_steps}",
+            option="batch_size",
         )
 
 
@@ -111,7 +115,8 @@ def _check_negatives(options: Options, vocab_file: str) -> None:
     if training.n_negative_samples_batch >= words:
         raise InputError(
             f"--n_negative_samples_batch={training.n_negative_samples_batch}: expected fewer than the {words} words of "
-            f"{vocab_file}, or --nosample_softmax for the full softmax"
+            f"{vocab_file}, or --nosample_softmax for the full softmax",
+            option="n_negative_samples_batch",
         )
 
 
@@ -127,7 +132,9 @@ def check_model_folder(model_dir: str, prepared: RunInput) -> None:
     if os.path.exists(vocab_path):
         there = Vocabulary.from_file(vocab_path)
         if there.words != prepared.vocabulary.words:
-            raise InputError(f"{vocab_path} differs from --vocab_file: take that one, or a new --model_dir")
+            raise InputError(
+                f"{vocab_path} differs from --vocab_file: take that one, or a new --model_dir", path=vocab_path
+            )
 
 
 def write_model_folder(model_dir: str, prepared: RunInput) -> None:
@@ -144,5 +151,7 @@ def _check_same_architecture(there: Options, wanted: Options, path: str) -> None
     for name in {**new, **old}:
         if old.get(name) != new.get(name):
             raise InputError(
-                f"{path}: {name} is {old.get(name)}, this run asks for {new.get(name)}: take a new --model_dir"
+                f"{path}: {name} is {old.get(name)}, this run asks for {new.get(name)}: take a new --model_dir",
+                path=path,
+                option=name,
             )

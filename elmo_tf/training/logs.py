@@ -187,4 +187,4 @@ def _writing(path: str) -> Iterator[None]:
     try:
         yield
     except (tf.errors.OpError, OSError) as error:
-        raise InputError(f"{path} cannot be written: {reason(error)}") from error
+        raise InputError(f"{path} cannot be written: {reason(error)}", path=path) from error

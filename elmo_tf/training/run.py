@@ -63,7 +63,9 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
     if settings.initialize_vocab_file is not None and settings.initialize_from is None:
         raise InputError(
             f"--initialize_vocab_file={settings.initialize_vocab_file}: expected --initialize_from too, the model that "
-            "it is the vocabulary of"
+            "it is the vocabulary of",
+            path=settings.initialize_vocab_file,
+            option="initialize_vocab_file",
         )
     check_for_training(settings.model_dir)
     # TensorFlow would let GPUs compute float32 products with ten bits; half precision has no more anyway
@@ -175,7 +177,8 @@ class _Run:
             if before.get(name, self._notes[name]) != self._notes[name]:  # an imported model has none
                 raise InputError(
                     f"{self._settings.model_dir} was trained otherwise: {what} was {before[name]}, "
-                    f"is {self._notes[name]}; give the same, or a new --model_dir"
+                    f"is {self._notes[name]}; give the same, or a new --model_dir",
+                    path=self._settings.model_dir,
                 )
 
     def _initialize(self, path: str) -> tuple[str, ...]:
@@ -279,7 +282,9 @@ class _Run:
         if math.isfinite(norm) or float(self._loss_scale.factor) > 1.0:
             return
         if self._settings.precision == "float16":
-            raise InputError(f"the gradient of step {self._step} overflows float16: take --precision=bfloat16")
+            raise InputError(
+                f"the gradient of step {self._step} overflows float16: take --precision=bfloat16", option="precision"
+            )
         raise callbacks.divergence_error("gradient", self._step, norm)
 
     @contextlib.contextmanager

@@ -49,7 +49,9 @@ def warm_start(
         if own is None and options.char_cnn is None:
             raise InputError(
                 f"--initialize_from={path}: the model reads word ids, and no vocabulary beside it says of which words: "
-                "give --initialize_vocab_file"
+                "give --initialize_vocab_file",
+                path=path,
+                option="initialize_vocab_file",
             )
         whole = transfer_vocabulary(stored, vocabulary, own, seed)
         for name, variable in variables.items():
@@ -88,7 +90,9 @@ def _check_architecture(stored: StoredModel, options: Options) -> None:
         for name, left, right in _differences(wanted, ours)
     )
     raise InputError(
-        f"--initialize_from={stored.path}: {found}: --options_file must contain {json.dumps(wanted)[1:-1]}"
+        f"--initialize_from={stored.path}: {found}: --options_file must contain {json.dumps(wanted)[1:-1]}",
+        path=stored.path,
+        option="options_file",
     )
 
 
