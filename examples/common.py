@@ -1,4 +1,4 @@
-"""What the examples share: a model's vectors for many sentences, and pictures."""
+"""Functions that the examples share: a model's vectors for many sentences, and pictures."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence

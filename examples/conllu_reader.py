@@ -1,4 +1,4 @@
-"""Sentences of a CoNLL-U file (https://universaldependencies.org/format.html): its words and their UPOS tags."""
+"""Reads the sentences of a CoNLL-U file (https://universaldependencies.org/format.html): words and their UPOS tags."""
 
 import re
 from typing import NamedTuple

@@ -1,8 +1,8 @@
-"""Which sentences of a text are like each other, or like one that you type, as text and as a heat map.
+"""Finds the sentences of a text that are like each other or like a given one, and prints and plots them.
 
     python examples/sentence_similarity.py --elmo=model --text=sentences.txt --picture=similarity.png
 
-A sentence's vector is the mean, or the maximum, of its words' vectors: `ElmoLayer(pooling=...)`.
+The vector of a sentence is the mean or the maximum of its words' vectors, by `ElmoLayer(pooling=...)`.
 """
 
 import sys
