@@ -9,18 +9,17 @@ from elmo_tf.data.windows import Window
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.state import BiLMState
 from elmo_tf.models.weight_names import named_variables
-from elmo_tf.training.optimizer import (
+from elmo_tf.training.gradients import (
     Gradient,
-    LossScale,
-    SparseAdagrad,
     add_gradients,
     clip_by_global_norm,
+    divide_gradient,
     sum_repeated_rows,
 )
+from elmo_tf.training.loss_scale import LossScale
+from elmo_tf.training.optimizer import SparseAdagrad
+from elmo_tf.training.state import LstmStates
 from elmo_tf.training.step_input import signature, unflatten_step
-
-States = tuple[BiLMState, ...]
-"""One biLM state a part, each of its own rows: a part is what one replica computes at one time."""
 
 
 class StepResult(NamedTuple):
@@ -36,7 +35,7 @@ class StepResult(NamedTuple):
 
     losses: tf.Tensor
     norm: tf.Tensor
-    states: States
+    states: LstmStates
     loss_scale: LossScale
 
 
@@ -81,7 +80,7 @@ class TrainStep:
         self._function: Any = None
 
     def __call__(
-        self, step: int, tensors: Sequence[tf.Tensor], states: States, loss_scale: LossScale | None = None
+        self, step: int, tensors: Sequence[tf.Tensor], states: LstmStates, loss_scale: LossScale | None = None
     ) -> StepResult:
         """Takes one step.
 
@@ -96,7 +95,7 @@ class TrainStep:
             self._function = tf.function(self._step, input_signature=self._signature(tensors, states), autograph=False)
         return StepResult(*self._function(tf.constant(step, tf.int32), tuple(tensors), states, scale))
 
-    def zero_states(self, rows: int) -> States:
+    def zero_states(self, rows: int) -> LstmStates:
         """The states that a text starts from.
 
         Args:
@@ -104,12 +103,14 @@ class TrainStep:
         """
         return tuple(self._model.zero_state(rows) for _ in range(self._parts))
 
-    def _signature(self, tensors: Sequence[tf.Tensor], states: States) -> tuple[Any, ...]:
+    def _signature(self, tensors: Sequence[tf.Tensor], states: LstmStates) -> tuple[Any, ...]:
         """One trace for all steps: the number of distinct words, and their longest, are left open."""
         state_specs = tf.nest.map_structure(lambda state: tf.TensorSpec(state.shape, state.dtype), states)
         return tf.TensorSpec([], tf.int32), signature(tensors), state_specs, LossScale.signature()
 
-    def _step(self, step: tf.Tensor, tensors: Sequence[tf.Tensor], states: States, scale: LossScale) -> tuple[Any, ...]:
+    def _step(
+        self, step: tf.Tensor, tensors: Sequence[tf.Tensor], states: LstmStates, scale: LossScale
+    ) -> tuple[Any, ...]:
         windows, negatives, tries = unflatten_step(tensors)
         parts, own = list(zip(windows, states, strict=True)), self._accumulation
         inputs = self._strategy.experimental_distribute_values_from_function(
@@ -169,7 +170,7 @@ class TrainStep:
     ) -> tuple[tf.Tensor, list[Gradient], BiLMState]:
         """Losses, gradients and new state of one part. The objective is computed times `factor`."""
         if self._fresh:
-            state = _begun_afresh(state, window.begins)
+            state = _reset_rows(state, window.begins)
         sampled = (negatives, tries) if negatives.shape[1] > 0 else (None, None)
         seed = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(self._seed, tf.int32), step]), part)
         masks = self._model.dropout_masks(seed, *window.inputs.shape[1:])
@@ -181,7 +182,7 @@ class TrainStep:
             scaled = objective * factor if self._scales else objective
         gradients = [sum_repeated_rows(gradient) for gradient in tape.gradient(scaled, self._variables)]
         if self._scales:
-            gradients = [_unscaled(gradient, factor) for gradient in gradients]
+            gradients = [divide_gradient(gradient, factor) for gradient in gradients]
         return losses, gradients, new_state
 
     def _entropies(self) -> Any:
@@ -209,13 +210,7 @@ class TrainStep:
         tf.cond(tf.math.is_finite(norm), lambda: self._optimizer.apply(gradients), lambda: None)
 
 
-def _unscaled(gradient: Gradient, factor: tf.Tensor) -> Gradient:
-    if isinstance(gradient, tf.IndexedSlices):
-        return tf.IndexedSlices(gradient.values / factor, gradient.indices, gradient.dense_shape)
-    return gradient / factor
-
-
-def _begun_afresh(state: BiLMState, begins: tf.Tensor) -> BiLMState:
+def _reset_rows(state: BiLMState, begins: tf.Tensor) -> BiLMState:
     """Zero states for the rows `begins` `(directions, B)`, the others as they are."""
     fresh, zero = [rows[:, None] for rows in tf.unstack(begins)], tf.zeros_like
     return tuple(
