@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from elmo_tf.options_reader import OptionsReader
+from elmo_tf.system.documented_fields import documented_field, with_field_help
 
 ACTIVATIONS = ("relu", "tanh")
 CHARACTER_COUNTS = (261, 262)
@@ -83,31 +84,25 @@ class LstmOptions:
         return self.projection_dim < self.dim
 
 
+@with_field_help
 @dataclass(frozen=True)
 class TrainingOptions:
-    """The options of the training in bilm-tf's file; the flags of `elmo-tf train` override them.
+    """The training options in bilm-tf's file.
 
-    Args:
-        batch_size: number of rows per replica.
-        unroll_steps: number of tokens per row and step.
-        n_epochs: number of passes over the training text.
-        n_train_tokens: number of words of the training text. It is counted, so the user need not give it.
-        dropout: dropout rate on the input of each LSTM layer and on the output of the last.
-        sample_softmax: whether the training loss is the sampled softmax, instead of the full softmax.
-        n_negative_samples_batch: number of negative samples per step and direction.
-        all_clip_norm_val: global norm to which the gradient is clipped.
-        learning_rate: learning rate of Adagrad.
+    Each but `n_train_tokens` is a flag of `elmo-tf train` too, which overrides the file.
     """
 
-    batch_size: int = 128
-    unroll_steps: int = 20
-    n_epochs: int = 10
-    n_train_tokens: int | None = None
-    dropout: float = 0.1
-    sample_softmax: bool = True
-    n_negative_samples_batch: int = 8192
-    all_clip_norm_val: float = 10.0
-    learning_rate: float = 0.2
+    batch_size: int = documented_field("rows a replica (GPU)", 128)
+    unroll_steps: int = documented_field("tokens of a row in one step", 20)
+    n_epochs: int = documented_field("passes over the training text", 10)
+    n_train_tokens: int | None = documented_field(
+        "words of the training text; counted, never needed from the user", None
+    )
+    dropout: float = documented_field("dropout rate on the input of every LSTM layer and on the last output", 0.1)
+    sample_softmax: bool = documented_field("train with the sampled softmax, or, negated, the full one", True)
+    n_negative_samples_batch: int = documented_field("negatives of the sampled softmax", 8192)
+    all_clip_norm_val: float = documented_field("bound of the gradient's global norm", 10.0)
+    learning_rate: float = documented_field("learning rate of Adagrad", 0.2)
 
 
 def read_lstm(reader: OptionsReader) -> LstmOptions:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from elmo_tf.errors import InputError
+from elmo_tf.errors import InputError, errors_about
 from elmo_tf.option_groups import ACTIVATIONS as ACTIVATIONS
 from elmo_tf.option_groups import CHARACTER_COUNTS as CHARACTER_COUNTS
 from elmo_tf.option_groups import CharCnnOptions as CharCnnOptions
@@ -83,25 +83,30 @@ class Options:
     def from_file(cls, path: str | os.PathLike[str]) -> "Options":
         """Reads an `options.json`; raises errors as `from_dict` does, and where the file is missing or no JSON."""
         path = os.fspath(path)
-        return cls.from_dict(input_files.read_json(path), path)
+        values = input_files.read_json(path)
+        with errors_about(path):
+            return cls.from_dict(values, path)
 
     def check(self, name: str = "options") -> None:
         """Raises an `InputError` where two options contradict each other."""
         lstm, char_cnn = self.lstm, self.char_cnn
         if lstm.projection_dim > lstm.dim:
             raise InputError(
-                f"{name}: lstm.projection_dim: expected at most lstm.dim, {lstm.dim}, got {lstm.projection_dim}"
+                f"{name}: lstm.projection_dim: expected at most lstm.dim, {lstm.dim}, got {lstm.projection_dim}",
+                option="lstm.projection_dim",
             )
         if char_cnn is not None and self.share_embedding_softmax:
             raise InputError(
-                f"{name}: share_embedding_softmax: expected false with char_cnn, for it shares word vectors"
+                f"{name}: share_embedding_softmax: expected false with char_cnn, for it shares word vectors",
+                option="share_embedding_softmax",
             )
         if char_cnn is not None:
             widest = max(width for width, _ in char_cnn.filters)
             if widest > char_cnn.max_characters_per_token:
                 raise InputError(
                     f"{name}: char_cnn.filters: expected widths of at most max_characters_per_token, "
-                    f"{char_cnn.max_characters_per_token}, got {widest}"
+                    f"{char_cnn.max_characters_per_token}, got {widest}",
+                    option="char_cnn.filters",
                 )
 
     def replace(self, **changes: Any) -> "Options":

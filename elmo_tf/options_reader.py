@@ -36,13 +36,18 @@ class OptionsReader:
     def __init__(self, values: Any, name: str, prefix: str = "") -> None:
         if not isinstance(values, Mapping):
             where = f"{name}: {prefix.rstrip('.')}" if prefix else name
-            raise InputError(f"{where}: expected a JSON object, got {_short_repr(values)}")
+            raise InputError(
+                f"{where}: expected a JSON object, got {_short_repr(values)}", option=prefix.rstrip(".") or None
+            )
         self._values, self._name, self._prefix = values, name, prefix
         self._known: set[str] = set()
 
     def error(self, key: str, expected: str, found: Any) -> InputError:
         """The error for a wrong value; the caller raises it."""
-        return InputError(f"{self._name}: {self._prefix}{key}: expected {expected}, got {_short_repr(found)}")
+        return InputError(
+            f"{self._name}: {self._prefix}{key}: expected {expected}, got {_short_repr(found)}",
+            option=self._prefix + key,
+        )
 
     def has(self, key: str) -> bool:
         """Whether the option is present and not null."""
@@ -54,7 +59,9 @@ class OptionsReader:
         value = self._values.get(key)
         if value is None:
             if default is _REQUIRED:
-                raise InputError(f"{self._name}: {self._prefix}{key} is missing: expected {expected}")
+                raise InputError(
+                    f"{self._name}: {self._prefix}{key} is missing: expected {expected}", option=self._prefix + key
+                )
             return default
         return value
 
@@ -137,7 +144,9 @@ class OptionsReader:
             close = difflib.get_close_matches(str(key), sorted(self._known), 1, cutoff=0.8)
             if strict or close:
                 hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(self._known))}"
-                raise InputError(f"{self._name}: {self._prefix}{key} is not an option; {hint}")
+                raise InputError(
+                    f"{self._name}: {self._prefix}{key} is not an option; {hint}", option=self._prefix + key
+                )
 
 
 def _short_repr(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the examples share: a model's vectors for many sentences, and pictures."""
+"""Functions that the examples share: a model's vectors for many sentences, and pictures."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -22,14 +22,14 @@ def load_elmo(folder: str, **arguments: Any) -> ElmoLayer:
     try:
         return elmo_tf.ElmoLayer.from_pretrained(folder, **arguments)
     except ValueError as error:
-        raise InputError(f"--elmo={folder}: {error}") from error
+        raise InputError(f"--elmo={folder}: {error}", path=folder, option="elmo") from error
 
 
 def read_sentences(path: str) -> list[list[str]]:
     """The tokenised sentences of a file, one a line; blank lines do not count."""
     sentences = [tokens for tokens in (line.split() for line in iterate_lines(path)) if tokens]
     if not sentences:
-        raise InputError(f"{path} is empty: expected a tokenised sentence a line")
+        raise InputError(f"{path} is empty: expected a tokenised sentence a line", path=path)
     return sentences
 
 
@@ -95,7 +95,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 def check_picture(path: str, flag: str) -> ModuleType:
     """matplotlib's pyplot, drawing into files; says before the work is done what would be missing at its end."""
     if not path.lower().endswith((".png", ".pdf", ".svg")):
-        raise InputError(f"--{flag}={path}: expected a name that ends in .png, .pdf or .svg")
+        raise InputError(f"--{flag}={path}: expected a name that ends in .png, .pdf or .svg", path=path, option=flag)
     try:
         import matplotlib
     except ImportError as error:

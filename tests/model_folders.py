@@ -7,6 +7,7 @@ import shutil
 import tempfile
 
 from model_cases import CHARACTERS, filled, weights_of
+from riding import state_of
 
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.weight_names import named_variables
@@ -50,7 +51,7 @@ def _write_trained_folder(folder, options, latest, best, spoilt):
         weights["best"] = weights_of(model)
     if latest:
         filled(model, seed=1)
-        checkpoint.save(LATEST_STEP, {"seed": 1}, (model.zero_state(2),))
+        checkpoint.save(state_of((model.zero_state(2),), step=LATEST_STEP))
         weights["latest"] = weights_of(model)
     return weights
 

@@ -38,7 +38,7 @@ def embed_file(
     """
     input_file, output_file = os.fspath(input_file), os.fspath(output_file)
     if os.path.realpath(output_file) == os.path.realpath(input_file):
-        raise InputError(f"{output_file} is the input; expected the name of a new file")
+        raise InputError(f"{output_file} is the input; expected the name of a new file", path=output_file)
     lines = tokens = 0
     sentences = (line.split() for line in text.iterate_lines(input_file))
     try:
@@ -51,7 +51,7 @@ def embed_file(
                 if progress is not None:
                     progress(lines)
             if not lines:
-                raise InputError(f"{input_file} is empty: expected a tokenised sentence a line")
+                raise InputError(f"{input_file} is empty: expected a tokenised sentence a line", path=input_file)
     except (OSError, SystemError) as error:  # h5py raises the second for a failed write from Python 3.13 on
-        raise InputError(f"{output_file} cannot be written: {error}") from error
+        raise InputError(f"{output_file} cannot be written: {error}", path=output_file) from error
     return lines, tokens

@@ -83,7 +83,7 @@ class RoundTrip:
         variables, self._bilm = self._variables(), None
         for name in self._source:
             if name not in written:
-                raise InputError(f"{path}: array {name} is missing from what was written: a bad disk?")
+                raise InputError(f"{path}: array {name} is missing from what was written: a bad disk?", path=path)
             if name not in variables:
                 _compare(name, self._source[name], written[name], path)
         bilm = self._load(_replace(variables, written, path))
@@ -92,7 +92,9 @@ class RoundTrip:
             _free(variable)
         largest = max(float(np.abs(a - b).max()) for a, b in zip(self._vectors, vectors, strict=True))
         if not largest <= TOLERANCE:
-            raise InputError(f"{path}: its vectors differ from the source's by {largest:.3g}, more than {TOLERANCE:g}")
+            raise InputError(
+                f"{path}: its vectors differ from the source's by {largest:.3g}, more than {TOLERANCE:g}", path=path
+            )
         return largest
 
 
@@ -122,7 +124,7 @@ def _compare(name: str, expected: Any, array: Any, path: str) -> None:
     expected, array = np.asarray(expected), np.asarray(array)
     pairs = zip(_in_parts(expected), _in_parts(array), strict=False)
     if expected.shape != array.shape or not all(np.array_equal(*pair) for pair in pairs):
-        raise InputError(f"{path}: array {name} read back differs from what was written: a bad disk?")
+        raise InputError(f"{path}: array {name} read back differs from what was written: a bad disk?", path=path)
 
 
 def _in_parts(array: np.ndarray) -> Iterator[np.ndarray]:

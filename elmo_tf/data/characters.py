@@ -109,6 +109,7 @@ def byte_limit(max_characters: int) -> int:
     if max_characters < _MIN_CHARACTERS:
         raise InputError(
             f"max_characters_per_token is {max_characters}; expected at least {_MIN_CHARACTERS}: "
-            "the begin and the end of a word take two of them"
+            "the begin and the end of a word take two of them",
+            option="max_characters_per_token",
         )
     return max_characters - 2

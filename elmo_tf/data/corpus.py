@@ -72,7 +72,8 @@ class Corpus:
         blocks = tuple(block for path in paths for block in _scan_file(path, block_bytes, blank_lines))
         if not any(block.words for block in blocks):
             raise InputError(
-                f"{_name_files(paths)}: no text in it; expected a tokenised sentence a line, got blank lines alone"
+                f"{_name_files(paths)}: no text in it; expected a tokenised sentence a line, got blank lines alone",
+                path=paths[0],
             )
         return cls(blocks, sum(block.sentences for block in blocks), sum(block.words for block in blocks))
 
@@ -113,7 +114,7 @@ def _read(file: BinaryIO, path: str, size: int) -> bytes:
     try:
         return file.read(size) + file.readline()
     except UNREADABLE as error:
-        raise InputError(f"{path} cannot be read to its end: {error}") from error
+        raise InputError(f"{path} cannot be read to its end: {error}", path=path) from error
 
 
 def _decode(data: bytes, path: str, start: int, lines_before: int) -> str:
@@ -156,7 +157,8 @@ class BlockReader:
             lines = []
         if len(data) != block.size or len(lines) != block.sentences:
             raise InputError(
-                f"{block.path} has changed while it was in use: expected {block.size} bytes at {block.start}"
+                f"{block.path} has changed while it was in use: expected {block.size} bytes at {block.start}",
+                path=block.path,
             )
         return lines
 
@@ -181,7 +183,7 @@ def _read_block(file: BinaryIO, block: Block) -> bytes:
         file.seek(block.start)  # in a .gz file, seeking backwards begins again at the start
         return file.read(block.size)
     except UNREADABLE as error:
-        raise InputError(f"{block.path} cannot be read: {error}") from error
+        raise InputError(f"{block.path} cannot be read: {error}", path=block.path) from error
 
 
 def group_into_pools(corpus: Corpus, order: Sequence[int], pool_bytes: int) -> list[list[Block]]:

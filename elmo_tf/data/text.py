@@ -26,15 +26,20 @@ def expand_patterns(patterns: Sequence[str], name: str) -> list[str]:
         InputError: a pattern matches no file.
     """
     found: set[str] = set()
+    option = name.removeprefix("--")
     for pattern in patterns:
         matches = [pattern] if os.path.exists(pattern) else glob.glob(os.path.expanduser(pattern), recursive=True)
         files = [match for match in matches if not os.path.isdir(match)]
         if not files:
             what = "only folders match" if matches else "no such file"
-            raise InputError(f"{name}={pattern}: {what}; expected text files, such as 'corpus/*.txt' in quotes")
+            raise InputError(
+                f"{name}={pattern}: {what}; expected text files, such as 'corpus/*.txt' in quotes",
+                path=pattern,
+                option=option,
+            )
         found.update(files)
     if not found:
-        raise InputError(f"{name} names no files; expected text files, such as 'corpus/*.txt' in quotes")
+        raise InputError(f"{name} names no files; expected text files, such as 'corpus/*.txt' in quotes", option=option)
     return sorted(found)
 
 
@@ -49,7 +54,7 @@ def is_gzip(path: str) -> bool:
         with open(path, "rb") as file:
             return file.read(2) == b"\x1f\x8b"
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", path=path) from error
 
 
 def iterate_lines(path: str) -> Iterator[str]:
@@ -68,7 +73,7 @@ def iterate_lines(path: str) -> Iterator[str]:
         except UnicodeDecodeError as error:
             raise utf8_error(path, number, error.start, error) from error
         except UNREADABLE as error:
-            raise InputError(f"{path} cannot be read past line {number}: {error}") from error
+            raise InputError(f"{path} cannot be read past line {number}: {error}", path=path, line=number) from error
 
 
 def utf8_error(path: str, line: int, byte: int, error: UnicodeDecodeError) -> InputError:
@@ -80,4 +85,4 @@ def utf8_error(path: str, line: int, byte: int, error: UnicodeDecodeError) -> In
         byte: the position in the line, counted from 0 without a byte order mark.
         error: the decoder's error.
     """
-    return InputError(f"{path}, line {line}: not UTF-8 text: {error.reason} at byte {byte}")
+    return InputError(f"{path}, line {line}: not UTF-8 text: {error.reason} at byte {byte}", path=path, line=line)

@@ -44,8 +44,12 @@ def make_pipeline(language: str) -> Language:
         known = sorted(module.name for module in pkgutil.iter_modules(spacy.lang.__path__) if module.ispkg)
         if language in known:
             reason = " ".join(str(error).split())
-            raise InputError(f"language {language!r} needs a package that is not installed: {reason}") from error
-        raise InputError(f"spaCy does not know the language {language!r}; expected one of {' '.join(known)}") from error
+            raise InputError(
+                f"language {language!r} needs a package that is not installed: {reason}", option="language"
+            ) from error
+        raise InputError(
+            f"spaCy does not know the language {language!r}; expected one of {' '.join(known)}", option="language"
+        ) from error
     nlp.add_pipe("sentencizer")
     return nlp
 
@@ -68,10 +72,16 @@ def output_paths(sources: Sequence[str], folder: str) -> list[str]:
         name = os.path.basename(source).removesuffix(".gz").removesuffix(".txt") + ".txt"
         target = os.path.join(folder, name)
         if target in taken:
-            raise InputError(f"{taken[target]} and {source} would both be written to {target}; expected other names")
+            raise InputError(
+                f"{taken[target]} and {source} would both be written to {target}; expected other names",
+                path=taken[target],
+            )
         if os.path.realpath(target) in inputs:
             overwritten = inputs[os.path.realpath(target)]
-            raise InputError(f"the output for {source} would overwrite the input {overwritten}; expected a new folder")
+            raise InputError(
+                f"the output for {source} would overwrite the input {overwritten}; expected a new folder",
+                path=overwritten,
+            )
         taken[target] = source
     return list(taken)
 

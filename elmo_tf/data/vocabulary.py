@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import InitVar, dataclass, field
 
 from elmo_tf.data import text
-from elmo_tf.errors import InputError
+from elmo_tf.errors import InputError, errors_about
 from elmo_tf.system import atomic_files
 
 BEGIN_SENTENCE = "<S>"
@@ -87,8 +87,11 @@ class Vocabulary:
         while words and not words[-1]:
             words.pop()
         if not words:
-            raise InputError(f"{path} is empty; expected a vocabulary, one word a line (`elmo-tf vocab` makes one)")
-        return cls(tuple(words), source=path)
+            raise InputError(
+                f"{path} is empty; expected a vocabulary, one word a line (`elmo-tf vocab` makes one)", path=path
+            )
+        with errors_about(path):
+            return cls(tuple(words), source=path)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the vocabulary file, whole or not at all."""
@@ -102,18 +105,22 @@ def _check_words(words: tuple[str, ...], ids: Mapping[str, int], source: str) ->
     if b" ".join(encoded).split() != encoded:
         wrong = next(n for n, word in enumerate(encoded) if word.split() != [word])
         what = f"{words[wrong]!r} has white space inside" if words[wrong].strip() else "the line is empty"
-        raise InputError(f"{source}, line {wrong + 1}: {what}; expected one word a line and nothing else")
+        raise InputError(
+            f"{source}, line {wrong + 1}: {what}; expected one word a line and nothing else",
+            line=wrong + 1,
+        )
     if len(ids) != len(words):
         # `ids` has the last id of a repeated word, so the first word whose id is not its position is repeated.
         first = next(n for n, word in enumerate(words) if ids[word] != n)
         second = words.index(words[first], first + 1)
         raise InputError(
             f"{source}, line {second + 1}: the word {words[first]!r} stands already on line {first + 1}; "
-            "expected every word once, as its line is its id"
+            "expected every word once, as its line is its id",
+            line=second + 1,
         )
     missing = [word for word in SPECIALS if word not in ids]
     if missing:
         raise InputError(
             f"{source} lacks {' and '.join(missing)}; expected <S>, </S> and <UNK>, spelled exactly so, "
-            "on lines of their own (`elmo-tf vocab` makes such a file)"
+            "on lines of their own (`elmo-tf vocab` makes such a file)",
         )

@@ -44,11 +44,15 @@ def build_vocabulary(counts: Mapping[str, int], max_vocab: int = 800_000, min_co
     ('<S>', '</S>', '<UNK>', 'the', 'a', 'b')
     """
     if max_vocab <= len(SPECIALS):
-        raise InputError(f"max_vocab is {max_vocab}; expected at least 4: <S>, </S>, <UNK> and one word")
+        raise InputError(
+            f"max_vocab is {max_vocab}; expected at least 4: <S>, </S>, <UNK> and one word", option="max_vocab"
+        )
     frequent = [(-count, word) for word, count in counts.items() if count >= min_count and word not in SPECIALS]
     if not frequent:
         most = max((count for word, count in counts.items() if word not in SPECIALS), default=0)
-        raise InputError(f"no word comes min_count={min_count} times; the most frequent comes {most} times")
+        raise InputError(
+            f"no word comes min_count={min_count} times; the most frequent comes {most} times", option="min_count"
+        )
     frequent.sort()
     return Vocabulary((*SPECIALS, *(word for _, word in frequent[: max_vocab - len(SPECIALS)])))
 

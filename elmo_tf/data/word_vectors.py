@@ -56,10 +56,12 @@ def read_word_vectors(path: str | os.PathLike[str], limit: int | None = None) ->
                     else _read_binary(file, path, count, size, second)
                 )
             if size < 1:
-                raise InputError(f"{path}, line 1: expected a word and its numbers, or two counts, got {first[:60]!r}")
+                raise InputError(
+                    f"{path}, line 1: expected a word and its numbers, or two counts, got {first[:60]!r}", path=path
+                )
             return _collect(pairs, path, size, limit)
     except text.UNREADABLE as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+        raise InputError(f"{path} cannot be read: {error}", path=path) from error
 
 
 def _parse_header(line: bytes) -> tuple[int, int] | None:
@@ -114,7 +116,9 @@ def _read_text(file: BinaryIO, path: str, size: int, first: bytes, number: int) 
     while line:
         found = _parse_line(line, size)
         if found is None and line.strip():
-            raise InputError(f"{path}, line {number}: expected a word and {size} numbers, got {line[:60]!r}")
+            raise InputError(
+                f"{path}, line {number}: expected a word and {size} numbers, got {line[:60]!r}", path=path, line=number
+            )
         if found is not None:
             yield found
         line, number = file.readline(), number + 1
@@ -134,14 +138,17 @@ def _read_binary(file: BinaryIO, path: str, count: int, size: int, read: bytes) 
             rest += file.read(max(1 << 16, 4 * size))
         if not space or len(word) > _LONGEST_WORD or len(rest) < 4 * size:
             raise InputError(
-                f"{path}, word {number + 1}: expected {count} words with {size} float32 numbers each; cut short?"
+                f"{path}, word {number + 1}: expected {count} words with {size} float32 numbers each; cut short?",
+                path=path,
             )
         yield word.lstrip(b"\n"), np.frombuffer(rest[: 4 * size], "<f4")
         rest = rest[4 * size :]
     # a line end may follow; reading on to the end shows whether a .gz file is damaged
     remainder = itertools.chain([rest], iter(lambda: file.read(1 << 16), b""))
     if any(part.strip() for part in remainder):
-        raise InputError(f"{path}: expected {count} words with {size} float32 numbers each, got more behind them")
+        raise InputError(
+            f"{path}: expected {count} words with {size} float32 numbers each, got more behind them", path=path
+        )
 
 
 def _collect(pairs: Iterator[tuple[bytes, object]], path: str, size: int, limit: int | None) -> Vectors:
@@ -155,9 +162,9 @@ def _collect(pairs: Iterator[tuple[bytes, object]], path: str, size: int, limit:
             with np.errstate(over="ignore"):  # numbers that are too large become infinite, and are refused below
                 rows[name] = np.array(numbers, np.float32)
     if not rows:
-        raise InputError(f"{path} holds no words; expected word vectors of word2vec, GloVe or gensim")
+        raise InputError(f"{path} holds no words; expected word vectors of word2vec, GloVe or gensim", path=path)
     vectors = np.stack(list(rows.values())).reshape(len(rows), size)
     wrong = np.flatnonzero(~np.isfinite(vectors).all(1))
     if len(wrong):
-        raise InputError(f"{path}: the vector of {list(rows)[wrong[0]]!r} is not finite")
+        raise InputError(f"{path}: the vector of {list(rows)[wrong[0]]!r} is not finite", path=path)
     return list(rows), vectors

@@ -110,7 +110,7 @@ def _save(layer: keras.layers.Layer, folder: str | os.PathLike[str], signatures:
 
     def is_free() -> None:
         if os.path.lexists(folder):
-            raise InputError(f"{os.fspath(folder)} exists; expected the name of a new folder")
+            raise InputError(f"{os.fspath(folder)} exists; expected the name of a new folder", path=os.fspath(folder))
 
     is_free()
     module = tf.Module()
@@ -129,4 +129,6 @@ def _save(layer: keras.layers.Layer, folder: str | os.PathLike[str], signatures:
             with disable_compilation():  # custom gradients are traced only now
                 tf.saved_model.save(module, temporary, signatures=served)
         except (OSError, tf.errors.OpError) as error:
-            raise InputError(f"{os.fspath(folder)} cannot be written: {error_text.reason(error)}") from error
+            raise InputError(
+                f"{os.fspath(folder)} cannot be written: {error_text.reason(error)}", path=os.fspath(folder)
+            ) from error

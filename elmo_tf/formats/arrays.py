@@ -70,7 +70,7 @@ class Arrays(Mapping[str, np.ndarray]):
         array = np.asarray(read)
         if not is_finite(array):
             what = "holds numbers that are not finite in float32"
-            raise NotFiniteError(f"{self.source}: array {self.name_in_file(name)} {what}")
+            raise NotFiniteError(f"{self.source}: array {self.name_in_file(name)} {what}", path=self.source)
         return read
 
     def read_unchecked(self, name: str) -> Any:
@@ -83,7 +83,7 @@ class Arrays(Mapping[str, np.ndarray]):
             array = np.asarray(read, np.float32)
         if array.shape != shape:
             what = f"expected shape {shape}, got {array.shape}: a damaged file?"
-            raise InputError(f"{self.source}: array {self.name_in_file(name)}: {what}")
+            raise InputError(f"{self.source}: array {self.name_in_file(name)}: {what}", path=self.source)
         return read if getattr(read, "dtype", None) == np.float32 else array
 
     def __contains__(self, name: object) -> bool:  # that of `Mapping` would read the array

@@ -45,7 +45,7 @@ def write_hdf5(path: str, arrays: Arrays, name: str | None = None) -> None:
                 file.create_dataset(key, data=arrays[key])
     except (OSError, SystemError) as error:  # h5py raises SystemError for a failed write from Python 3.13 on
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError(f"{name or path} cannot be written: {reason}") from error
+        raise InputError(f"{name or path} cannot be written: {reason}", path=name or path) from error
 
 
 def _reserve_space(handle: int, size: int) -> None:
@@ -93,17 +93,17 @@ def _find_datasets(file: h5py.File, path: str, name_of: Callable[[str], str]) ->
 
     def collect(key: str | bytes, item: object) -> None:
         if isinstance(key, bytes):  # h5py gives bytes for a damaged name
-            raise InputError(f"{path}: array {key!r}: a damaged name")
+            raise InputError(f"{path}: array {key!r}: a damaged name", path=path)
         if isinstance(item, h5py.Dataset):
             found = describe_non_numeric(item.id.get_type())
             if found is not None:
                 what = "expected numbers (float16, float32, float64 or whole ones)"
-                raise InputError(f"{path}: array {key}: {what}, got {found}")
+                raise InputError(f"{path}: array {key}: {what}, got {found}", path=path)
             if item.shape is None:  # an empty dataset
-                raise InputError(f"{path}: array {key}: expected numbers, got none")
+                raise InputError(f"{path}: array {key}: expected numbers, got none", path=path)
             name = name_of(key)
             if name in keys:
-                raise InputError(f"{path}: arrays {keys[name]} and {key} are of the same weight")
+                raise InputError(f"{path}: arrays {keys[name]} and {key} are of the same weight", path=path)
             keys[name] = key
 
     file.visititems(collect)
@@ -119,7 +119,9 @@ def _translate_errors(path: str) -> Iterator[None]:
         raise
     except _UNREADABLE as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path} cannot be read as HDF5, it is another kind of file or cut short: {reason}") from error
+        raise InputError(
+            f"{path} cannot be read as HDF5, it is another kind of file or cut short: {reason}", path=path
+        ) from error
 
 
 _NUMBERS = (

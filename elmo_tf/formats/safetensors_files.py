@@ -44,7 +44,7 @@ def write_safetensors(path: str, arrays: Arrays, metadata: Mapping[str, str]) ->
         library.numpy.save_file(dict(arrays.items()), path, {"format": "pt", **metadata})
         give_usual_permissions(path)
     except (OSError, library.SafetensorError) as error:
-        raise InputError(f"{path} cannot be written: {reason(error)}") from error
+        raise InputError(f"{path} cannot be written: {reason(error)}", path=path) from error
 
 
 @contextlib.contextmanager
@@ -64,11 +64,12 @@ def open_safetensors(path: str) -> Iterator[Arrays]:
             types = {name: str(part.get_dtype()) for name, part in slices.items()}
         except (OSError, ValueError, library.SafetensorError) as error:
             raise InputError(
-                f"{path} cannot be read as safetensors, it is another kind of file or damaged: {reason(error)}"
+                f"{path} cannot be read as safetensors, it is another kind of file or damaged: {reason(error)}",
+                path=path,
             ) from error
         for name, kind in types.items():
             if kind not in _NUMBERS:
-                raise InputError(f"{path}: array {name}: expected {_EXPECTED}, got {kind}")
+                raise InputError(f"{path}: array {name}: expected {_EXPECTED}, got {kind}", path=path)
 
         def read(name: str) -> np.ndarray:
             try:
@@ -76,7 +77,7 @@ def open_safetensors(path: str) -> Iterator[Arrays]:
                     return _read_bfloat16(path, name, shapes[name])
                 return np.asarray(file.get_tensor(name))
             except (*_UNREADABLE, library.SafetensorError) as error:
-                raise InputError(f"{path}: array {name} cannot be read: {reason(error)}") from error
+                raise InputError(f"{path}: array {name} cannot be read: {reason(error)}", path=path) from error
 
         yield Arrays(path, shapes, read)
 

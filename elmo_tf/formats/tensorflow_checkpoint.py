@@ -54,7 +54,7 @@ class CheckpointReader:
             prefix, sum(self._types[name].size * math.prod(self.shapes[name]) for name in numbers)
         )
         if fault is not None:
-            raise InputError(f"{prefix} is damaged: {fault}")
+            raise InputError(f"{prefix} is damaged: {fault}", path=prefix)
 
     @contextlib.contextmanager
     def _translate_errors(self, what: str) -> Iterator[None]:
@@ -64,13 +64,13 @@ class CheckpointReader:
         except DAMAGED as error:
             line = first_line(error)
             plain = next((plain for part, plain in _PLAIN_MESSAGES.items() if part in line), line)
-            raise InputError(f"{self.prefix} is damaged: {what} cannot be read: {plain}") from error
+            raise InputError(f"{self.prefix} is damaged: {what} cannot be read: {plain}", path=self.prefix) from error
 
     def tensor(self, name: str) -> tf.Tensor:
         """Reads one array; raises an `InputError` where it is damaged or does not hold numbers."""
         kind = self._types[name]
         if not _is_number(kind):
-            raise InputError(f"{self.prefix}: array {name}: expected numbers, got {kind.name}")
+            raise InputError(f"{self.prefix}: array {name}: expected numbers, got {kind.name}", path=self.prefix)
         with self._translate_errors(f"array {self._display_name(name)}"):
             return tf.raw_ops.RestoreV2(prefix=self.prefix, tensor_names=[name], shape_and_slices=[""], dtypes=[kind])[
                 0
@@ -123,12 +123,14 @@ def newest_tf1_checkpoint(folder: str) -> str | None:
             with silence_tensorflow():
                 state = tf.train.get_checkpoint_state(folder)
         except DAMAGED as error:
-            raise InputError(f"{listing}, which names the checkpoints, is damaged: {first_line(error)}") from error
+            raise InputError(
+                f"{listing}, which names the checkpoints, is damaged: {first_line(error)}", path=listing
+            ) from error
         name = os.path.basename(state.model_checkpoint_path) if state is not None else ""
         prefix = os.path.join(folder, name)
         if not name or not os.path.isfile(prefix + ".index"):
             what = f"names {name!r}, of which there is no {name}.index" if name else "is damaged"
-            raise InputError(f"{listing}, which names the checkpoints, {what}")
+            raise InputError(f"{listing}, which names the checkpoints, {what}", path=listing)
         return prefix
     found = [path.removesuffix(".index") for path in glob.glob(os.path.join(glob.escape(folder), "*.index"))]
     numbered = [(int(match[1]), path) for path in found if (match := _NUMBERED.fullmatch(os.path.basename(path)))]

@@ -57,10 +57,12 @@ def unpack_zip(path: str, beside: str) -> Iterator[str]:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="elmo_tf."))
             _unpack(path, folder, beside)
         except _DAMAGED as error:
-            raise InputError(f"{path} cannot be read as ZIP, it is another kind of file or damaged: {error}") from error
+            raise InputError(
+                f"{path} cannot be read as ZIP, it is another kind of file or damaged: {error}", path=path
+            ) from error
         except OSError as error:
             advice = f": {_TMPDIR_ADVICE}" if error.errno in _NO_SPACE else ""
-            raise InputError(f"{path} cannot be unpacked: {error.strerror or error}{advice}") from error
+            raise InputError(f"{path} cannot be unpacked: {error.strerror or error}{advice}", path=path) from error
         with rename_in_errors(path, folder):
             yield folder
 
@@ -71,7 +73,7 @@ def _unpack(path: str, folder: str, beside: str) -> None:
         needed, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
         if needed > free:
             room = f"the temporary folder {os.path.dirname(folder)} has {free:,}"
-            raise InputError(f"{path} needs {needed:,} bytes to be unpacked, {room}: {_TMPDIR_ADVICE}")
+            raise InputError(f"{path} needs {needed:,} bytes to be unpacked, {room}: {_TMPDIR_ADVICE}", path=path)
         for member in members:
             target = os.path.join(folder, os.path.basename(member.filename))
             with archive.open(member) as packed, open(target, "wb") as file:
@@ -83,11 +85,11 @@ def _model_members(archive: zipfile.ZipFile, path: str, beside: str) -> list[zip
     for member in archive.infolist():
         parts = member.filename.replace("\\", "/").split("/")
         if member.filename.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
-            raise InputError(f"{path}: the name {member.filename!r} leads out of the archive's own folder")
+            raise InputError(f"{path}: the name {member.filename!r} leads out of the archive's own folder", path=path)
         if (member.external_attr >> 16) & 0o170000 == 0o120000:
-            raise InputError(f"{path}: {member.filename!r} is a symbolic link; expected files")
+            raise InputError(f"{path}: {member.filename!r} is a symbolic link; expected files", path=path)
         if member.flag_bits & 1:
-            raise InputError(f"{path}: {member.filename!r} is locked by a password")
+            raise InputError(f"{path}: {member.filename!r} is locked by a password", path=path)
     files = [member for member in archive.infolist() if _is_model_file(member)]
     weights = sorted(
         {
@@ -97,14 +99,16 @@ def _model_members(archive: zipfile.ZipFile, path: str, beside: str) -> list[zip
         }
     )
     if not weights:
-        raise InputError(f"{path} holds no model: expected model.hdf5 or weights.hdf5, and options.json")
+        raise InputError(f"{path} holds no model: expected model.hdf5 or weights.hdf5, and options.json", path=path)
     if len(weights) > 1:
-        raise InputError(f"{path} holds {len(weights)} models, {', '.join(weights)}: expected one")
+        raise InputError(f"{path} holds {len(weights)} models, {', '.join(weights)}: expected one", path=path)
     folder = os.path.dirname(weights[0])
     members = [member for member in files if os.path.dirname(member.filename) == folder]
     for name, times in collections.Counter(member.filename for member in members).items():
         if times > 1:  # programs differ in which one they take
-            raise InputError(f"{path}: the name {name!r} stands in it {times} times; expected every file once")
+            raise InputError(
+                f"{path}: the name {name!r} stands in it {times} times; expected every file once", path=path
+            )
     return members
 
 

@@ -157,9 +157,9 @@ def check_shapes(
     for name, shape in expected.items():
         what = f"{source}: array {spelled(name)}"
         if name not in found:
-            raise InputError(f"{what} is missing: expected shape {shape} by the options")
+            raise InputError(f"{what} is missing: expected shape {shape} by the options", path=source)
         if tuple(found[name]) != shape:
-            raise InputError(f"{what}: expected shape {shape} by the options, got {tuple(found[name])}")
+            raise InputError(f"{what}: expected shape {shape} by the options, got {tuple(found[name])}", path=source)
     for name in found:
         if name not in expected and name not in extra:
-            raise InputError(f"{source}: array {spelled(name)} has no place in a model of these options")
+            raise InputError(f"{source}: array {spelled(name)} has no place in a model of these options", path=source)

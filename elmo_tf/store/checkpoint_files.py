@@ -28,7 +28,8 @@ def checkpoint_path(model_dir: str, which: str | None = None) -> str:
         if path is not None:
             return path
     raise InputError(
-        f"{model_dir} holds no {which + ' ' if which else ''}checkpoint: expected a folder made by elmo-tf train"
+        f"{model_dir} holds no {which + ' ' if which else ''}checkpoint: expected a folder made by elmo-tf train",
+        path=model_dir,
     )
 
 
@@ -45,9 +46,13 @@ def newest_checkpoint(model_dir: str, name: str) -> str | None:
         with silence_tensorflow():
             path = tf.train.latest_checkpoint(os.path.join(model_dir, name))
     except ValueError as error:
-        raise InputError(f"{listing}, which names the checkpoints, is damaged: {first_line(error)}") from error
+        raise InputError(
+            f"{listing}, which names the checkpoints, is damaged: {first_line(error)}", path=listing
+        ) from error
     if path is None:  # TensorFlow only logs the damage, and the run would start anew
-        raise InputError(f"{listing}, which names the checkpoints, is damaged, or names one that is not there")
+        raise InputError(
+            f"{listing}, which names the checkpoints, is damaged, or names one that is not there", path=listing
+        )
     return str(path)
 
 
@@ -78,7 +83,7 @@ def save_checkpoint(manager: tf.train.CheckpointManager, step: int) -> str:
         state = tf.train.get_checkpoint_state(folder)
         if state is None or os.path.join(folder, f"ckpt-{step}") not in state.all_model_checkpoint_paths:
             _remove(folder, f"ckpt-{step}.*")
-        raise InputError(f"{folder} cannot be written: {reason(error)}") from error
+        raise InputError(f"{folder} cannot be written: {reason(error)}", path=folder) from error
     finally:
         _remove(folder, *_TEMPORARY_FILES)
 

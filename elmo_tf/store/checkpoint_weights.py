@@ -67,7 +67,10 @@ def read_tf1_checkpoint(reader: CheckpointReader) -> CheckpointWeights:
         if key in (tf1_weight_names.STEP, tf1_weight_names.PERPLEXITY):
             continue
         if not key.startswith(tf1_weight_names.SCOPE):
-            raise InputError(f"{reader.prefix}: array {key} has no place in a model of bilm-tf: expected lm/... names")
+            raise InputError(
+                f"{reader.prefix}: array {key} has no place in a model of bilm-tf: expected lm/... names",
+                path=reader.prefix,
+            )
         bare = key.removeprefix(tf1_weight_names.SCOPE)
         found, bare = (
             (slots, bare.removesuffix(tf1_weight_names.SLOT))
@@ -76,7 +79,9 @@ def read_tf1_checkpoint(reader: CheckpointReader) -> CheckpointWeights:
         )
         name = tf1_weight_names.our_name(bare)
         if name in found:
-            raise InputError(f"{reader.prefix}: arrays {found[name]} and {key} are of the same weight")
+            raise InputError(
+                f"{reader.prefix}: arrays {found[name]} and {key} are of the same weight", path=reader.prefix
+            )
         found[name] = key
     step = _read_step(reader, tf1_weight_names.STEP) if tf1_weight_names.STEP in reader.shapes else None
     return CheckpointWeights(reader.arrays(weights, show_keys=True), reader.arrays(slots, show_keys=True), step)
@@ -87,5 +92,7 @@ def _read_step(reader: CheckpointReader, name: str) -> int:
     value = np.asarray(reader.tensor(name))
     if value.ndim or not np.isfinite(value) or value < 0:
         found = f"shape {value.shape}" if value.ndim else str(value)
-        raise InputError(f"{reader.prefix}: array {name}: expected one number of steps, 0 or more, got {found}")
+        raise InputError(
+            f"{reader.prefix}: array {name}: expected one number of steps, 0 or more, got {found}", path=reader.prefix
+        )
     return int(value)

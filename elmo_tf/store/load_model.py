@@ -78,7 +78,8 @@ def load_language_model(
         if not stored.has_softmax:
             raise InputError(
                 f"{model_dir}: {stored.weights_name} holds no softmax; expected a folder made by elmo-tf train, a "
-                "TensorFlow 1 checkpoint of bilm-tf, or softmax.hdf5 beside it"
+                "TensorFlow 1 checkpoint of bilm-tf, or softmax.hdf5 beside it",
+                path=model_dir,
             )
         vocabulary = stored.vocabulary_of_rows(vocab_file)
         if vocabulary is None:
@@ -86,7 +87,8 @@ def load_language_model(
         if stored.options.n_tokens_vocab != len(vocabulary):
             raise InputError(
                 f"{vocab_file or f'{model_dir}: {VOCAB_FILE}'}: expected {stored.options.n_tokens_vocab} words by "
-                f"{OPTIONS_FILE}, got {len(vocabulary)}"
+                f"{OPTIONS_FILE}, got {len(vocabulary)}",
+                path=vocab_file or model_dir,
             )
         model = LanguageModel(stored.options, name="language_model")
         load_weights(model, stored.weights)
@@ -118,5 +120,7 @@ def read_vocabulary(stored: StoredModel, vocab_file: str | os.PathLike[str] | No
         raise stored.without_vocabulary(WORD_INPUT)
     path = vocab_file or f"{stored.path}: {VOCAB_FILE}"
     if len(vocabulary) != options.n_tokens_vocab:
-        raise InputError(f"{path}: expected {options.n_tokens_vocab} words, those of the model, got {len(vocabulary)}")
+        raise InputError(
+            f"{path}: expected {options.n_tokens_vocab} words, those of the model, got {len(vocabulary)}", path=path
+        )
     return vocabulary

@@ -82,7 +82,7 @@ def is_zip_file(path: str) -> bool:
         with open(path, "rb") as file:
             return path.endswith(".zip") or file.read(2) == b"PK"
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", path=path) from error
 
 
 def find_model(folder: str, path: str, which: str | None) -> ModelLocation:
@@ -107,9 +107,9 @@ def find_model(folder: str, path: str, which: str | None) -> ModelLocation:
             )
             if path in PUBLISHED:
                 missing += ", and it hides the published model of that name"
-        raise InputError(f"{path}: {missing}; {EXPECTED}")
+        raise InputError(f"{path}: {missing}; {EXPECTED}", path=path)
     if which is not None and (place.form != CHECKPOINT or not os.path.isdir(folder)):
-        raise InputError(f"{path}: it holds no {which} checkpoint, only {os.path.basename(place.weights)}")
+        raise InputError(f"{path}: it holds no {which} checkpoint, only {os.path.basename(place.weights)}", path=path)
     return place
 
 
@@ -118,7 +118,7 @@ def _find_by_file(path: str) -> ModelLocation | None:
     for ending, form in ((".hdf5", HDF5), (".safetensors", SAFETENSORS)):
         if path.endswith(ending) and os.path.isfile(path):
             if os.path.basename(path) == SOFTMAX_FILE:
-                raise InputError(f"{path}: it is only a softmax; expected the weights, or their folder")
+                raise InputError(f"{path}: it is only a softmax; expected the weights, or their folder", path=path)
             return ModelLocation(form, path, os.path.dirname(path) or ".")
     prefix = path.removesuffix(_INDEX)
     if os.path.isdir(path) or not os.path.isfile(prefix + _INDEX):
@@ -144,7 +144,7 @@ def _find_in_folder(folder: str, path: str, which: str | None) -> ModelLocation 
         found = found or _remove_folders(sorted(glob.glob(os.path.join(glob.escape(folder), pattern))))
         if len(found) > 1:
             both = ", ".join(map(os.path.basename, found))
-            raise InputError(f"{path}: it holds {len(found)} models, {both}: expected one, or its own path")
+            raise InputError(f"{path}: it holds {len(found)} models, {both}: expected one, or its own path", path=path)
         if found:
             return ModelLocation(form, found[0], folder)
     return None
@@ -174,7 +174,9 @@ def check_for_training(model_dir: str) -> None:
         raise InputError(
             f"--model_dir={model_dir} holds a model already, {os.path.basename(place.weights)}: to go on with it, give "
             "what elmo-tf convert --format=checkpoint makes of it; to start from it, give it as --initialize_from, and "
-            "a new --model_dir"
+            "a new --model_dir",
+            path=model_dir,
+            option="model_dir",
         )
 
 

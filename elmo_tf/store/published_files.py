@@ -69,15 +69,15 @@ def _check_json(path: str) -> None:
     except InputError:
         is_object = False
     if not is_object:
-        raise InputError("expected a JSON object, got something else")
+        raise InputError("expected a JSON object, got something else", path=path)
 
 
 def _check_hdf5(path: str) -> None:
     """Raises an `InputError` where a file is no HDF5 file, or is cut short."""
     if not h5py.is_hdf5(path):
-        raise InputError("expected an HDF5 file, got something else")
+        raise InputError("expected an HDF5 file, got something else", path=path)
     try:
         with h5py.File(path, "r"):  # opening compares the file's length with the one in its header
             pass
     except OSError as error:
-        raise InputError("expected a whole HDF5 file, got one that is cut short or damaged") from error
+        raise InputError("expected a whole HDF5 file, got one that is cut short or damaged", path=path) from error

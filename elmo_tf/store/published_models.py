@@ -74,7 +74,7 @@ def fetch(name: str, mirror: str | None = None, cache_dir: str | None = None, pr
         loaded = elmo_tf.load_bilm(folder)
     """
     if name not in PUBLISHED:
-        raise InputError(f"{name}: no published model has that name; expected one of {', '.join(PUBLISHED)}")
+        raise InputError(f"{name}: no published model has that name; expected one of {', '.join(PUBLISHED)}", path=name)
     folder = cache_folder(name, cache_dir)
     if not _missing_files(name, folder):  # before the lock, which cannot be made in a read-only cache
         return folder
@@ -103,7 +103,7 @@ def _download(
                 path = os.path.join(folder, file.name)
                 download(base + file.path, path, file.expected(), progress_of(file.name))
         except DownloadError as error:
-            raise InputError(_download_advice(name, folder, base, error)) from error
+            raise InputError(_download_advice(name, folder, base, error), path=name) from error
 
 
 @contextlib.contextmanager
@@ -115,7 +115,8 @@ def _advise_on_cache(folder: str, name: str) -> Iterator[None]:
         raise InputError(
             f"the published model {name} cannot be kept in {folder} ({error}); set {CACHE_VARIABLE} to a folder that "
             f"can be written, or put its files into any folder by hand, and give that instead of {name}: "
-            f"{_manual_steps(name)}"
+            f"{_manual_steps(name)}",
+            path=folder,
         ) from error
 
 
@@ -132,7 +133,9 @@ def _missing_files(name: str, folder: str) -> list[PublishedFile]:
         except OSError as error:
             fault = error.strerror or str(error)
         if fault is not None:
-            raise InputError(f"{path} is not that of the published model {name}: {fault}; remove it to fetch it anew")
+            raise InputError(
+                f"{path} is not that of the published model {name}: {fault}; remove it to fetch it anew", path=path
+            )
     return missing
 
 
@@ -160,7 +163,11 @@ def check_address(source: str, address: str) -> str:
     'https://mirror.example/elmo'
     """
     if not _ADDRESS.fullmatch(address):
-        raise InputError(f"{source}={address}: expected an address that begins with http://, https:// or file://")
+        raise InputError(
+            f"{source}={address}: expected an address that begins with http://, https:// or file://",
+            option="mirror",
+            path=source,
+        )
     return address
 
 

@@ -88,7 +88,8 @@ class StoredModel:
             if own is not None and own.words != found.words:
                 raise InputError(
                     f"{vocab_file} differs from {self.vocab_file}, which says what the model's rows are: leave "
-                    "--vocab_file out, or bring the model to these words by elmo-tf convert --format=checkpoint"
+                    "--vocab_file out, or bring the model to these words by elmo-tf convert --format=checkpoint",
+                    path=vocab_file,
                 )
         return found
 
@@ -96,7 +97,8 @@ class StoredModel:
         """The error where `vocabulary` is None and cannot be done without, by "a model with word input", for one."""
         return InputError(
             f"{self.path}: no {VOCAB_FILE} lies beside the weights; {whose} cannot be used without it: put it beside "
-            "them, or give its path as vocab_file (--vocab_file)"
+            "them, or give its path as vocab_file (--vocab_file)",
+            path=self.path,
         )
 
     def message_of(self, error: InputError) -> str:
@@ -138,7 +140,7 @@ def open_model(path: str | os.PathLike[str], which: str | None = None) -> Iterat
         place = find_model(stack.enter_context(unpack_zip(path, SOFTMAX_FILE)) if zipped else path, path, which)
         options_file = place.options_file
         if options_file is None:
-            raise InputError(f"{path}: it holds no model: {OPTIONS_FILE} is missing; {EXPECTED}")
+            raise InputError(f"{path}: it holds no model: {OPTIONS_FILE} is missing; {EXPECTED}", path=path)
         options = Options.from_file(options_file)
         parts = stack.enter_context(_open_parts(place))
         options = _complete_options(options, options_file, parts)
@@ -186,9 +188,12 @@ def read_softmax(arrays: Arrays) -> Arrays:
     names = {SOFTMAX_PREFIX + part for part in "Wb"}
     for name in arrays:
         if name not in names:
-            raise InputError(f"{arrays.source}: array {name} has no place in a softmax: expected softmax/W, softmax/b")
+            raise InputError(
+                f"{arrays.source}: array {name} has no place in a softmax: expected softmax/W, softmax/b",
+                path=arrays.source,
+            )
     if SOFTMAX_PREFIX + "b" not in arrays.shapes:
-        raise InputError(f"{arrays.source}: array softmax/b is missing")
+        raise InputError(f"{arrays.source}: array softmax/b is missing", path=arrays.source)
     return arrays
 
 

@@ -56,7 +56,10 @@ def transfer_vocabulary(
     options = stored.options.replace(n_tokens_vocab=len(vocabulary))
     wanted, notes = expected_shapes(options, softmax=True), []
     if options.char_cnn is None and own is None:
-        raise InputError(f"{stored.path}: the model reads word ids, and no vocabulary beside it says which they are")
+        raise InputError(
+            f"{stored.path}: the model reads word ids, and no vocabulary beside it says which they are",
+            path=stored.path,
+        )
     same = own is not None and own.words == vocabulary.words
     rows = None if same else _RowMapping(vocabulary, own)
     weights = _transfer_arrays(stored.weights, wanted, rows, options, seed)
@@ -140,7 +143,11 @@ def own_vocabulary(stored: StoredModel, fallback: Vocabulary, vocab_file: str | 
     if rows is not None and len(own) != rows:
         if vocab_file is not None:
             raise InputError(
-                f"--initialize_vocab_file={vocab_file}: expected {rows} words, those of {stored.path}, got {len(own)}"
+                f"--initialize_vocab_file={vocab_file}: expected {rows} words, those of {stored.path}, got {len(own)}",
+                path=vocab_file,
+                option="initialize_vocab_file",
             )
-        raise InputError(f"{stored.vocab_file}: expected {rows} words by {OPTIONS_FILE}, got {len(own)}")
+        raise InputError(
+            f"{stored.vocab_file}: expected {rows} words by {OPTIONS_FILE}, got {len(own)}", path=stored.vocab_file
+        )
     return own

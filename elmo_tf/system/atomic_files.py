@@ -34,7 +34,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
     folder = os.path.dirname(path) or "."
     make_folder(folder)
     if os.path.isdir(path):
-        raise InputError(f"{path} is a folder; expected the name of a file to write")
+        raise InputError(f"{path} is a folder; expected the name of a file to write", path=path)
     stem, ending = os.path.splitext(os.path.basename(path))
     temporary = temporary_name(folder, stem, ending)
     try:
@@ -46,7 +46,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
         with contextlib.suppress(OSError):  # the temporary file may not exist yet
             os.remove(temporary)
         if _is_refusal_to_write(error, temporary):
-            raise InputError(f"{path} cannot be written: {reason(error)}") from error
+            raise InputError(f"{path} cannot be written: {reason(error)}", path=path) from error
         raise
 
 
@@ -70,7 +70,7 @@ def flush_to_disk(path: str) -> None:
         with open(path, "rb+") as file:
             os.fsync(file.fileno())
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+        raise InputError(f"{path} cannot be written: {error.strerror}", path=path) from error
 
 
 def give_usual_permissions(path: str) -> None:
@@ -94,9 +94,11 @@ def make_folder(folder: str) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
     except FileExistsError as error:  # a file, or a symbolic link to nothing
-        raise InputError(f"the folder {folder} cannot be made: something else of that name is there") from error
+        raise InputError(
+            f"the folder {folder} cannot be made: something else of that name is there", path=folder
+        ) from error
     except OSError as error:
-        raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+        raise InputError(f"the folder {folder} cannot be made: {error.strerror}", path=folder) from error
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -112,6 +114,6 @@ def copy(source: str, target: str) -> None:
     try:
         file = open(source, "rb")  # noqa: SIM115 - opened outside the block of the target, whose errors name the target
     except OSError as error:
-        raise InputError(f"{source} cannot be read: {error.strerror}") from error
+        raise InputError(f"{source} cannot be read: {error.strerror}", path=source) from error
     with file, atomic_write(target) as temporary, open(temporary, "wb") as copied:
         shutil.copyfileobj(file, copied, 1 << 20)

@@ -38,14 +38,14 @@ def atomic_folder(folder: str, check: Callable[[], None] | None = None) -> Itera
     missing = _missing_folders(folder)
     above = os.path.dirname(missing[-1]) if missing else folder
     if not os.path.isdir(above):
-        raise InputError(f"the folder {shown} cannot be made: {above} is no folder")
+        raise InputError(f"the folder {shown} cannot be made: {above} is no folder", path=shown)
     temporary = temporary_name(above, os.path.basename(folder))
     try:
         try:
             os.mkdir(temporary)
         except OSError as error:
             what = f"{shown} cannot be written" if above == folder else f"the folder {shown} cannot be made in {above}"
-            raise InputError(f"{what}: {error.strerror}") from error
+            raise InputError(f"{what}: {error.strerror}", path=shown) from error
         yield temporary
         with make_folder_or_undo(os.path.dirname(folder)) as parent, lock_folder(parent):
             if check is not None:
@@ -114,7 +114,7 @@ def _move(source: str, target: str) -> None:
     try:
         os.replace(source, target)
     except OSError as error:
-        raise InputError(f"{target} cannot be written: {error.strerror}") from error
+        raise InputError(f"{target} cannot be written: {error.strerror}", path=target) from error
 
 
 def find_files(folder: str) -> list[str]:

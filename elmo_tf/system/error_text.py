@@ -31,12 +31,12 @@ def rename_in_errors(path: str, *temporary: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        message = str(error)
+        renamed = error
         for name in temporary:
-            message = message.replace(name, path)
-        if message == str(error):
+            renamed = renamed.replace(name, path)
+        if (str(renamed), renamed.path) == (str(error), error.path):
             raise
-        raise InputError(message) from error
+        raise renamed from error
 
 
 def reason(error: Exception) -> str:

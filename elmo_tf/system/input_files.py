@@ -16,7 +16,7 @@ def check_readable(path: str) -> None:
         with open(path, "rb"):
             pass
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", path=path) from error
 
 
 def sha256(path: str) -> str:
@@ -39,12 +39,18 @@ def read_json(path: str) -> Any:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", path=path) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+        raise InputError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}", path=path) from error
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: not valid JSON: {error.msg}") from error
+        raise InputError(
+            f"{path}, line {error.lineno}: not valid JSON: {error.msg}", path=path, line=error.lineno
+        ) from error
     except RecursionError as error:
-        raise InputError(f"{path}: expected a JSON file, got objects or lists nested too deeply to be read") from error
+        raise InputError(
+            f"{path}: expected a JSON file, got objects or lists nested too deeply to be read", path=path
+        ) from error
     except ValueError as error:  # Python reads no whole number of more than 4300 digits
-        raise InputError(f"{path}: expected a JSON file, got a number with too many digits to be read") from error
+        raise InputError(
+            f"{path}: expected a JSON file, got a number with too many digits to be read", path=path
+        ) from error

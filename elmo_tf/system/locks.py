@@ -37,7 +37,7 @@ def lock(path: str) -> Iterator[None]:
             file = stack.enter_context(open(path, "a"))
             _lock(file.fileno())
         except OSError as error:
-            raise InputError(f"{path} cannot be locked: {error.strerror}") from error
+            raise InputError(f"{path} cannot be locked: {error.strerror}", path=path) from error
         yield
 
 

@@ -205,7 +205,7 @@ def writing_errors(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise InputError(f"{path} cannot be written: {error.strerror or error}", path=path) from error
 
 
 def _network_reason(error: Exception) -> str:
