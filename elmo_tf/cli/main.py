@@ -21,7 +21,7 @@ from absl import logging
 from elmo_tf.cli.flags import FlagSet
 from elmo_tf.errors import InputError
 
-COMMANDS = ("tokenize", "vocab", "train", "evaluate", "convert", "embed", "inspect")
+COMMANDS = ("tokenize", "vocab", "train", "evaluate", "convert", "embed", "merge", "inspect")
 _AFTER_A_PATH = (
     *(": ", ", line ", ", word ", ", which ", " and "),
     *(" cannot be ", " covers ", " differs ", " does not ", " exists", " has ", " holds ", " is ", " lacks "),

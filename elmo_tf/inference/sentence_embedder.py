@@ -38,14 +38,15 @@ class SentenceEmbedder:
         if compiled:
             self._function = tf.function(self._layers, input_signature=signature, autograph=False)
 
-    def __call__(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
+    def __call__(self, sentences: Sequence[Sequence[str]], keep_boundaries: bool = False) -> list[np.ndarray]:
         """Embeds one batch.
 
         Args:
             sentences: lists of tokens, any length, none included.
+            keep_boundaries: whether the vectors of `<S>` and `</S>` are given too, two more a sentence.
 
         Returns:
-            For each sentence float32 `(L + 1, tokens, directions * D)`, without `<S>` and `</S>`.
+            For each sentence float32 `(L + 1, tokens, directions * D)`.
 
         Raises:
             ValueError: a sentence is a text that is not split yet, or a token is no string.
@@ -65,8 +66,9 @@ class SentenceEmbedder:
         for row, values in zip(index, rows, strict=True):
             row[: len(values)] = values
         layers = self._function(self._words(list(numbers)), index, lengths).numpy()
+        edge = 0 if keep_boundaries else 1
         return [
-            values[:, 1 : length - 1].astype(np.float32)
+            values[:, edge : length - edge].astype(np.float32)
             for values, length in zip(layers, lengths.tolist(), strict=True)
         ]
 

@@ -24,8 +24,9 @@ _LONGEST = 300
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yields a temporary path in the folder of `path`; on success it is renamed to `path`, on any error removed.
 
-    The folder of `path` is made if it is missing. The temporary name keeps the ending of `path`, so that libraries
-    which look at it (`.hdf5`, `.gz`) see the right one. A full disk is an `InputError` that names `path`.
+    The folder of `path` is made if it is missing. Of a symbolic link the file that it names is written. The temporary
+    name keeps the ending of `path`, so that libraries which look at it (`.hdf5`, `.gz`) see the right one. A full disk
+    is an `InputError` that names `path`.
 
     Example:
 
@@ -36,23 +37,38 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
     '1 2 3'
     """
     path = os.fspath(path)
-    folder = os.path.dirname(path) or "."
+    target = os.path.realpath(path) if os.path.islink(path) else path
+    folder = os.path.dirname(target) or "."
     make_folder(folder)
-    if os.path.isdir(path):
-        raise InputError(f"{path} is a folder; expected the name of a file to write")
-    stem, ending = os.path.splitext(os.path.basename(path))
+    check_regular(path)
+    stem, ending = os.path.splitext(os.path.basename(target))
     temporary = temporary_name(folder, stem, ending)
     try:
         os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
         with rename_in_errors(path, temporary):
             yield temporary
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except BaseException as error:  # also on Ctrl-C: nothing half-written stays behind
         with contextlib.suppress(OSError):  # it may not have come to be
             os.remove(temporary)
         if _is_of(error, temporary):
             raise InputError(f"{path} cannot be written: {reason(error)}") from error
         raise
+
+
+def check_regular(path: str) -> None:
+    """An `InputError` where `path` is there, or is a symbolic link to what is there, and is no regular file.
+
+    To rename a file over a device would take the device away from everybody.
+
+    >>> check_regular("/dev/null")
+    Traceback (most recent call last):
+    elmo_tf.errors.InputError: /dev/null is a device, a pipe or a socket; expected the name of a file to write
+    """
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder; expected the name of a file to write")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"{path} is a device, a pipe or a socket; expected the name of a file to write")
 
 
 @contextlib.contextmanager
