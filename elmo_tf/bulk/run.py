@@ -76,12 +76,13 @@ class Run:
             manifest = {**identity, "lines": self.lines, "tokens": self.tokens}
             paths = [part.path for part in parts.finished()]
             join(paths, output_file, self._settings, manifest if self._share.num_shards > 1 else None)
-            parts.remove()
-        finally:
+        except BaseException:  # also on Ctrl-C
             if is_known:
                 parts.remove_if_empty()
             else:
                 parts.remove()
+            raise
+        parts.remove()
 
     def _write_missing(self, parts: Parts) -> None:
         finished = parts.finished()

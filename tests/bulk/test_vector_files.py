@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from refusals import refused
+from vector_files import read
 
 from elmo_tf.bulk.formats import open_vector_file
 from elmo_tf.bulk.hdf5_vectors import INDEX, sentence_key
@@ -47,36 +48,6 @@ def write(path, settings, arrays, sentences=SENTENCES):
     return path
 
 
-def read(path, settings, shape):
-    """The arrays in order, by other code than wrote them."""
-    if settings.output_format == "hdf5":
-        with h5py.File(path) as file:
-            return [file[str(number)][...] for number in range(len(file))]
-    if settings.output_format == "npz":
-        with np.load(path) as archive:
-            return [archive[str(number)] for number in range(len(archive.files))]
-    token_shape = [size for size in shape if size is not None]
-    if settings.output_format == "parquet":
-        parquet = pytest.importorskip("pyarrow.parquet")
-        table = parquet.read_table(path)
-        assert table["id"].to_pylist() == list(range(len(SENTENCES)))
-        assert table["tokens"].to_pylist() == SENTENCES
-        rows = table["vectors"].to_pylist()
-    else:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-        rows = [[]]
-        for tokens, numbers in (line.split("\t") if line else ("", "") for line in lines):
-            if numbers:
-                rows[-1].append([float(number) for number in numbers.split(" ")])
-            if settings.pooling != "none" or not tokens + numbers:
-                rows.append([])
-        assert rows.pop() == []
-    if settings.pooling != "none":
-        return [np.array(row, settings.dtype).reshape(token_shape) for row in rows]
-    arrays = [np.array(row, settings.dtype).reshape(len(row), *token_shape) for row in rows]
-    return arrays if len(token_shape) == 1 else [np.swapaxes(array, 0, 1) for array in arrays]
-
-
 KINDS = [(name, kind) for name, kinds in COMPRESSIONS.items() for kind in kinds]
 
 
@@ -91,7 +62,7 @@ def test_a_file_gives_back_what_was_written(tmp_path, monkeypatch, output_format
     settings = EmbedSettings(output_format=output_format, compression=compression, dtype=dtype, pooling=pooling)
     arrays = vectors_of(SHAPES[kind], dtype)
     whole = write(tmp_path / "whole", settings, arrays)
-    came = read(whole, settings, SHAPES[kind])
+    came = read(whole, settings, SHAPES[kind], SENTENCES)
     assert len(came) == len(arrays)
     for array, wanted in zip(came, arrays, strict=True):
         assert array.dtype == wanted.dtype == dtype
