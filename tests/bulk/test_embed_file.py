@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from full_disk import largest_file
 from model_cases import CHARACTERS, filled
-from model_folders import content_of, trained_folder
+from model_folders import content_of
 from refusals import refused
 from vector_files import read
 
@@ -20,7 +20,6 @@ from elmo_tf.bulk.embed_file import embed_file
 from elmo_tf.bulk.settings import EmbedSettings
 from elmo_tf.inference.sentence_embedder import SentenceEmbedder
 from elmo_tf.models.bilm import BiLM
-from elmo_tf.store.load_model import load_bilm
 
 LINES = [
     *(
@@ -40,6 +39,9 @@ SENTENCES = [line.split() for line in LINES]
 SIZE = 8
 
 
+pytestmark = pytest.mark.usefixtures("compiled_once")
+
+
 @pytest.fixture(scope="module")
 def embedder():
     """A tiny model that reads characters."""
@@ -50,14 +52,6 @@ def embedder():
 def alone(embedder):
     """All layers of each sentence in a batch of its own."""
     return [embedder([tokens])[0] for tokens in SENTENCES]
-
-
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
-    """A stored model."""
-    folder = tmp_path_factory.mktemp("stored") / "model"
-    trained_folder(folder, latest=False)
-    return load_bilm(folder)
 
 
 @pytest.fixture

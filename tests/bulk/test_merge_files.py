@@ -4,23 +4,16 @@ import gzip
 import shutil
 
 import pytest
-from model_folders import trained_folder
 from refusals import refused
 
 from elmo_tf.bulk.embed_file import embed_file
 from elmo_tf.bulk.merge_files import merge_files
-from elmo_tf.store.load_model import load_bilm
 
 LINES = [f"the cat {'sat on ' * (number % 5)} w{number % 11}" if number % 7 else "" for number in range(60)]
 SETTINGS = {"block_bytes": 40}
 
 
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
-    """A stored model."""
-    folder = tmp_path_factory.mktemp("stored") / "model"
-    trained_folder(folder, latest=False)
-    return load_bilm(folder)
+pytestmark = pytest.mark.usefixtures("compiled_once")
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from model_folders import content_of, trained_folder
 from refusals import refused
 
 from elmo_tf.bulk.embed_file import embed_file
-from elmo_tf.store.load_model import load_bilm
 
 LINES = [
     f"the cat {'sat on ' * (number % 5)}{'a mat' if number % 3 else ''} w{number % 11}"
@@ -21,17 +20,7 @@ SETTINGS = {"block_bytes": 40}
 FORMATS = ("hdf5", "parquet", "npz", "txt")
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A model's folder."""
-    folder = tmp_path_factory.mktemp("stored") / "model"
-    trained_folder(folder, latest=False)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def loaded(model):
-    return load_bilm(model)
+pytestmark = pytest.mark.usefixtures("compiled_once")
 
 
 @pytest.fixture
@@ -79,7 +68,7 @@ def test_a_run_stopped_again_and_again_gives_the_bytes_of_an_unbroken_one(loaded
     done = []
     assert embed_file(loaded, text, tmp_path / "out", progress=done.append, **settings) == whole
     assert done[0].lines > 20
-    assert done[0].tokens_now < 20
+    assert done[0].tokens_now < done[0].tokens / 2
     assert done[-1].lines == len(LINES)
     assert (tmp_path / "out").read_bytes() == (tmp_path / "whole").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "text.txt", "whole"]
@@ -157,10 +146,8 @@ def test_an_overwriting_run_keeps_the_old_output_until_its_own_is_whole(loaded, 
     assert (tmp_path / "out").read_text() == "old"
 
 
-def test_a_model_that_is_a_function_leaves_no_parts(loaded, text, tmp_path):
-    from elmo_tf.inference.sentence_embedder import SentenceEmbedder
-
-    stopped(SentenceEmbedder(loaded.bilm, loaded.vocabulary), text, tmp_path / "out")
+def test_a_model_that_is_a_function_leaves_no_parts(stored_embedder, text, tmp_path):
+    stopped(stored_embedder, text, tmp_path / "out")
     assert sorted(content_of(tmp_path)) == ["text.txt"]
 
 
