@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from elmo_tf.bulk.blocks import Share
 from elmo_tf.bulk.embed import BlockEmbedder, embedder_of
@@ -11,17 +11,11 @@ from elmo_tf.bulk.formats import check_installed, open_vector_file
 from elmo_tf.bulk.input_text import STANDARD_INPUT
 from elmo_tf.bulk.join import check_output
 from elmo_tf.bulk.parts import remove_parts
-from elmo_tf.bulk.run import Progress, Run
+from elmo_tf.bulk.progress import Embedded, Progress
+from elmo_tf.bulk.run import Run
 from elmo_tf.bulk.settings import EmbedSettings
 from elmo_tf.bulk.text_vectors import STANDARD_OUTPUT
 from elmo_tf.errors import InputError
-
-
-class Embedded(NamedTuple):
-    """What an output holds."""
-
-    lines: int
-    tokens: int
 
 
 def embed_file(

@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from elmo_tf.bulk.embed_file import Embedded
 from elmo_tf.bulk.formats import check_installed
 from elmo_tf.bulk.join import check_output, join
 from elmo_tf.bulk.manifest import ENDING, read_manifest
+from elmo_tf.bulk.progress import Embedded
 from elmo_tf.bulk.settings import EmbedSettings
 from elmo_tf.errors import InputError
 

@@ -2,35 +2,17 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from elmo_tf.bulk.blocks import Block, Place, Share
-from elmo_tf.bulk.embed import BlockEmbedder
 from elmo_tf.bulk.join import join
 from elmo_tf.bulk.parts import Part, Parts
+from elmo_tf.bulk.progress import Progress
 from elmo_tf.bulk.settings import EmbedSettings
 from elmo_tf.bulk.vector_file import VectorFile
 from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE
-
-
-class Progress(NamedTuple):
-    """How far a run is.
-
-    Args:
-        lines: sentences embedded, those of an earlier run counted.
-        tokens: of these sentences.
-        tokens_now: of the sentences that this run has embedded itself.
-        bytes_read: of the input, as it lies on disk.
-        bytes_total: of the input; None of a stream.
-    """
-
-    lines: int
-    tokens: int
-    tokens_now: int
-    bytes_read: int
-    bytes_total: int | None
 
 
 class Run:
@@ -38,7 +20,7 @@ class Run:
 
     Args:
         share: the input.
-        embed: the model.
+        embed: the vectors of the sentences of a block.
         settings: what to compute and to write.
         progress: called after every block that is written.
     """
@@ -46,7 +28,7 @@ class Run:
     def __init__(
         self,
         share: Share,
-        embed: BlockEmbedder,
+        embed: Callable[[list[list[str]]], list[np.ndarray]],
         settings: EmbedSettings,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from elmo_tf.bulk.run import Progress
+    from elmo_tf.bulk.progress import Progress
 
 
 class EmbedProgress:
