@@ -60,15 +60,20 @@ class Share:
         self, paths: Sequence[str], input_format: str, block_bytes: int, num_shards: int = 1, shard_index: int = 0
     ) -> None:
         if num_shards < 1:
-            raise InputError(f"num_shards: expected a number from 1, got {num_shards}")
+            raise InputError(f"num_shards: expected a number from 1, got {num_shards}", option="num_shards")
         if not 0 <= shard_index < num_shards:
-            raise InputError(f"shard_index: expected a number from 0 to {num_shards - 1}, got {shard_index}")
+            raise InputError(
+                f"shard_index: expected a number from 0 to {num_shards - 1}, got {shard_index}", option="shard_index"
+            )
         self._texts = [InputText(path, input_format) for path in paths]
         self._block_bytes, self._format = block_bytes, input_format
         self.num_shards, self.shard_index = num_shards, shard_index
         self.is_stream = any(text.is_stream for text in self._texts)
         if self.is_stream and num_shards > 1:
-            raise InputError("num_shards: expected files, for a stream cannot be divided, got standard input or a pipe")
+            raise InputError(
+                "num_shards: expected files, for a stream cannot be divided, got standard input or a pipe",
+                option="num_shards",
+            )
         total = sum(text.size for text in self._texts)
         self._limits = total * shard_index // num_shards, total * (shard_index + 1) // num_shards
         self._is_last = shard_index == num_shards - 1
@@ -151,14 +156,15 @@ class Share:
 
     def empty(self) -> InputError:
         """The error where the input holds no sentence."""
-        name = self._texts[0].name if len(self._texts) == 1 else f"{self._texts[0].name} and the other input files"
+        path = self._texts[0].name
+        name = path if len(self._texts) == 1 else f"{path} and the other input files"
         verb = "is" if len(self._texts) == 1 else "are"
         if self._format == "conllu":
-            return InputError(f"{name} {verb} without sentences: expected CoNLL-U, a word a line")
-        return InputError(f"{name} {verb} empty: expected a tokenised sentence a line")
+            return InputError(f"{name} {verb} without sentences: expected CoNLL-U, a word a line", path=path)
+        return InputError(f"{name} {verb} empty: expected a tokenised sentence a line", path=path)
 
     def check_output(self, output_file: str) -> None:
         """An `InputError` where the output is one of the files."""
         for text in self._texts:
             if text.path != STANDARD_INPUT and os.path.realpath(text.path) == os.path.realpath(output_file):
-                raise InputError(f"{output_file} is the input; expected the name of a new file")
+                raise InputError(f"{output_file} is the input; expected the name of a new file", path=output_file)

@@ -67,7 +67,9 @@ def embed_file(
     if output_file != STANDARD_OUTPUT:
         check_output(output_file, overwrite)
     elif chosen.output_format != "txt" or num_shards > 1:
-        raise InputError("output_file: expected the output format txt, and one share, with standard output")
+        raise InputError(
+            "output_file: expected the output format txt, and one share, with standard output", option="output_file"
+        )
     embedder = embedder_of(model)
     run = Run(share, BlockEmbedder(embedder, chosen), chosen, progress)
     if output_file == STANDARD_OUTPUT:
@@ -83,5 +85,8 @@ def embed_file(
 def _paths(given: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
     paths = [os.fspath(path) for path in ([given] if isinstance(given, (str, os.PathLike)) else given)]
     if not paths or (STANDARD_INPUT in paths and len(paths) > 1):
-        raise InputError(f"input_file: expected files, or - alone for standard input, got {', '.join(paths) or 'none'}")
+        raise InputError(
+            f"input_file: expected files, or - alone for standard input, got {', '.join(paths) or 'none'}",
+            option="input_file",
+        )
     return paths

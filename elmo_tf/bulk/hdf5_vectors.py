@@ -117,6 +117,6 @@ def _opened(path: str) -> Iterator[Any]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise InputError(f"{path} cannot be read as HDF5: {error}") from error
+        raise InputError(f"{path} cannot be read as HDF5: {error}", path=path) from error
     with file:
         yield file

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, cast
 
 from elmo_tf.bulk.conllu import add_word
-from elmo_tf.data.text import BYTE_ORDER_MARK, UNREADABLE, not_utf8
+from elmo_tf.data.text import BYTE_ORDER_MARK, UNREADABLE, utf8_error
 from elmo_tf.errors import InputError
 
 STANDARD_INPUT = "-"
@@ -46,7 +46,7 @@ class InputText:
         try:
             return os.path.getsize(self.path)
         except OSError as error:
-            raise InputError(f"{self.path} cannot be read: {error.strerror}") from error
+            raise InputError(f"{self.path} cannot be read: {error.strerror}", path=self.path) from error
 
     def _starts_packed(self) -> bool:
         with self._open() as raw:
@@ -56,7 +56,7 @@ class InputText:
         try:
             return open(self.path, "rb")
         except OSError as error:
-            raise InputError(f"{self.path} cannot be read: {error.strerror}") from error
+            raise InputError(f"{self.path} cannot be read: {error.strerror}", path=self.path) from error
 
     def sentences(self, start: int = 0, end: int | None = None) -> Iterator[Sentence]:
         """The sentences whose places are from `start` on and before `end`.
@@ -90,7 +90,8 @@ class InputText:
                 try:
                     add_word(words, line)
                 except InputError as error:
-                    raise InputError(f"{self.name}, line {self._counted(start, number)}: {error}") from error
+                    counted = self._counted(start, number)
+                    raise InputError(f"{self.name}, line {counted}: {error}", path=self.name, line=counted) from error
         if words and before is not None:
             yield Sentence(before, words)
 
@@ -106,10 +107,11 @@ class InputText:
                     yield place, number, text.decode("utf-8").rstrip("\r\n")
                     place += len(line)
             except UnicodeDecodeError as error:
-                raise not_utf8(self.name, self._counted(start, number), error.start, error) from error
+                raise utf8_error(self.name, self._counted(start, number), error.start, error) from error
             except UNREADABLE as error:
                 line_number = self._counted(start, number)
-                raise InputError(f"{self.name} cannot be read past line {line_number}: {error}") from error
+                message = f"{self.name} cannot be read past line {line_number}: {error}"
+                raise InputError(message, path=self.name, line=line_number) from error
 
     def _skip_to(self, file: BinaryIO, start: int) -> int:
         """Skips to the first line that begins at `start` or later; gives its place."""

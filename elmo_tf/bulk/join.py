@@ -8,14 +8,17 @@ from elmo_tf.bulk.formats import open_vector_file
 from elmo_tf.bulk.manifest import ENDING, write_manifest
 from elmo_tf.bulk.settings import EmbedSettings
 from elmo_tf.errors import InputError
-from elmo_tf.system.atomic_files import atomic_write, check_regular, flush_to_disk, reason
+from elmo_tf.system.atomic_files import atomic_write, check_regular, flush_to_disk
+from elmo_tf.system.error_text import reason
 
 
 def check_output(output_file: str, overwrite: bool) -> None:
     """An `InputError` where the output is no regular file, or exists and shall not be replaced."""
     check_regular(output_file)
     if os.path.lexists(output_file) and not overwrite:
-        raise InputError(f"{output_file} exists; give --overwrite to replace it (overwrite=True from Python)")
+        raise InputError(
+            f"{output_file} exists; give --overwrite to replace it (overwrite=True from Python)", path=output_file
+        )
 
 
 def join(
@@ -35,7 +38,7 @@ def join(
                 for path in paths:
                     file.append(path)
         except SystemError as error:  # how h5py tells of a failed write from Python 3.13 on
-            raise InputError(f"{temporary} cannot be written: {reason(error)}") from error
+            raise InputError(f"{temporary} cannot be written: {reason(error)}", path=temporary) from error
         flush_to_disk(temporary)
         if manifest is not None:
             write_manifest(output_file + ENDING, {**manifest, "bytes": os.path.getsize(temporary)})

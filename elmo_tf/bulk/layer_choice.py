@@ -73,10 +73,14 @@ def _numbers(text: str, n_layers: int) -> list[int]:
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError as error:
-        raise InputError(f"layers: expected all, top, average, mix or numbers such as 0,2, got {text!r}") from error
+        raise InputError(
+            f"layers: expected all, top, average, mix or numbers such as 0,2, got {text!r}", option="layers"
+        ) from error
     for number in numbers:
         if not 0 <= number < n_layers:
-            raise InputError(f"layers: expected numbers from 0 to {n_layers - 1}, the model's layers, got {number}")
+            raise InputError(
+                f"layers: expected numbers from 0 to {n_layers - 1}, the model's layers, got {number}", option="layers"
+            )
     return numbers
 
 
@@ -86,12 +90,15 @@ def _shares(weights: Any, n_layers: int, option: str) -> np.ndarray:
     try:
         numbers = [float(part) for part in parts]
     except (TypeError, ValueError) as error:
-        raise InputError(f"{option}: expected numbers, such as 0.2,0.5,0.3, got {weights!r}") from error
+        raise InputError(f"{option}: expected numbers, such as 0.2,0.5,0.3, got {weights!r}", option=option) from error
     if len(numbers) not in (n_layers, n_layers + 1):
         raise InputError(
-            f"{option}: expected {n_layers} shares, one a layer, and gamma or not, got {len(numbers)} numbers"
+            f"{option}: expected {n_layers} shares, one a layer, and gamma or not, got {len(numbers)} numbers",
+            option=option,
         )
     shares, gamma = numbers[:n_layers], numbers[n_layers] if len(numbers) > n_layers else 1.0
     if not np.isfinite(numbers).all() or min(shares) < 0 or abs(sum(shares) - 1) > _ROUNDING:
-        raise InputError(f"{option}: expected shares from 0 that sum to 1, got {', '.join(map(str, shares))}")
+        raise InputError(
+            f"{option}: expected shares from 0 that sum to 1, got {', '.join(map(str, shares))}", option=option
+        )
     return np.array(shares, np.float32) * np.float32(gamma)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from elmo_tf.errors import InputError
-from elmo_tf.system.atomic_files import read_json, write_text
+from elmo_tf.system.atomic_files import write_text
+from elmo_tf.system.input_files import read_json
 
 ENDING = ".manifest.json"
 """After the name of a share's output."""
@@ -23,5 +24,5 @@ def read_manifest(path: str) -> dict[str, Any]:
     """Reads a manifest; an `InputError` where the file is none."""
     values = read_json(path)
     if not isinstance(values, dict) or values.get("elmo_tf_manifest") != _FORM:
-        raise InputError(f"{path} is no manifest of elmo-tf embed of this version")
+        raise InputError(f"{path} is no manifest of elmo-tf embed of this version", path=path)
     return values

@@ -32,7 +32,7 @@ def merge_files(
     output_file = os.fspath(output_file)
     paths = [path for path in [os.fspath(path) for path in input_files] if not path.endswith(ENDING)]
     if os.path.realpath(output_file) in map(os.path.realpath, paths):
-        raise InputError(f"{output_file} is one of the shares; expected the name of a new file")
+        raise InputError(f"{output_file} is one of the shares; expected the name of a new file", path=output_file)
     check_output(output_file, overwrite)
     shares = _sorted_shares(paths)
     first = shares[0][1]
@@ -49,7 +49,9 @@ def _sorted_shares(paths: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
         values = _manifest_of(path)
         index = values["share"]["shard_index"]
         if index in by_index:
-            raise InputError(f"{path} is share {index}, and so is {by_index[index][0]}; expected each share once")
+            raise InputError(
+                f"{path} is share {index}, and so is {by_index[index][0]}; expected each share once", path=path
+            )
         by_index[index] = path, values
     if not by_index:
         raise InputError("input_files: expected the outputs of elmo-tf embed with --num_shards, got none")
@@ -59,21 +61,27 @@ def _sorted_shares(paths: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     count = first["share"]["num_shards"]
     missing = [str(index) for index in range(count) if index not in by_index]
     if missing:
-        raise InputError(f"{first_path} is one of {count} shares; shares missing: {', '.join(missing[:20])}")
+        raise InputError(
+            f"{first_path} is one of {count} shares; shares missing: {', '.join(missing[:20])}", path=first_path
+        )
     return [by_index[index] for index in range(count)]
 
 
 def _manifest_of(path: str) -> dict[str, Any]:
     """The manifest of a share that is complete."""
     if not os.path.isfile(path + ENDING):
-        raise InputError(f"{path} has no {os.path.basename(path)}{ENDING} beside it: it is no complete share")
+        raise InputError(
+            f"{path} has no {os.path.basename(path)}{ENDING} beside it: it is no complete share", path=path
+        )
     values = read_manifest(path + ENDING)
     try:
         size = os.path.getsize(path)
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", path=path) from error
     if size != values.get("bytes"):
-        raise InputError(f"{path} is not complete: expected {values.get('bytes')} bytes by its manifest, got {size}")
+        raise InputError(
+            f"{path} is not complete: expected {values.get('bytes')} bytes by its manifest, got {size}", path=path
+        )
     return values
 
 
@@ -83,4 +91,4 @@ def _check_together(first_path: str, first: dict[str, Any], path: str, values: d
         names.append("num_shards")
     names += [name for name, value in first["settings"].items() if values["settings"].get(name) != value]
     if names:
-        raise InputError(f"{path} does not belong to {first_path}: they differ in {', '.join(names)}")
+        raise InputError(f"{path} does not belong to {first_path}: they differ in {', '.join(names)}", path=path)

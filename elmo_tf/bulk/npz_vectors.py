@@ -40,7 +40,7 @@ class NpzVectors(VectorFile):
         try:
             archive = np.load(path)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path} cannot be read as a NumPy archive: {error}") from error
+            raise InputError(f"{path} cannot be read as a NumPy archive: {error}", path=path) from error
         with archive:
             for number in range(len(archive.files)):
                 self.add((), archive[str(number)])

@@ -88,7 +88,7 @@ class ParquetVectors(VectorFile):
             for group in range(file.num_row_groups):
                 self._append_rows(file.read_row_group(group))
         except (OSError, self._arrow.ArrowInvalid) as error:
-            raise InputError(f"{path} cannot be read as Parquet: {error}") from error
+            raise InputError(f"{path} cannot be read as Parquet: {error}", path=path) from error
 
     def _append_rows(self, table: Any) -> None:
         table = table.combine_chunks()

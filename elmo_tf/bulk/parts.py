@@ -14,7 +14,8 @@ from elmo_tf.bulk.manifest import read_manifest, write_manifest
 from elmo_tf.bulk.settings import EmbedSettings
 from elmo_tf.bulk.vector_file import VectorFile
 from elmo_tf.errors import InputError
-from elmo_tf.system.atomic_files import atomic_write, make_folder, reason, rename_in_errors
+from elmo_tf.system.atomic_files import atomic_write, make_folder
+from elmo_tf.system.error_text import reason, rename_in_errors
 
 _MANIFEST = "manifest.json"
 _NAME = re.compile(r"(\d+)-(\d+)\.(\d+)-lines\.(\d+)-tokens\.")
@@ -81,7 +82,7 @@ class Parts:
                 with open_vector_file(temporary, self._settings) as file:
                     yield file
             except SystemError as error:  # how h5py tells of a failed write from Python 3.13 on
-                raise InputError(f"{temporary} cannot be written: {reason(error)}") from error
+                raise InputError(f"{temporary} cannot be written: {reason(error)}", path=temporary) from error
 
     @contextlib.contextmanager
     def _named_errors(self) -> Iterator[None]:
@@ -91,7 +92,7 @@ class Parts:
                 yield
         except InputError as error:
             message = re.sub(re.escape(self._output_file) + r"/\S+", self._output_file, str(error))
-            raise InputError(message) from error
+            raise InputError(message, path=self._output_file) from error
 
     def remove(self) -> None:
         """Removes the folder with all parts."""
@@ -121,5 +122,6 @@ def _check_same(folder: str, found: Mapping[str, Any], run: Mapping[str, Any]) -
     if names:
         raise InputError(
             f"{folder} holds an unfinished run that differs in {', '.join(names)}; give --overwrite to start over, or "
-            "go on with what that run was given"
+            "go on with what that run was given",
+            path=folder,
         )

@@ -34,13 +34,13 @@ def read_mix(path: str | os.PathLike[str]) -> list[float]:
         with h5py.File(io.BytesIO(weights)) as file:
             found = list(_mixes(file))
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror or error}", path=path) from error
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path} cannot be read as a saved Keras model: {error}") from error
+        raise InputError(f"{path} cannot be read as a saved Keras model: {error}", path=path) from error
     if len(found) != 1:
-        raise InputError(f"{path}: expected the weights of one mix, got {len(found)}")
+        raise InputError(f"{path}: expected the weights of one mix, got {len(found)}", path=path)
     w, gamma = found[0]
     powers = np.exp(w - w.max())
     return [*(powers / powers.sum()).tolist(), float(gamma)]
@@ -62,10 +62,12 @@ def _check_layers(path: str, layers: list[dict[str, Any]]) -> None:
     mixing = [layer for layer in layers if layer.get("output") == "mix"]
     if len(mixing) != 1 or mixing[0].get("num_mixes", 1) != 1:
         mixes = sum(layer.get("num_mixes", 1) for layer in mixing)
-        raise InputError(f"{path}: expected a model with one ElmoLayer with one mix, got {mixes} mixes")
+        raise InputError(f"{path}: expected a model with one ElmoLayer with one mix, got {mixes} mixes", path=path)
     if mixing[0].get("layer_norm") is not None:
         norm = mixing[0]["layer_norm"]
-        raise InputError(f"{path}: expected a mix without layer_norm, which shares do not describe, got {norm!r}")
+        raise InputError(
+            f"{path}: expected a mix without layer_norm, which shares do not describe, got {norm!r}", path=path
+        )
 
 
 def _mixes(file: h5py.File) -> Iterator[tuple[np.ndarray, np.ndarray]]:

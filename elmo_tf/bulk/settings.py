@@ -82,19 +82,25 @@ class EmbedSettings:
         if self.output_format != "hdf5":
             _check("keys", self.keys, ("number",), of_format)
         if self.sentence_to_index and (self.output_format != "hdf5" or self.keys != "number"):
-            raise InputError("sentence_to_index: expected it with the output format hdf5 and numbers for keys alone")
+            raise InputError(
+                "sentence_to_index: expected it with the output format hdf5 and numbers for keys alone",
+                option="sentence_to_index",
+            )
         for name in ("batch_tokens", "block_bytes"):
             if getattr(self, name) < 1:
-                raise InputError(f"{name}: expected a number from 1, got {getattr(self, name)}")
+                raise InputError(f"{name}: expected a number from 1, got {getattr(self, name)}", option=name)
         self._check_mix()
 
     def _check_mix(self) -> None:
         given = [name for name in ("mix_weights", "mix_from") if getattr(self, name) is not None]
         if self.layers != "mix" and given:
-            raise InputError(f"{given[0]}: expected with layers=mix alone, got it with layers={self.layers}")
+            raise InputError(
+                f"{given[0]}: expected with layers=mix alone, got it with layers={self.layers}", option=given[0]
+            )
         if self.layers == "mix" and len(given) != 1:
             raise InputError(
-                f"layers: expected mix with mix_weights or mix_from, got {' and '.join(given) or 'neither'}"
+                f"layers: expected mix with mix_weights or mix_from, got {' and '.join(given) or 'neither'}",
+                option="layers",
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,4 +110,4 @@ class EmbedSettings:
 
 def _check(name: str, value: Any, expected: tuple[str, ...], where: str = "") -> None:
     if value not in expected:
-        raise InputError(f"{name}: expected {' or '.join(expected)}{where}, got {value!r}")
+        raise InputError(f"{name}: expected {' or '.join(expected)}{where}, got {value!r}", option=name)

@@ -66,7 +66,7 @@ class TextVectors(VectorFile):
         try:
             file = open(path, "rb")  # noqa: SIM115 - apart from the writing, whose errors are of the new file
         except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}") from error
+            raise InputError(f"{path} cannot be read: {error.strerror}", path=path) from error
         with file:
             shutil.copyfileobj(file, self._file, 1 << 20)
 

@@ -9,12 +9,13 @@ from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.progress import EmbedProgress
 from elmo_tf.cli.quiet import start_tensorflow
 
-SUMMARY = "vectors of all layers for every token of a file, into HDF5, Parquet, npz or text"
+SUMMARY = "write the vectors of every token of a text, to HDF5, Parquet, npz or plain text"
 
 DESCRIPTION = """
-    Embeds a file with a tokenised sentence a line. The HDF5 file gets one float32 dataset a line, its key the line's
-    number from 0, its shape (layers, tokens, 2 * projection): layer 0 is the token's own vector, twice; then come the
-    LSTM layers, forward and backward side by side. A sentence's vectors do not depend on its neighbours. For example:
+    Embeds a file with one tokenised sentence per line. The HDF5 file gets one float32 dataset per line. Its key is the
+    line's number, from 0; its shape is (layers, tokens, 2 * projection). Layer 0 is the vector of the token alone,
+    twice; the LSTM layers follow, forward and backward side by side. A sentence's vectors do not depend on the
+    sentences around it. For example:
 
       elmo-tf embed --model_dir=model --input_file=sentences.txt --output_file=embeddings.hdf5
       python -c "import h5py; print(h5py.File('embeddings.hdf5')['0'].shape)"
@@ -49,7 +50,7 @@ def define_flags(flag_set: FlagSet) -> None:
         "a token a line, a tab, numbers, and a blank line after each sentence (pooled: a sentence a line)",
     )
     _define_choices(flag_set)
-    flag_set.integer("batch_tokens", 4096, "tokens computed at a time: less for less memory", lower=1)
+    flag_set.integer("batch_tokens", 4096, "tokens to compute at a time; fewer need less memory", lower=1)
     flag_set.integer("block_bytes", 128 << 10, "text embedded, and kept for a run that goes on, at a time", lower=1)
     flag_set.integer("num_shards", 1, "into how many shares the text is divided; a .gz file never is", lower=1)
     flag_set.integer("shard_index", 0, "which share to embed, from 0", lower=0)

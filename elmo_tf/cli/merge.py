@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from elmo_tf.cli.flags import FlagSet, FlagValues
 
-SUMMARY = "the shares of elmo-tf embed --num_shards to one file"
+SUMMARY = "join the shares of elmo-tf embed --num_shards to one file"
 
 DESCRIPTION = """
     Joins the outputs of elmo-tf embed with --num_shards, in the order of the text. It checks by the manifests beside
