@@ -11,7 +11,7 @@ DESCRIPTION = """
     them that all shares are there and complete, and of the same text, model and settings; the file has the bytes that
     one run over the whole text gives. For example:
 
-      elmo-tf merge --input_files='shards/*' --output_file=embeddings.hdf5
+      elmo-tf merge --input_files='shares/*' --output_file=embeddings.hdf5
 """
 
 
@@ -19,7 +19,7 @@ def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
     flag_set.patterns(
         "input_files",
-        "outputs of all shares, their manifests beside them: files or quoted patterns ('shards/*'), comma-separated",
+        "outputs of all shares, their manifests beside them: files or quoted patterns ('shares/*'), comma-separated",
         required=True,
     )
     flag_set.string("output_file", None, "the file to write", required=True)
