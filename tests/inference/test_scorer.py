@@ -1,0 +1,95 @@
+"""Scores are the log-probabilities of a NumPy softmax over the biLM's outputs, and sum to what `Evaluator` says."""
+
+import numpy as np
+import pytest
+from inference_models import WORDS, log_softmax, made_model
+
+from elmo_tf.data.characters import encode_words
+from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.errors import InputError
+from elmo_tf.inference.evaluator import Evaluator
+from elmo_tf.inference.scorer import Scorer
+
+SENTENCES = [["tar", "kens", "unheard", "zuv"], [], ["molr"] * 9, ["tar"], ["zuv", "kens", "tar"]]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return made_model()
+
+
+def expected_scores(model, tokens):
+    """By NumPy, from the top layer of the same sentence with its boundaries."""
+    size = model.options.lstm.projection_dim
+    ids = encode_words(["<S>", *tokens, "</S>"], model.options.char_cnn.max_characters_per_token)[None]
+    layers = np.asarray(model.bilm(ids)[0], np.float64)[0, -1]
+    kernel, bias = (np.asarray(value, np.float64) for value in model.softmax_weights())
+    forward = log_softmax(layers[:-1, :size] @ kernel.T + bias)
+    backward = log_softmax(layers[1:, size:] @ kernel.T + bias)
+    numbers = [WORDS[word] for word in ("<S>", *tokens, "</S>")]
+    places = range(len(tokens) + 1)
+    return [forward[p, numbers[p + 1]] for p in places], [backward[p, numbers[p]] for p in places]
+
+
+def test_every_prediction_has_the_log_probability_of_a_numpy_softmax(model):
+    for tokens, score in zip(SENTENCES, Scorer(model, WORDS)(SENTENCES), strict=True):
+        forward, backward = expected_scores(model, tokens)
+        np.testing.assert_allclose(score.forward, forward, atol=2e-6)
+        np.testing.assert_allclose(score.backward, backward, atol=2e-6)
+        assert score.tokens == tuple(tokens)
+        assert score.unknown.tolist() == [word not in WORDS for word in tokens]
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 12, 4096])
+def test_batches_do_not_matter_and_the_order_is_that_of_the_input(model, batch_tokens):
+    alone = [next(Scorer(model, WORDS)([tokens])) for tokens in SENTENCES]
+    together = list(Scorer(model, WORDS, batch_tokens)(SENTENCES))
+    for one, other in zip(alone, together, strict=True):
+        assert one.tokens == other.tokens
+        np.testing.assert_allclose(one.forward, other.forward, atol=2e-6)
+        np.testing.assert_allclose(one.backward, other.backward, atol=2e-6)
+
+
+def test_the_sums_are_those_of_the_evaluator_from_fresh_states(model, tmp_path):
+    sentences = [tokens for tokens in SENTENCES if tokens]
+    (tmp_path / "held.txt").write_text("\n".join(map(" ".join, sentences)) + "\n")
+    # a row for every sentence, long enough for all of them: every sentence starts from the zero state
+    result = Evaluator(model, Corpus.scan([str(tmp_path / "held.txt")]), WORDS, len(sentences), 10)()
+    scores = list(Scorer(model, WORDS)(sentences))
+    assert result.tokens == sum(score.predictions for score in scores)
+    assert result.unknown == sum(score.unknown.sum() for score in scores)
+    totals = [sum(s.log_probability_forward for s in scores), sum(s.log_probability_backward for s in scores)]
+    np.testing.assert_allclose(result.totals, [-total for total in totals], rtol=1e-5)
+
+
+def test_sentences_are_read_lazily(model):
+    read = []
+
+    def endless():
+        while True:
+            read.append(1)
+            yield ["tar"]
+
+    assert next(Scorer(model, WORDS)(endless())).tokens == ("tar",)
+    assert len(read) <= 1024
+
+
+def test_a_forward_model_has_no_backward_numbers():
+    (score,) = Scorer(made_model(bidirectional=False), WORDS)([["tar", "kens"]])
+    assert score.backward is None
+    assert score.log_probability == score.log_probability_forward
+    assert score.perplexity == score.perplexity_forward
+    assert not [name for name in score.to_dict() if "backward" in name]
+
+
+def test_what_is_no_list_of_tokens_is_refused(model):
+    score = Scorer(model, WORDS)
+    for wrong in ("a text", ["a text"], [["a", None]]):
+        with pytest.raises(ValueError, match="sentences: expected lists of tokens"):
+            list(score(wrong))
+
+
+def test_a_vocabulary_of_another_size_is_refused(model):
+    with pytest.raises(InputError, match=r"vocabulary: expected the 18 words of the model, got 4"):
+        Scorer(model, Vocabulary(("<S>", "</S>", "<UNK>", "a")))
