@@ -10,8 +10,8 @@ from elmo_tf.cli.quiet import start_tensorflow
 SUMMARY = "log-probabilities and perplexity of every sentence, or of every token"
 
 DESCRIPTION = """
-    Scores the sentences of a text with both directions of a language model, each sentence from the zero state, and writes
-    one row for each while it reads. Logarithms are natural ones. For example:
+    Scores the sentences of a text with both directions of a language model, each sentence from the zero state, and
+    writes one row for each while it reads. Logarithms are natural ones. For example:
 
       elmo-tf score --model_dir=model --input_file=sentences.txt > scores.tsv
       echo "A sentence ." | elmo-tf score --model_dir=model --input_file=- --per_token

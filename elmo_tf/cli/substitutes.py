@@ -10,9 +10,9 @@ from elmo_tf.cli.quiet import start_tensorflow
 SUMMARY = "the most probable words in the place of every word, or of a marked one"
 
 DESCRIPTION = """
-    Finds, for every word of every sentence, the words of the vocabulary that are most probable in its place, by the words
-    before it and the words after it together. A word between two markers, as in "He sat on the **bank** .", is the only
-    one of its sentence for which substitutes are written. For example:
+    Finds, for every word of every sentence, the words of the vocabulary that are most probable in its place, by the
+    words before it and the words after it together. A word between two markers, as in "He sat on the **bank** .", is
+    the only one of its sentence for which substitutes are written. For example:
 
       elmo-tf substitutes --model_dir=model --input_file=sentences.txt --count=5
       echo "He sat on the **bank** ." | elmo-tf substitutes --model_dir=model --input_file=-

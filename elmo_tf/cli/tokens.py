@@ -16,8 +16,8 @@ DESCRIPTION = """
       elmo-tf tokens --model_dir=model --words_file=vocab.txt --output_file=vocab_vectors.hdf5
       elmo-tf tokens --model_dir=model --words_file=words.txt --output_file=words.txt.vec --output_format=word2vec
 
-    hdf5 has the dataset embedding (words, projection), which bilm-tf takes as embedding_weight_file, and the dataset words.
-    word2vec is the text format that gensim reads. Either file can be given to ElmoLayer as vocab_to_cache.
+    hdf5 has the dataset embedding (words, projection), which bilm-tf takes as embedding_weight_file, and the dataset
+    words. word2vec is the text format that gensim reads. Either file can be given to ElmoLayer as vocab_to_cache.
 """
 
 
