@@ -4,7 +4,7 @@
     python benchmarks/recurrence.py
     python benchmarks/recurrence.py --size=20,32,512,4096
 
-    plain           one step after the other, gradients by TensorFlow (elmo_tf.layers.recurrence.plain)
+    plain           one step after the other, gradients by TensorFlow (elmo_tf.layers.recurrence.plain_recurrence)
     fused, ungated  its own backward pass, gates as TensorFlow operations
     fused           the same with gates as compiled kernels: what trains
     XLA             all of it compiled by XLA
@@ -109,14 +109,14 @@ def _measured(arguments: argparse.Namespace) -> _Measured:
 
 
 def _ways(layer: "_Layer") -> dict[str, Callable[[], Any]]:
-    from elmo_tf.layers.fused_recurrence import fused
-    from elmo_tf.layers.recurrence import plain
+    from elmo_tf.layers.fused_recurrence import fused_recurrence
+    from elmo_tf.layers.recurrence import plain_recurrence
 
     return {
-        "plain": layer.gradients(plain),
-        "fused, ungated": layer.gradients(fused),
-        "fused": layer.gradients(fused),
-        "XLA": layer.gradients(fused, jit_compile=True),
+        "plain": layer.gradients(plain_recurrence),
+        "fused, ungated": layer.gradients(fused_recurrence),
+        "fused": layer.gradients(fused_recurrence),
+        "XLA": layer.gradients(fused_recurrence, jit_compile=True),
     }
 
 
@@ -201,7 +201,7 @@ def _gates_as_they_are(really: bool) -> Any:
 
     if not really:
         return contextlib.nullcontext()
-    return mock.patch.object(fused_recurrence, "compiled", lambda function, *_: function)
+    return mock.patch.object(fused_recurrence, "compile_elementwise", lambda function, *_: function)
 
 
 def _seconds(compute: Callable[[], Any]) -> float:

@@ -50,7 +50,10 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
     rows = options.training.batch_size
     for count in arguments.replicas:
         if rows % count:
-            raise InputError(f"--batch_size={rows}: expected a multiple of {count} replicas, to deal the rows evenly")
+            raise InputError(
+                f"--batch_size={rows}: expected a multiple of {count} replicas, to deal the rows evenly",
+                option="batch_size",
+            )
     measured = _Measured(_seconds(arguments), rows, rows * options.training.unroll_steps)
     _show(measured)
     return harness.rounded(
@@ -165,7 +168,7 @@ def _pipe(file: IO[str] | None) -> IO[str]:
 
 def work(arguments: argparse.Namespace) -> dict[str, Any]:
     """The worker: a step for every line that comes in, and its seconds out."""
-    from benchmarks.trainer import Trainer, make_stream
+    from benchmarks.trainer import TimedTrainer, make_stream
     from elmo_tf.training.devices import make_strategy
     from elmo_tf.training.input_checks import check_run_input
     from elmo_tf.training.prefetch import PrefetchedStream
@@ -178,7 +181,7 @@ def work(arguments: argparse.Namespace) -> dict[str, Any]:
         found = text.find(arguments, folder)
         prepared = check_run_input(options, found.train_files, (), found.vocab_file, count)
         stream = PrefetchedStream(make_stream(prepared, count))
-        trainer = Trainer(prepared.options, strategy)
+        trainer = TimedTrainer(prepared.options, strategy)
         for _ in sys.stdin:
             tensors, _ = next(stream)
             print(trainer(tensors), flush=True)

@@ -5,8 +5,9 @@ import os
 
 from benchmarks import harness
 from elmo_tf.options import Options
+from elmo_tf.training.settings import TrainSettings
 
-PRECISIONS = ("float32", "bfloat16", "float16")
+PRECISIONS = TrainSettings.__dataclass_fields__["precision"].metadata["choices"]
 
 
 def define_flags(parser: argparse.ArgumentParser, steps: int, fewest: int = 1) -> None:

@@ -1,6 +1,7 @@
-"""The step with its savings taken away, and given back one after the other; all stages compute the same numbers.
+"""Stages of the training step: without its savings, and with one more of them in each stage.
 
-What a stage leaves out is switched off from outside, while its graph is traced: the package has no flags for it.
+All stages compute the same numbers. The savings that a stage leaves out are switched off from outside while its graph
+is traced, because the package has no flags for them.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.trainer import Trainer
+from benchmarks.trainer import TimedTrainer
 from elmo_tf.data.characters import PADDING
 from elmo_tf.data.windows import Window
 from elmo_tf.layers import cross_entropy, fused_recurrence, token_encoder
@@ -23,16 +24,16 @@ _WORDS_BUCKET, _CHARACTERS_BUCKET = 256, 8
 
 @dataclass(frozen=True)
 class Stage:
-    """How a stage differs from the training.
+    """The differences between a stage and the training itself.
 
     Args:
-        name: what it is.
-        every_token: whether each token is encoded for itself.
+        name: the name in the table.
+        every_token: whether each token is encoded, instead of each distinct word.
         full_width: whether words are convolved up to `max_characters_per_token`, in one group, by TensorFlow's own
             convolution and gradients.
-        implementation: of the LSTM.
+        implementation: how the LSTM is computed, as for `BiLM`.
         compiled: whether gates and sampled softmax are compiled as kernels.
-        jit_compile: whether XLA compiles the whole of loss and gradients.
+        jit_compile: whether XLA compiles loss and gradients as a whole.
     """
 
     name: str
@@ -44,18 +45,18 @@ class Stage:
 
     @contextlib.contextmanager
     def traced(self) -> Iterator[None]:
-        """Where the graph of this stage is to be traced."""
+        """A context in which the graph of this stage must be traced."""
         with contextlib.ExitStack() as stack:
             if not self.compiled:
                 for module in (fused_recurrence, cross_entropy):
-                    stack.enter_context(mock.patch.object(module, "compiled", _as_it_is))
+                    stack.enter_context(mock.patch.object(module, "compile_elementwise", _as_it_is))
             if self.full_width:
-                stack.enter_context(mock.patch.object(token_encoder, "in_groups_of_like_length", _in_one_group))
-                stack.enter_context(mock.patch.object(token_encoder, "highest_window", _highest_window))
+                stack.enter_context(mock.patch.object(token_encoder, "map_in_length_buckets", _in_one_group))
+                stack.enter_context(mock.patch.object(token_encoder, "convolve_and_max_pool", _convolve_and_max_pool))
             yield
 
     def changed(self, window: Window, max_characters: int) -> Window:
-        """A window as this stage takes it."""
+        """Changes a window of the training into one that this stage takes."""
         words, inputs = window.words, window.inputs
         if self.full_width and words.ndim > 1:
             words = _padded(words, 0, max_characters - words.shape[1])
@@ -80,16 +81,16 @@ def _as_it_is(function: Callable[..., Any], *_: tf.Tensor) -> Callable[..., Any]
     return function
 
 
-def _in_one_group(ids: tf.Tensor, _padding: int, _beyond: int, compute: Callable[..., Any]) -> tf.Tensor:
+def _in_one_group(ids: tf.Tensor, _padding: int, _margin: int, compute: Callable[..., Any]) -> tf.Tensor:
     return compute(ids)
 
 
-def _highest_window(characters: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+def _convolve_and_max_pool(characters: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(tf.nn.conv1d(characters, kernel, stride=1, padding="VALID"), 1)
 
 
 def _bucketed(window: Window, max_characters: int) -> Window:
-    """Padded to few different shapes, for each of which XLA compiles anew."""
+    """Pads a window so that there are only a few shapes, because XLA compiles anew for each of them."""
     words = window.words
     if words.ndim == 1:
         return window._replace(words=np.pad(words, (0, -len(words) % _WORDS_BUCKET), mode="edge"))
@@ -98,20 +99,20 @@ def _bucketed(window: Window, max_characters: int) -> Window:
 
 
 def _padded(words: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Columns of padding, and the last word again."""
+    """Appends columns of padding, and rows that repeat the last word."""
     return np.pad(np.pad(words, [(0, 0), (0, columns)], constant_values=PADDING), [(0, rows), (0, 0)], mode="edge")
 
 
 class Staged:
-    """A stage with a model of its own."""
+    """A stage of the step, with a model of its own."""
 
-    def __init__(self, stage: Stage, trainer: Trainer) -> None:
+    def __init__(self, stage: Stage, trainer: TimedTrainer) -> None:
         self.stage, self.trainer = stage, trainer
-        char_cnn = trainer.model.options.char_cnn
+        char_cnn = trainer.options.char_cnn
         self._max_characters = 0 if char_cnn is None else char_cnn.max_characters_per_token
 
     def __call__(self, tensors: Sequence[tf.Tensor]) -> float:
-        """Takes a step; seconds, without those for making the stage's input out of the training's."""
+        """Takes a step; returns its seconds, not counting those in which the stage's input is made."""
         if self.stage.every_token or self.stage.full_width or self.trainer.jit_compile:
             tensors = self._changed(tensors)
         with self.stage.traced():

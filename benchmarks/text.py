@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks import harness
-from elmo_tf.data.vocabulary import Vocabulary, build_vocabulary, count_corpus
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.data.word_counts import build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
 from elmo_tf.system.atomic_files import write_text
 
@@ -58,7 +59,7 @@ def find(arguments: argparse.Namespace, folder: str) -> Text:
     given = arguments.train_files or arguments.vocab_file
     wikitext2 = _wikitext2()
     if given and not arguments.train_files:
-        raise InputError("--vocab_file goes with --train_files, got it alone")
+        raise InputError("--vocab_file goes with --train_files, got it alone", option="vocab_file")
     if given:
         files, vocab_file, name = tuple(arguments.train_files.split(",")), arguments.vocab_file, arguments.train_files
     elif wikitext2:

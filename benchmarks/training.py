@@ -157,15 +157,17 @@ def _staged(
     arguments: argparse.Namespace, strategy: "tf.distribute.Strategy", options: Options, stage: "Stage"
 ) -> "Staged":
     from benchmarks.stages import Staged
-    from benchmarks.trainer import Trainer
+    from benchmarks.trainer import TimedTrainer
 
-    jit_compile = stage.jit_compile or arguments.jit_compile
-    return Staged(
-        stage,
-        Trainer(
-            options, strategy, stage.implementation, arguments.precision, arguments.accumulation_steps, jit_compile
-        ),
+    trainer = TimedTrainer(
+        options,
+        strategy,
+        stage.implementation,
+        precision=arguments.precision,
+        accumulation_steps=arguments.accumulation_steps,
+        jit_compile=stage.jit_compile or arguments.jit_compile,
     )
+    return Staged(stage, trainer)
 
 
 def _rates(measured: _Measured) -> dict[str, Any]:

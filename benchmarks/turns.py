@@ -1,4 +1,4 @@
-"""Stages of the step that take turns on the same words, and what that shows of each."""
+"""Stages of the step that take turns on the same words, and the measurements of each."""
 
 import statistics
 import time
@@ -14,20 +14,20 @@ from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.step_input import unflatten_step
 
 _WARM_UP = 3
-"""Steps before the clock counts."""
+"""Steps of each stage that are not measured."""
 
 _LAST = 50
-"""Steps at the end whose mean loss is shown."""
+"""The number of last steps whose mean loss is shown."""
 
 
 @dataclass(frozen=True)
 class StageSteps:
-    """The steps of one stage.
+    """The measurements of one stage.
 
     Args:
-        name: the stage's.
-        seconds: of each step, the wait for its input included.
-        loss: the mean of the last steps.
+        name: the stage's name.
+        seconds: the seconds of each step, the wait for its input included.
+        loss: the mean loss of the last steps.
     """
 
     name: str
@@ -36,12 +36,12 @@ class StageSteps:
 
     @property
     def median(self) -> float:
-        """Of the seconds."""
+        """The median of the seconds."""
         return statistics.median(self.seconds)
 
 
 def warm_up(stages: Sequence[Staged], stream: PrefetchedStream) -> None:
-    """A few steps of every stage that do not count."""
+    """Takes a few steps of every stage that are not measured."""
     for _ in range(_WARM_UP):
         tensors, _ = next(stream)
         for stage in stages:
@@ -52,9 +52,9 @@ class Turns:
     """Stages that take turns, step by step, on the same words.
 
     Args:
-        stages: what is compared.
-        product: measured before every turn.
-        options: the model's, by which multiplications are counted.
+        stages: the stages that are compared.
+        product: the matrix product, which is measured before every turn.
+        options: the model's options, by which multiplications are counted.
     """
 
     def __init__(self, stages: Sequence[Staged], product: harness.MatrixProduct, options: Options) -> None:
@@ -64,7 +64,7 @@ class Turns:
         self.distinct: list[int] = []
 
     def take(self, stream: PrefetchedStream) -> None:
-        """One step of every stage."""
+        """Takes one step of every stage."""
         self._product.measure()
         started = time.perf_counter()
         tensors, _ = next(stream)
@@ -80,7 +80,7 @@ class Turns:
         self.distinct.append(sum(map(len, words)))
 
     def steps(self) -> list[StageSteps]:
-        """By stage."""
+        """The measurements of each stage."""
         return [
             StageSteps(stage.stage.name, seconds, statistics.mean(stage.trainer.losses[-_LAST:]))
             for stage, seconds in zip(self._stages, self._seconds, strict=True)

@@ -69,7 +69,7 @@ class _Measured:
 
 
 def _measured(arguments: argparse.Namespace) -> _Measured:
-    from benchmarks.trainer import Trainer, make_stream
+    from benchmarks.trainer import TimedTrainer, make_stream
     from elmo_tf.training.devices import make_strategy
     from elmo_tf.training.prefetch import PrefetchedStream
 
@@ -78,7 +78,7 @@ def _measured(arguments: argparse.Namespace) -> _Measured:
         arguments.vocabulary_size = arguments.sizes[0]
         found = text.find(arguments, folder)
         all_prepared = [_prepared(arguments, found, size, folder) for size in arguments.sizes]
-        trainers = [Trainer(prepared.options, strategy) for prepared in all_prepared]
+        trainers = [TimedTrainer(prepared.options, strategy) for prepared in all_prepared]
         streams = [PrefetchedStream(make_stream(prepared), ahead=1) for prepared in all_prepared]
         rounds = []
         for _ in range(_WARM_UP + arguments.steps):

@@ -1,6 +1,7 @@
 """ELMo (Peters et al. 2018), deep contextualized word representations, on TensorFlow 2 and Keras 3.
 
-The names below are loaded when they are first used, so that what needs no TensorFlow does not wait for it.
+The public names are imported when they are first used, so that code which needs no TensorFlow does not wait for its
+import.
 """
 
 import importlib
@@ -85,7 +86,7 @@ if not TYPE_CHECKING:  # else every name would be `Any`
         if name not in _HOMES:
             raise AttributeError(f"module 'elmo_tf' has no attribute {name!r}")
         value = getattr(importlib.import_module(_HOMES[name]), name)
-        globals()[name] = value  # the next look-up does not come here
+        globals()[name] = value  # the next look-up does not call this function
         return value
 
 

@@ -1,4 +1,4 @@
-"""Reads typed values out of a JSON object; every mistake is one sentence that names the option. No TensorFlow."""
+"""Reads typed values from a JSON object; a wrong value is an `InputError` that names the option."""
 
 import difflib
 import reprlib
@@ -10,11 +10,11 @@ from elmo_tf.errors import InputError
 _REQUIRED = object()
 
 MOST = 2**31 - 1
-"""The largest whole number, unless an option says another: sizes and ids are 32 bits wide."""
+"""The default upper bound of whole numbers: sizes and ids have 32 bits."""
 
 _MOST_WIDTH, _MOST_FILTERS = 10_000, 1_000_000
 _LARGEST = 3e38
-"""Numbers are computed with in float32, which ends a little above."""
+"""The upper bound of numbers: computations are in float32, whose largest number is a little above."""
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlist = _SHORT.maxdict = 8
@@ -22,46 +22,56 @@ _SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 80
 
 
 class OptionsReader:
-    """One JSON object whose values are asked for by name; `finish` finds the names that nobody asked for.
+    """Reads the values of one JSON object by name; `finish` reports the names that were never read.
+
+    In a method, `key` is the name of an option and `default` its value where it is missing or null; an option without
+    a default is required.
 
     Args:
         values: the object.
-        name: where it stands, for errors: a file's path, then the option's path inside.
-        prefix: the path inside the file, such as "lstm.".
+        name: the name of the whole options in error messages, such as the file's path.
+        prefix: the path of the object inside the file, such as "lstm."; empty for the whole file.
     """
 
     def __init__(self, values: Any, name: str, prefix: str = "") -> None:
         if not isinstance(values, Mapping):
             where = f"{name}: {prefix.rstrip('.')}" if prefix else name
-            raise InputError(f"{where}: expected a JSON object, got {_shown(values)}")
+            raise InputError(
+                f"{where}: expected a JSON object, got {_short_repr(values)}", option=prefix.rstrip(".") or None
+            )
         self._values, self._name, self._prefix = values, name, prefix
-        self._asked: set[str] = set()
+        self._known: set[str] = set()
 
-    def error(self, key: str, expected: str, came: Any) -> InputError:
-        """The sentence for a wrong value, to be raised by the caller."""
-        return InputError(f"{self._name}: {self._prefix}{key}: expected {expected}, got {_shown(came)}")
+    def error(self, key: str, expected: str, found: Any) -> InputError:
+        """The error for a wrong value; the caller raises it."""
+        return InputError(
+            f"{self._name}: {self._prefix}{key}: expected {expected}, got {_short_repr(found)}",
+            option=self._prefix + key,
+        )
 
     def has(self, key: str) -> bool:
-        """Whether the option is there and not null."""
-        self._asked.add(key)
+        """Whether the option is present and not null."""
+        self._known.add(key)
         return self._values.get(key) is not None
 
     def _get(self, key: str, default: Any, expected: str) -> Any:
-        self._asked.add(key)
+        self._known.add(key)
         value = self._values.get(key)
         if value is None:
             if default is _REQUIRED:
-                raise InputError(f"{self._name}: {self._prefix}{key} is missing: expected {expected}")
+                raise InputError(
+                    f"{self._name}: {self._prefix}{key} is missing: expected {expected}", option=self._prefix + key
+                )
             return default
         return value
 
     def section(self, key: str) -> "OptionsReader":
-        """A nested object, which must be there."""
+        """The reader of a nested object, which is required."""
         value = self._get(key, _REQUIRED, "a JSON object")
         return OptionsReader(value, self._name, f"{self._prefix}{key}.")
 
     def whole(self, key: str, default: Any = _REQUIRED, lower: int = 1, upper: int = MOST) -> Any:
-        """A whole number from `lower` to `upper`; 3.0 counts as 3."""
+        """Reads a whole number from `lower` to `upper`; 3.0 counts as 3."""
         expected = f"a whole number of at least {lower} and at most {upper:,}"
         value = self._get(key, default, expected)
         if value is default:
@@ -73,7 +83,7 @@ class OptionsReader:
         return value
 
     def number(self, key: str, default: Any, above: float | None = None, below: float | None = None) -> Any:
-        """A number above `above`, or, where a bound `below` is given, from 0 up to under it; of float32's range."""
+        """Reads a number in float32's range: above `above` or, where `below` is given, at least 0 and under `below`."""
         if below is not None:
             expected = f"a number of at least 0 and under {below:g}"
         else:
@@ -87,17 +97,17 @@ class OptionsReader:
             raise self.error(key, f"{expected} and of at most {_LARGEST:g}", value)
         if (above is not None and value <= above) or (below is not None and not 0 <= value < below):
             raise self.error(key, expected, value)
-        return value if abs(value) <= MOST else float(value)  # TensorFlow takes no whole number that is larger
+        return value if abs(value) <= MOST else float(value)  # TensorFlow accepts no larger whole number
 
     def flag(self, key: str, default: bool) -> bool:
-        """true or false."""
+        """Reads true or false."""
         value = self._get(key, default, "true or false")
         if not isinstance(value, bool):
             raise self.error(key, "true or false", value)
         return value
 
     def choice(self, key: str, choices: Sequence[str]) -> str:
-        """One of `choices`."""
+        """Reads one of `choices`; required."""
         expected = " or ".join(f'"{choice}"' for choice in choices)
         value = self._get(key, _REQUIRED, expected)
         if value not in choices:
@@ -105,7 +115,7 @@ class OptionsReader:
         return str(value)
 
     def filters(self, key: str) -> tuple[tuple[int, int], ...]:
-        """A list of `[width, number of filters]` pairs, not empty."""
+        """Reads a list of `[width, number of filters]` pairs, which is required and not empty."""
         expected = (
             "a list of [width, number of filters] pairs of whole numbers above 0, "
             f"at most {_MOST_WIDTH:,} and {_MOST_FILTERS:,}"
@@ -122,28 +132,30 @@ class OptionsReader:
         return tuple((width, number) for width, number in value)
 
     def finish(self, strict: bool = True) -> None:
-        """Raises for a name that nobody asked for.
+        """Raises an `InputError` for a name that was never read.
 
         Args:
-            strict: False where files of other programs may hold names of their own; then only a name that looks like a
-                misspelling of ours is a mistake.
+            strict: whether every such name is an error. If not, only a name that looks like a misspelled option is:
+                the files of other programs may hold options of their own.
         """
         for key in self._values:
-            if key in self._asked:
+            if key in self._known:
                 continue
-            close = difflib.get_close_matches(str(key), sorted(self._asked), 1, cutoff=0.8)
+            close = difflib.get_close_matches(str(key), sorted(self._known), 1, cutoff=0.8)
             if strict or close:
-                hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(self._asked))}"
-                raise InputError(f"{self._name}: {self._prefix}{key} is not an option; {hint}")
+                hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(self._known))}"
+                raise InputError(
+                    f"{self._name}: {self._prefix}{key} is not an option; {hint}", option=self._prefix + key
+                )
 
 
-def _shown(value: Any) -> str:
-    """What came, cut to a length for people.
+def _short_repr(value: Any) -> str:
+    """A value as text, cut to 80 characters.
 
-    >>> _shown("relu"), len(_shown("relu" * 1000))
+    >>> _short_repr("relu"), len(_short_repr("relu" * 1000))
     ("'relu'", 80)
     """
     try:
         return _SHORT.repr(value)
-    except ValueError:  # Python writes no whole number of thousands of digits
+    except ValueError:  # Python formats no whole number of thousands of digits
         return "a number of thousands of digits"

@@ -1,4 +1,4 @@
-"""What the examples share: a model's vectors for many sentences, and pictures."""
+"""Functions that the examples share: a model's vectors for many sentences, and pictures."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from elmo_tf.cli.flags import Counter
 from elmo_tf.data.text import iterate_lines
 from elmo_tf.elmo.elmo_layer import ElmoLayer
 from elmo_tf.errors import InputError
-from elmo_tf.inference.length_batches import BATCH_TOKENS, batches
+from elmo_tf.inference.length_batches import embed_batches
 from elmo_tf.system.atomic_files import atomic_write
 
 
@@ -22,14 +22,14 @@ def load_elmo(folder: str, **arguments: Any) -> ElmoLayer:
     try:
         return elmo_tf.ElmoLayer.from_pretrained(folder, **arguments)
     except ValueError as error:
-        raise InputError(f"--elmo={folder}: {error}") from error
+        raise InputError(f"--elmo={folder}: {error}", path=folder, option="elmo") from error
 
 
 def read_sentences(path: str) -> list[list[str]]:
     """The tokenised sentences of a file, one a line; blank lines do not count."""
     sentences = [tokens for tokens in (line.split() for line in iterate_lines(path)) if tokens]
     if not sentences:
-        raise InputError(f"{path} is empty: expected a tokenised sentence a line")
+        raise InputError(f"{path} is empty: expected a tokenised sentence a line", path=path)
     return sentences
 
 
@@ -48,7 +48,13 @@ def padded(sentences: Sequence[Sequence[str]]) -> np.ndarray:
 def vectors_of(
     layer: ElmoLayer, sentences: Sequence[list[str]], is_pooled: bool = False, dtype: str = "float32"
 ) -> list[np.ndarray]:
-    """A layer's result for every sentence, from batches of like length.
+    """A layer's vectors for every sentence.
+
+    Args:
+        layer: reads the sentences in batches of like length.
+        sentences: lists of tokens.
+        is_pooled: whether the layer gives one vector a sentence.
+        dtype: of the result.
 
     Returns:
         For each sentence, in their order, `(..., tokens, size)`; `(size,)` if pooled.
@@ -56,12 +62,17 @@ def vectors_of(
     call: Callable[[tf.Tensor], tf.Tensor] = tf.function(
         layer, input_signature=[tf.TensorSpec([None, None], tf.string)]
     )
+
+    def embed(batch: list[list[str]]) -> list[np.ndarray]:
+        values = call(tf.constant(padded(batch))).numpy().astype(dtype)
+        if is_pooled:
+            return list(values)
+        return [vectors[..., : len(tokens), :].copy() for vectors, tokens in zip(values, batch, strict=True)]
+
     found: dict[int, np.ndarray] = {}
     counter = Counter(len(sentences), "sentences embedded")
-    for batch in batches(enumerate(sentences), BATCH_TOKENS):
-        values = call(tf.constant(padded([tokens for _, tokens in batch]))).numpy().astype(dtype)
-        for (number, tokens), vectors in zip(batch, values, strict=True):
-            found[number] = vectors if is_pooled else vectors[..., : len(tokens), :].copy()
+    for batch in embed_batches(embed, sentences):
+        found |= {number: vectors for number, _, vectors in batch}
         counter(len(found))
     counter.close()
     return [found[number] for number in range(len(sentences))]
@@ -84,7 +95,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 def check_picture(path: str, flag: str) -> ModuleType:
     """matplotlib's pyplot, drawing into files; says before the work is done what would be missing at its end."""
     if not path.lower().endswith((".png", ".pdf", ".svg")):
-        raise InputError(f"--{flag}={path}: expected a name that ends in .png, .pdf or .svg")
+        raise InputError(f"--{flag}={path}: expected a name that ends in .png, .pdf or .svg", path=path, option=flag)
     try:
         import matplotlib
     except ImportError as error:

@@ -1,10 +1,10 @@
-"""Sentences of a CoNLL-U file (https://universaldependencies.org/format.html): its words and their UPOS tags."""
+"""Reads the sentences of a CoNLL-U file (https://universaldependencies.org/format.html): words and their UPOS tags."""
 
 import re
 from typing import NamedTuple
 
 from elmo_tf.data.text import iterate_lines
-from elmo_tf.errors import InputError
+from elmo_tf.errors import InputError, errors_about
 
 COLUMNS = 10
 _NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+")
@@ -29,10 +29,11 @@ def read_conllu(path: str) -> list[Sentence]:
         if not line.strip():
             sentences.append(Sentence([], []))
         elif not line.startswith("#"):
-            _add(sentences[-1], line, f"{path}, line {number}")
+            with errors_about(path, number):
+                _add(sentences[-1], line, f"{path}, line {number}")
     found = [sentence for sentence in sentences if sentence.words]
     if not found:
-        raise InputError(f"{path} holds no sentences: expected CoNLL-U, a word a line")
+        raise InputError(f"{path} holds no sentences: expected CoNLL-U, a word a line", path=path)
     return found
 
 

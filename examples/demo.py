@@ -1,8 +1,8 @@
-"""The whole way on a small text: tokenize -> split -> vocab -> train -> evaluate -> convert -> embed, and a look at it.
+"""Runs every step on a small text: tokenize -> split -> vocab -> train -> evaluate -> convert -> embed.
 
     python examples/demo.py [--corpus=file] [--language=en] [--output_dir=demo]
 
-Every step is printed as the command that a user would type.
+Each step is printed as the command that a user would type, before it is run. The results are shown at the end.
 """
 
 import csv

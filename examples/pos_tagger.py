@@ -1,11 +1,11 @@
-"""Part-of-speech tagging: the same BiLSTM tagger with learned, static and ELMo's vectors, on much and on little data.
+"""Compares learned, static and ELMo's vectors in one BiLSTM part-of-speech tagger, on much and on little data.
 
     python examples/pos_tagger.py --elmo=model --train=train.conllu --dev=dev.conllu --corpus='wikitext2/train/*.txt'
 
-The biLM is frozen, so the L + 1 layers of every sentence are computed once, before the first step, and kept in memory
-as float16: 1.5 KB a word for a projection of 128, 350 MB for UD English EWT. What is learned on top is what the layer
-learns, the mix, and the tagger. With --noprecompute the `ElmoLayer` is in the model and its biLM runs at every step:
-the same tagger, many times slower; so one would build it to train the biLM too.
+The biLM is frozen, so its L + 1 layers are computed once for every sentence, before the first step, and kept in memory
+as float16: 1.5 KB a word for a projection of 128, 350 MB for UD English EWT. Training then learns the mix of the
+layers, as `ElmoLayer` does, and the tagger. With --noprecompute the `ElmoLayer` is in the model and its biLM runs at
+every step. This gives the same tagger, many times slower; a model that also trains the biLM would be built in this way.
 """
 
 import os

@@ -1,8 +1,8 @@
-"""Which sentences of a text are like each other, or like one that you type, as text and as a heat map.
+"""Finds the sentences of a text that are like each other or like a given one, and prints and plots them.
 
     python examples/sentence_similarity.py --elmo=model --text=sentences.txt --picture=similarity.png
 
-A sentence's vector is the mean, or the maximum, of its words' vectors: `ElmoLayer(pooling=...)`.
+The vector of a sentence is the mean or the maximum of its words' vectors, by `ElmoLayer(pooling=...)`.
 """
 
 import sys
@@ -65,7 +65,9 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     pyplot = check_picture(values.picture, "picture") if values.picture else None
     sentences = distinct(read_sentences(values.text), values.max_sentences)
     if len(sentences) < 2:
-        raise InputError(f"{values.text}: expected two different sentences or more, got {len(sentences)}")
+        raise InputError(
+            f"{values.text}: expected two different sentences or more, got {len(sentences)}", path=values.text
+        )
     query = None if values.query is None else values.query.split()
     if query == []:
         raise InputError("--query is empty: expected a tokenised sentence")

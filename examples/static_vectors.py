@@ -1,4 +1,4 @@
-"""word2vec by gensim, on the text that a biLM was trained on, as a file that `StaticEmbedding.from_word2vec` reads."""
+"""Trains gensim's word2vec on a text and writes its vectors to a file that `StaticEmbedding.from_word2vec` reads."""
 
 from collections.abc import Iterator, Sequence
 

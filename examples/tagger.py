@@ -1,4 +1,4 @@
-"""A BiLSTM tagger in Keras over vectors of words, and the batches that it learns from."""
+"""A BiLSTM tagger in Keras that takes word vectors, and the batches that it is trained on."""
 
 import math
 from collections import Counter

@@ -1,9 +1,9 @@
-"""One word in many sentences: which of its uses are nearest to each other, as text and as a picture.
+"""Finds which uses of a word are nearest to each other, and prints and plots them.
 
     python examples/word_senses.py --elmo=model --text=sentences.txt --word=bank --picture=bank.png
 
-The same word has another vector in every sentence. Those of one sense lie near each other, so a use's nearest
-neighbours are uses in that sense (Peters et al. 2018, table 4).
+A word has a different vector in every sentence. The vectors of one sense lie near each other, so the nearest neighbours
+of a use are uses in the same sense (Peters et al. 2018, table 4).
 """
 
 import sys

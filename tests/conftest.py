@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from elmo_tf.data.corpus import Corpus
-from elmo_tf.data.vocabulary import Vocabulary, build_vocabulary, count_corpus
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.data.word_counts import build_vocabulary, count_corpus
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")

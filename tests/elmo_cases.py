@@ -2,7 +2,7 @@
 
 import numpy as np
 import oracle
-from layer_harness import randomised
+from layer_harness import randomise_weights
 from model_cases import CHARACTERS, weights_of
 
 from elmo_tf.data.characters import encode_words, shift_for_prediction
@@ -17,9 +17,9 @@ def layer(options=CHARACTERS, seed=0, **arguments):
     """A built layer, every weight of the biLM and of the mixes with a number of its own."""
     made = ElmoLayer(options, **arguments)
     made.build(None)
-    randomised(made.bilm, seed)
+    randomise_weights(made.bilm, seed)
     for number, mix in enumerate(made.mixes):
-        randomised(mix, seed + number + 1)
+        randomise_weights(mix, seed + number + 1)
     made.refresh_cache()
     return made
 

@@ -23,7 +23,7 @@ def flat(structure):
 def symbolic(array, n_free=1):
     """A `keras.Input` of the array's dtype and shape, its first `n_free` dimensions unknown."""
     shape = [None if axis < n_free else size for axis, size in enumerate(array.shape)]
-    return keras.Input(batch_shape=shape, dtype=array.dtype.name)
+    return keras.Input(batch_shape=shape, dtype=tf.as_dtype(array.dtype).name)
 
 
 def agrees(static, actual):
@@ -31,7 +31,7 @@ def agrees(static, actual):
     return len(static) == len(actual) and all(one in (None, other) for one, other in zip(static, actual, strict=True))
 
 
-def randomised(layer, seed=0):
+def randomise_weights(layer, seed=0):
     """Gives every weight values that are the same in each run and not zero, so that biases count too."""
     random = np.random.default_rng(seed)
     for weight in layer.weights:
@@ -54,7 +54,7 @@ def check_layer(cls, config, inputs, arguments=None, n_weights=None, tmp_path=No
     arguments = arguments or {}
     layer = cls(**config, name="tested")
     check_symbolic_call(layer, inputs, arguments)
-    randomised(layer)
+    randomise_weights(layer)
     outputs = layer(inputs, **arguments)
     assert len(layer.weights) == n_weights
     assert len({weight.path for weight in layer.weights}) == n_weights
@@ -122,10 +122,12 @@ def check_function(layer, inputs, arguments, outputs):
 
 
 def check_gradient(layer, inputs, arguments, without_gradient):
-    """The gradient of a random combination of all outputs reaches every weight, and is finite."""
+    """The gradient of a random combination of all floating outputs reaches every trainable weight, and is finite."""
+    if not layer.trainable_weights:
+        return
     random = np.random.default_rng(1)
     with tf.GradientTape() as tape:
-        leaves = tf.nest.flatten(layer(inputs, **arguments))
+        leaves = [leaf for leaf in tf.nest.flatten(layer(inputs, **arguments)) if leaf.dtype.is_floating]
         loss = tf.add_n([tf.reduce_sum(leaf * random.normal(size=leaf.shape)) for leaf in leaves])
     gradients = tape.gradient(loss, [weight.value for weight in layer.trainable_weights])
     for weight, gradient in zip(layer.trainable_weights, gradients, strict=True):
@@ -155,12 +157,12 @@ def check_files(cls, config, layer, inputs, arguments, outputs, tmp_path):
 
 
 def check_float64(cls, config, layer, inputs, arguments, outputs):
-    """With `dtype="float64"` the same weights give the same numbers, in float64."""
+    """With `dtype="float64"` the same weights give the same numbers, in float64; booleans stay booleans."""
     wide = cls(**config, dtype="float64")
     wide(inputs, **arguments)
     wide.set_weights(layer.get_weights())
     for one, other in zip(flat(wide(inputs, **arguments)), flat(outputs), strict=True):
-        assert one.dtype == np.float64
+        assert one.dtype == (other.dtype if other.dtype == bool else np.float64)
         np.testing.assert_allclose(one, other, atol=TOLERANCE)
 
 

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 
 from model_cases import CHARACTERS, filled, weights_of
+from riding import state_of
 
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.weight_names import named_variables
@@ -36,7 +37,7 @@ def trained_folder(folder, options=CHARACTERS, latest=True, best=True, spoilt=No
         weights["best"] = weights_of(model)
     if latest:
         filled(model, seed=1)
-        checkpoint.save(LATEST_STEP, {"seed": 1}, (model.zero_state(2),))
+        checkpoint.save(state_of((model.zero_state(2),), step=LATEST_STEP))
         weights["latest"] = weights_of(model)
     return weights
 

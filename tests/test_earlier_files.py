@@ -34,7 +34,8 @@ def test_the_models_of_an_earlier_run_and_its_conversion_give_the_same_vectors(f
 
 @pytest.mark.parametrize("name", ["tagger", "pooled"])
 def test_a_keras_file_of_an_earlier_release_gives_the_same_outputs(name):
-    model = keras.models.load_model(FILES / f"{name}.keras")
+    classes = {kind.__name__: kind for kind in (elmo_tf.ElmoLayer, elmo_tf.StaticEmbedding)}  # imports register them
+    model = keras.models.load_model(FILES / f"{name}.keras", custom_objects=classes)
     expected = np.load(FILES / f"{name}_outputs.npy")
     np.testing.assert_allclose(model(tf.constant(BATCH)), expected, atol=TOLERANCE)
 

@@ -1,4 +1,4 @@
-"""options.json: read, checked, written by bilm-tf's names."""
+"""`options.json`: read, checked, and written with the names of bilm-tf."""
 
 import copy
 import dataclasses

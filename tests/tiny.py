@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 
-from elmo_tf.data.vocabulary import build_vocabulary, count_corpus
+from elmo_tf.data.word_counts import build_vocabulary, count_corpus
 from elmo_tf.options import CharCnnOptions, LstmOptions, Options, TrainingOptions
 from elmo_tf.training.settings import TrainSettings
 

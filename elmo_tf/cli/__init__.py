@@ -1,1 +1,1 @@
-"""Commands: flags in, one library call out. Only this band knows absl and prints."""
+"""The commands of `elmo-tf`: each reads its flags and calls the library. Only this folder uses absl and prints."""

@@ -8,34 +8,39 @@ from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.quiet import start_tensorflow
 from elmo_tf.conversion.targets import TARGETS
 
-SUMMARY = "a model in another form: HDF5 for AllenNLP, a TensorFlow 1 checkpoint for bilm-tf, ..."
+SUMMARY = "convert a model: to HDF5 for AllenNLP, to a TensorFlow 1 checkpoint for bilm-tf, ..."
 
 DESCRIPTION = """
     Writes a model in another form: hdf5 (weights.hdf5, as AllenNLP, bilm-tf and simple_elmo read it), checkpoint (a
     folder that elmo-tf train goes on from), tf1 (a TensorFlow 1 checkpoint that bilm-tf goes on from) or safetensors
-    (for PyTorch code of your own), each with options.json and vocab.txt. What was written is read back, and a few
-    sentences are embedded from both; nothing stays behind where they differ. For example:
+    (for PyTorch code of your own), each with options.json and vocab.txt. The new files are read back, and a few
+    sentences are embedded with both models; if anything differs, no file is kept. For example:
 
       elmo-tf convert --model_dir=model --output_dir=hdf5
 
-    --target says who shall read it: a model that this program cannot load is refused, by what it would break on. To
-    checkpoint and tf1, Adagrad's accumulators and the step come along where the model has them; --vocab_file names the
-    vocabulary of bilm-tf's checkpoints, which lie without one, or a new one: words in both keep their softmax rows.
+    --target names the program that will read the files: a model that it cannot load is refused, with the reasons. The
+    forms checkpoint and tf1 also take Adagrad's accumulators and the training step, where the model has them.
+    --vocab_file names the vocabulary of a model that has none beside it, such as bilm-tf's checkpoints. To checkpoint
+    and tf1 it may be a new vocabulary: words that are in both vocabularies keep their rows of the softmax.
 """
 
 
 def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
     shared_flags.any_model(flag_set, shared_flags.ANY_MODEL)
-    flag_set.string("output_dir", None, "folder for the new files; with --zip the ZIP file's name", required=True)
+    flag_set.string("output_dir", None, "folder for the new files; with --zip, the name of the ZIP file", required=True)
     flag_set.choice("format", "hdf5", ("hdf5", "checkpoint", "tf1", "safetensors"), "the form to write")
-    flag_set.choice("target", "any", ("any", *TARGETS), "the program that shall read it, whose limits are checked")
-    flag_set.boolean("zip", False, "write a ZIP file, as those of the NLPL repository")
-    flag_set.boolean("softmax", False, "write softmax.hdf5 too, or into the safetensors; the others always have it")
-    shared_flags.vocab_file(
-        flag_set, "the model's vocabulary, where none lies beside it; or a new one, for checkpoint and tf1", False
+    flag_set.choice("target", "any", ("any", *TARGETS), "the program that will read the files; its limits are checked")
+    flag_set.boolean("zip", False, "write one ZIP file, like those of the NLPL repository")
+    flag_set.boolean(
+        "softmax", False, "with hdf5 and safetensors, write the softmax too; the other forms always contain it"
     )
-    flag_set.string("softmax_file", None, "a softmax.hdf5 to take and write, where the model has none")
+    shared_flags.vocab_file(
+        flag_set,
+        "the model's vocabulary, if there is none beside it; for checkpoint and tf1 it may be a new one",
+        False,
+    )
+    flag_set.string("softmax_file", None, "a softmax.hdf5 to read and write, for a model that has no softmax")
     shared_flags.checkpoint(flag_set)
 
 

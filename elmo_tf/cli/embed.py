@@ -7,12 +7,13 @@ from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.quiet import start_tensorflow
 from elmo_tf.errors import InputError
 
-SUMMARY = "vectors of all layers for every token of a file, into HDF5"
+SUMMARY = "write the vectors of all layers for every token of a file, to HDF5"
 
 DESCRIPTION = """
-    Embeds a file with a tokenised sentence a line. The HDF5 file gets one float32 dataset a line, its key the line's
-    number from 0, its shape (layers, tokens, 2 * projection): layer 0 is the token's own vector, twice; then come the
-    LSTM layers, forward and backward side by side. A sentence's vectors do not depend on its neighbours. For example:
+    Embeds a file with one tokenised sentence per line. The HDF5 file gets one float32 dataset per line. Its key is the
+    line's number, from 0; its shape is (layers, tokens, 2 * projection). Layer 0 is the vector of the token alone,
+    twice; the LSTM layers follow, forward and backward side by side. A sentence's vectors do not depend on the
+    sentences around it. For example:
 
       elmo-tf embed --model_dir=model --input_file=sentences.txt --output_file=embeddings.hdf5
       python -c "import h5py; print(h5py.File('embeddings.hdf5')['0'].shape)"
@@ -22,9 +23,9 @@ DESCRIPTION = """
 def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
     shared_flags.any_model(flag_set, shared_flags.ANY_MODEL)
-    flag_set.string("input_file", None, "text, a tokenised sentence a line, .gz too", required=True)
+    flag_set.string("input_file", None, "text, one tokenised sentence per line, plain or .gz", required=True)
     flag_set.string("output_file", None, "the HDF5 file to write", required=True)
-    flag_set.integer("batch_tokens", 4096, "tokens computed at a time: less for less memory", lower=1)
+    flag_set.integer("batch_tokens", 4096, "tokens to compute at a time; fewer need less memory", lower=1)
     shared_flags.checkpoint(flag_set)
     shared_flags.vocab_file(flag_set, shared_flags.VOCAB_OF_MODEL, required=False)
 
@@ -39,7 +40,9 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
 
     input_file, *others = expand_patterns([values.input_file], "--input_file")
     if others:
-        raise InputError(f"--input_file={values.input_file}: expected one file, got {1 + len(others)}")
+        raise InputError(
+            f"--input_file={values.input_file}: expected one file, got {1 + len(others)}", option="input_file"
+        )
     loaded = load_bilm(values.model_dir, shared_flags.which_checkpoint(values), values.vocab_file)
     embed = SentenceEmbedder(loaded.bilm, loaded.vocabulary)
     counter = shared_flags.Counter(None, "lines")

@@ -51,7 +51,10 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
 
     compatible = values.bilm_tf_compatible
     if compatible and values["unroll_steps"].present and values.unroll_steps != 1:
-        raise InputError(f"--unroll_steps={values.unroll_steps}: expected 1 with --bilm_tf_compatible, as bilm-tf does")
+        raise InputError(
+            f"--unroll_steps={values.unroll_steps}: expected 1 with --bilm_tf_compatible, as bilm-tf does",
+            option="unroll_steps",
+        )
     paths = expand_patterns(values.test_files, "--test_files")
     loaded = load_language_model(values.model_dir, shared_flags.which_checkpoint(values), values.vocab_file)
     corpus = Corpus.scan(paths, blank_lines=compatible)

@@ -1,4 +1,4 @@
-"""One spelling for one thing: flags that several commands share, and how a command declares its own."""
+"""The flags that several commands share, and `FlagSet`, with which a command declares its flags."""
 
 import os
 import sys
@@ -17,14 +17,14 @@ ANY_MODEL = (
     "bilm-tf, safetensors, a ZIP file with HDF5 or safetensors, or the name of a published model: small, medium, "
     "original, 5.5B"
 )
-VOCAB_OF_MODEL = "the model's vocabulary, where none lies beside it, as in bilm-tf's checkpoint folders"
+VOCAB_OF_MODEL = "the model's vocabulary, if there is none beside it, as in bilm-tf's checkpoint folders"
 
 
 class _WholeParser(flags.IntegerParser):
-    """absl's, but for the error, which is of Python's `int`."""
+    """absl's parser with a plainer message: absl shows the error of Python's `int`."""
 
     def convert(self, argument: int | str) -> int:
-        """The whole number."""
+        """Returns the whole number that the argument stands for."""
         try:
             return super().convert(argument)
         except ValueError as error:
@@ -32,10 +32,10 @@ class _WholeParser(flags.IntegerParser):
 
 
 class _NumberParser(flags.FloatParser):
-    """absl's, but for the error, which is of Python's `float`."""
+    """absl's parser with a plainer message: absl shows the error of Python's `float`."""
 
     def convert(self, argument: float | str) -> float:
-        """The number."""
+        """Returns the number that the argument stands for."""
         try:
             return super().convert(argument)
         except ValueError as error:
@@ -43,9 +43,10 @@ class _NumberParser(flags.FloatParser):
 
 
 class FlagSet:
-    """The flags of one command, over an `absl.flags.FlagValues` of its own.
+    """The flags of one command, in an `absl.flags.FlagValues` of their own.
 
-    `required` and the order of declaration are kept, for the help page and for the check.
+    Keeps the order in which flags are declared, and which of them are required: the help page and `check_required`
+    need both.
     """
 
     def __init__(self) -> None:
@@ -60,99 +61,99 @@ class FlagSet:
         return {"flag_values": self.values}
 
     def string(self, name: str, default: str | None, text: str, required: bool = False) -> None:
-        """A text."""
+        """Declares a flag whose value is text."""
         flags.DEFINE_string(name, default, text, **self._declare(name, required))
 
     def patterns(self, name: str, text: str, required: bool = False) -> None:
-        """A comma-separated list of file names or patterns."""
+        """Declares a flag whose value is a comma-separated list of file names or patterns."""
         flags.DEFINE_list(name, None, text, **self._declare(name, required))
 
     def integer(
         self, name: str, default: int | None, text: str, lower: int | None = None, upper: int | None = None
     ) -> None:
-        """A whole number from `lower` to `upper`."""
+        """Declares a flag whose value is a whole number from `lower` to `upper`."""
         serializer: flags.ArgumentSerializer[int] = flags.ArgumentSerializer()
         parser = _WholeParser(lower, upper)
         flags.DEFINE(parser, name, default, text, serializer=serializer, **self._declare(name, False))
 
     def number(self, name: str, default: float | None, text: str, lower: float | None = None) -> None:
-        """A number, of at least `lower`."""
+        """Declares a flag whose value is a number of at least `lower`."""
         serializer: flags.ArgumentSerializer[float] = flags.ArgumentSerializer()
         parser = _NumberParser(lower)
         flags.DEFINE(parser, name, default, text, serializer=serializer, **self._declare(name, False))
 
     def boolean(self, name: str, default: bool | None, text: str) -> None:
-        """--name or --noname."""
+        """Declares a flag that is given as --name or --noname."""
         flags.DEFINE_boolean(name, default, text, **self._declare(name, False))
 
     def choice(self, name: str, default: str, choices: Sequence[str], text: str) -> None:
-        """One of `choices`."""
+        """Declares a flag whose value is one of `choices`."""
         flags.DEFINE_enum(name, default, choices, text, **self._declare(name, False))
 
     def check_required(self) -> None:
-        """An `InputError` that names the first required flag that was not given, and says what it is."""
+        """Raises an `InputError` that names and explains the first required flag that is missing, if one is."""
         for name in self.required:
             if not self.values[name].value:
-                raise InputError(f"--{name} is required: {self.values[name].help}")
+                raise InputError(f"--{name} is required: {self.values[name].help}", option=name)
 
 
 def train_files(flag_set: FlagSet) -> None:
-    """--train_files, the same for every command."""
+    """Declares --train_files."""
     flag_set.patterns(
         "train_files",
-        "training text, a tokenised sentence a line: files or quoted patterns ('corpus/*.txt'), comma-separated, .gz "
-        "too",
+        "training text, one tokenised sentence per line: files or quoted patterns ('corpus/*.txt'), comma-separated; "
+        "plain or .gz",
         required=True,
     )
 
 
 def vocab_file(flag_set: FlagSet, text: str, required: bool = True) -> None:
-    """--vocab_file; `text` says whether it is read or written."""
+    """Declares --vocab_file; `text` is its help text, for some commands read the file and others write it."""
     flag_set.string("vocab_file", None, text, required=required)
 
 
 def model_dir(flag_set: FlagSet, text: str) -> None:
-    """--model_dir; `text` says what may lie there."""
+    """Declares --model_dir; `text` is its help text, for not every command takes every form of a model."""
     flag_set.string("model_dir", None, text, required=True)
 
 
 def any_model(flag_set: FlagSet, text: str) -> None:
-    """--model_dir where a model of any form is read, or fetched by its name, and --mirror."""
+    """Declares --model_dir for a model of any form or the name of a published model, and --mirror."""
     model_dir(flag_set, text)
     mirror(flag_set)
 
 
 def mirror(flag_set: FlagSet) -> None:
-    """--mirror; `elmo_tf.cli.main` hands it on."""
+    """Declares --mirror, which `elmo_tf.cli.main` puts into the environment variable ELMO_TF_MIRROR."""
     flag_set.string(
         "mirror",
         None,
-        "address below which published models lie, instead of AllenNLP's; the environment variable ELMO_TF_MIRROR "
-        "says the same",
+        "address to download published models from, instead of AllenNLP's; the environment variable ELMO_TF_MIRROR "
+        "does the same",
     )
 
 
 def checkpoint(flag_set: FlagSet) -> None:
-    """--checkpoint: the best or the latest."""
+    """Declares --checkpoint."""
     flag_set.choice(
         "checkpoint",
         "auto",
         ("auto", "best", "latest"),
-        "which weights: best, latest, or auto: the best if there is one",
+        "the checkpoint to read: best, latest, or auto (the best if there is one, else the latest)",
     )
 
 
 def which_checkpoint(values: FlagValues) -> str | None:
-    """What --checkpoint says, None for "auto"."""
+    """The value of --checkpoint; None for "auto"."""
     return None if values.checkpoint == "auto" else str(values.checkpoint)
 
 
 class Counter:
-    """Shows how far a command is, on a terminal only, and never among its results.
+    """Shows the progress of a command on standard error, if that is a terminal.
 
     Args:
-        total: what it counts up to; None if not known.
-        unit: of what.
+        total: the number at which the command is done; None if it is not known.
+        unit: the things that are counted, such as "lines".
     """
 
     def __init__(self, total: int | None, unit: str) -> None:
@@ -168,15 +169,15 @@ class Counter:
         print(f"\r{done:,}{share} {self._unit} ", end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Clears the line, so that the results stand alone."""
+        """Clears the line of the progress display."""
         if self._shown:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def beside_flagfile(path: str, argv: Sequence[str]) -> str:
-    """`path` itself if it exists, else the file of that name beside a flagfile on the command line, if there is one.
+    """Returns `path` if it exists, else the file of that name beside a flagfile of the command line, if there is one.
 
-    So `configs/small.flags` can say `--options_file=small.json` and works from any folder.
+    `configs/small.flags` can therefore contain `--options_file=small.json` and be used from any folder.
     """
     if os.path.exists(path) or os.path.isabs(path):
         return path

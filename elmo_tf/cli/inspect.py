@@ -6,20 +6,20 @@ from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.quiet import start_tensorflow
 
-SUMMARY = "what a model is: its form, sizes, origin, who can load it, what is odd about it"
+SUMMARY = "describe a model: its form, sizes, origin, which programs can load it, what is odd"
 
 DESCRIPTION = """
-    Says what lies in a folder or file: the form, the architecture, every array and its shape, vocabulary, characters,
-    training steps, the file's SHA-256 and whether it is that of a published model, which programs can load it and why
-    not, and what is odd about it. Every number is read. For example:
+    Describes the model in a folder or file: its form, its architecture, every array and its shape, the vocabulary, the
+    number of characters, the training steps, the file's SHA-256 and whether it is that of a published model, which
+    programs can load it (or why they cannot), and what is odd about it. All weights are read. For example:
 
       elmo-tf inspect --model_dir=hdf5
 
-    or, for short, elmo-tf inspect hdf5.
+    or shorter: elmo-tf inspect hdf5
 """
 
 POSITIONAL = "model_dir"
-"""The flag whose value may stand alone."""
+"""The flag whose value may be given without its name."""
 
 
 def define_flags(flag_set: FlagSet) -> None:

@@ -1,7 +1,7 @@
-"""`elmo-tf COMMAND --flags`: finds the command, reads its flags, calls it, and turns a user's mistake into a sentence.
+"""The program `elmo-tf COMMAND --flags`: finds the command, reads its flags, runs it and prints a user's mistake.
 
-Exit codes: 0 done, 1 a mistake in files or options, 2 a mistake in the command line, 130 stopped by Ctrl-C, 143 by
-SIGTERM.
+Exit codes: 0 success; 1 a mistake in files or options; 2 a mistake in the command line; 130 stopped by Ctrl-C; 143
+stopped by SIGTERM.
 """
 
 import contextlib
@@ -22,19 +22,13 @@ from elmo_tf.cli.flags import FlagSet
 from elmo_tf.errors import InputError
 
 COMMANDS = ("tokenize", "vocab", "train", "evaluate", "convert", "embed", "inspect")
-_AFTER_A_PATH = (
-    *(": ", ", line ", ", word ", ", which ", " and "),
-    *(" cannot be ", " covers ", " differs ", " does not ", " exists", " has ", " holds ", " is ", " lacks "),
-    *(" names no ", " needs ", " was "),
-)
-"""How the sentences go on that begin with a path."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code.
 
     Args:
-        argv: what follows the program's name; `sys.argv[1:]` by default.
+        argv: the arguments after the program's name; `sys.argv[1:]` by default.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("help", "--help", "-h", "-help"):
@@ -56,12 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run_command(module: ModuleType, program: str, arguments: Sequence[str]) -> int:
-    """Runs what a module describes: reads its flags, calls it, and says in a sentence what the user got wrong.
+    """Runs the command that a module defines: reads the flags, runs it, and prints a user's mistake as one sentence.
 
     Args:
-        module: has `DESCRIPTION`, `define_flags(flag_set)` and `run(values, arguments)`; `HANDLES_SIGTERM` if it does.
-        program: how a user calls it.
-        arguments: the command line after the program's name.
+        module: defines `DESCRIPTION`, `define_flags(flag_set)` and `run(values, arguments)`; also `HANDLES_SIGTERM =
+            True` if `run` handles that signal, and `POSITIONAL` if the value of one flag may stand without its name.
+        program: the words that a user types to run it, such as "elmo-tf train".
+        arguments: the command line after these words.
 
     Returns:
         The exit code.
@@ -89,27 +84,29 @@ def run_command(module: ModuleType, program: str, arguments: Sequence[str]) -> i
         return _fail(program, f"{error} (see {program} --help)", 2)
     try:
         own = getattr(module, "HANDLES_SIGTERM", False)
-        with contextlib.nullcontext() if own else _ending_on_sigterm():
+        with contextlib.nullcontext() if own else _end_on_sigterm():
             return module.run(flag_set.values, arguments) or 0
     except InputError as error:
-        return _fail(program, _with_flag(flag_set, str(error)), 1)
+        return _fail(program, _name_flag(flag_set, error), 1)
     except KeyboardInterrupt:
         return _fail(program, "stopped", 130)
-    except BrokenPipeError:  # the reader of our output went away, as in `elmo-tf ... | head`
+    except BrokenPipeError:  # the program that reads the output has ended, as in `elmo-tf ... | head`
         sys.stderr.close()
         return 1
 
 
 @contextlib.contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """SIGTERM ends the block as an exception would, so that nothing half-written stays; in the main thread, which alone
-    may handle signals."""
+def _end_on_sigterm() -> Iterator[None]:
+    """Ends the block by an exception on SIGTERM, so that unfinished files are removed.
+
+    Does nothing outside the main thread, because Python handles signals only there.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def end(number: int, _: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)  # a second one would stop the cleaning up; SIGKILL still ends it
+        signal.signal(number, signal.SIG_IGN)  # a second SIGTERM would interrupt the cleaning up
         raise SystemExit(128 + number)
 
     before = signal.signal(signal.SIGTERM, end)
@@ -120,20 +117,21 @@ def _ending_on_sigterm() -> Iterator[None]:
 
 
 def _sentence(error: Exception) -> str:
+    """The message of an absl error on one line."""
     return " ".join(str(error).split()).removeprefix("ERROR:: ")
 
 
-def _with_flag(flag_set: FlagSet, message: str) -> str:
-    """The message of what knows no flags, and so begins with the path that it was given: with the flag that gave it.
+def _name_flag(flag_set: FlagSet, error: InputError) -> str:
+    """The error's message. If it begins with a path that came from a flag, it then begins with `--flag=path`.
 
-    Where several flags gave the same, that is the one declared first.
+    Where several flags have that value, the first declared is named.
     """
     for name in flag_set.names:
         value = flag_set.values[name].value
         for path in value if isinstance(value, list) else [value]:
-            if path and isinstance(path, str) and message.startswith(tuple(path + after for after in _AFTER_A_PATH)):
-                return f"--{name}={message}"
-    return message
+            if path and isinstance(path, str) and error.begins_with(path):
+                return f"--{name}={error}"
+    return str(error)
 
 
 def _fail(program: str, message: str, code: int) -> int:
@@ -145,7 +143,10 @@ def _overview() -> str:
     lines = ["usage: elmo-tf COMMAND --flag=value ...", "", "Train ELMo on your own text, and use it.", ""]
     for name in COMMANDS:
         lines.append(f"  {name:<10}{importlib.import_module(f'elmo_tf.cli.{name}').SUMMARY}")
-    lines += ["", "elmo-tf COMMAND --help says what a command needs. Flags can stand in a file: --flagfile=FILE."]
+    lines += [
+        "",
+        "elmo-tf COMMAND --help describes a command and its flags. Flags can be read from a file: --flagfile=FILE.",
+    ]
     return "\n".join(lines)
 
 
@@ -154,7 +155,7 @@ def _help_page(module: ModuleType, program: str, flag_set: FlagSet) -> str:
     required = "".join(f" --{flag}=..." for flag in flag_set.required)
     lines = [f"usage: {program}{required} [--flag=value ...]", ""]
     description = textwrap.dedent(module.DESCRIPTION).strip()
-    lines += [description, "", "Flags (one a line in a file works too, with --flagfile=FILE):", ""]
+    lines += [description, "", "Flags (they can also be read from a file, one per line: --flagfile=FILE):", ""]
     for flag_name in flag_set.names:
         flag = flag_set.values[flag_name]
         is_needed = flag_name in flag_set.required

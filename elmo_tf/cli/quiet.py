@@ -1,4 +1,4 @@
-"""TensorFlow's start without its log lines, which it writes before anything could tell it not to."""
+"""Starts TensorFlow without the log lines that it writes before its log level can be set."""
 
 import contextlib
 import os
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def _no_stderr() -> Iterator[None]:
-    """Sends file descriptor 2 nowhere; Python's own exceptions still come through."""
+def _silence_stderr() -> Iterator[None]:
+    """Discards what is written to file descriptor 2 during the block; exceptions are raised as usual."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -22,13 +22,13 @@ def _no_stderr() -> Iterator[None]:
 
 
 def start_tensorflow() -> None:
-    """Imports TensorFlow and looks for GPUs; what its C++ side says meanwhile (oneDNN, no CUDA here) is left out.
+    """Imports TensorFlow and looks for GPUs, without the log lines of its C++ code (on oneDNN, on a missing CUDA).
 
-    Set TF_CPP_MIN_LOG_LEVEL=0 to see it.
+    With TF_CPP_MIN_LOG_LEVEL=0 in the environment these lines are shown.
     """
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") == "0":
         return
-    with _no_stderr():
+    with _silence_stderr():
         import tensorflow as tf
 
         tf.config.list_physical_devices()

@@ -1,4 +1,4 @@
-"""elmo-tf tokenize: raw text -> one tokenised sentence a line."""
+"""`elmo-tf tokenize`."""
 
 from collections.abc import Sequence
 
@@ -6,34 +6,36 @@ from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.data import text, tokenization
 from elmo_tf.system.atomic_folders import make_folder_or_undo
 
-SUMMARY = "turn raw text into tokenised sentences, one a line (needs spaCy)"
+SUMMARY = "turn raw text into tokenised sentences, one per line (needs spaCy)"
 
 DESCRIPTION = """
-    Cuts raw text into sentences and words, by spaCy's rules for the language.
+    Splits raw text into sentences and words, by spaCy's rules for the language.
 
         elmo-tf tokenize --input_files='raw/*.txt' --output_dir=corpus --language=en
 
-    Every line of the input is taken as a paragraph, so join lines first where sentences run over line ends. Of
-    raw/a.txt or raw/a.txt.gz it makes corpus/a.txt: a sentence a line, a space between words. The next step is
-    `elmo-tf vocab`.
+    Each line of the input is read as a paragraph; if sentences run over line ends, join the lines first. The text of
+    raw/a.txt or raw/a.txt.gz is written to corpus/a.txt, one sentence per line, with a space between words. The next
+    step is `elmo-tf vocab`.
 
-    The rules need no trained model, only spaCy: pip install 'elmo_tf[tokenize]'. Some languages (ja, ko, th, vi) need a
-    further package, which the error names. Chinese (zh) is cut into characters. Text that is tokenised already needs
-    none of this.
+    The rules need spaCy but no trained model: pip install 'elmo_tf[tokenize]'. Some languages (ja, ko, th, vi) need
+    another package, which the error message names. Chinese (zh) is split into characters. Text that is already
+    tokenised does not need this command.
 """
 
 
 def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
     flag_set.patterns(
-        "input_files", "raw text: files or quoted patterns, comma-separated ('raw/*.txt'), .gz too", required=True
+        "input_files", "raw text: files or quoted patterns, comma-separated ('raw/*.txt'); plain or .gz", required=True
     )
-    flag_set.string("output_dir", None, "folder for the tokenised files; made if missing", required=True)
-    flag_set.string("language", None, "spaCy's code of the language: en, nb, ru, zh ...; xx for any", required=True)
+    flag_set.string("output_dir", None, "folder for the tokenised files; created if missing", required=True)
+    flag_set.string(
+        "language", None, "spaCy's code of the language: en, nb, ru, zh ...; xx for any language", required=True
+    )
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
-    """Tokenises each input file and prints what came of it; `arguments` are not used."""
+    """Tokenises each input file and prints its numbers of sentences and tokens; `arguments` are not used."""
     sources = text.expand_patterns(values.input_files, "--input_files")
     targets = tokenization.output_paths(sources, values.output_dir)
     nlp = tokenization.make_pipeline(values.language)

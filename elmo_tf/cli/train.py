@@ -1,12 +1,15 @@
 """`elmo-tf train`."""
 
+import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.quiet import start_tensorflow
 from elmo_tf.errors import InputError
-from elmo_tf.options import Options
+from elmo_tf.options import Options, TrainingOptions
+from elmo_tf.training.settings import TrainSettings
 
 SUMMARY = "train a biLM on text; the same command goes on where the last checkpoint was"
 
@@ -27,24 +30,17 @@ DESCRIPTION = """
 HANDLES_SIGTERM = True
 """It ends after the step under way, with a checkpoint."""
 
-_TRAINING_OPTIONS = (
-    "batch_size",
-    "unroll_steps",
-    "n_epochs",
-    "dropout",
-    "sample_softmax",
-    "n_negative_samples_batch",
-    "all_clip_norm_val",
-    "learning_rate",
-)
+_SETTINGS = {field.name: field for field in dataclasses.fields(TrainSettings) if field.name != "options"}
+"""The run's settings, each a flag. `options` is read from --options_file."""
+
+_OVERRIDES = {field.name: field for field in dataclasses.fields(TrainingOptions) if field.name != "n_train_tokens"}
+"""The training options of the options file that a flag overrides. The words of the text are counted."""
 
 
 def define_flags(flag_set: FlagSet) -> None:
-    """Declares the command's flags."""
-    shared_flags.train_files(flag_set)
-    flag_set.patterns("valid_files", "held-out text, for validation: files or quoted patterns, as for --train_files")
-    shared_flags.vocab_file(flag_set, "the vocabulary, from elmo-tf vocab")
-    shared_flags.model_dir(flag_set, "folder that the model is kept in; a run that it holds is continued")
+    """Declares the command's flags: one for every setting of a run, and one for every training option."""
+    for field in _SETTINGS.values():
+        _define_flag(flag_set, field, field.default, field.metadata["help"])
     flag_set.string(
         "options_file",
         None,
@@ -52,104 +48,39 @@ def define_flags(flag_set: FlagSet) -> None:
         "also looked for beside the flagfile",
         required=True,
     )
-    flag_set.string(
-        "initialize_from",
-        None,
-        "a trained model, of any form that elmo-tf convert reads, whose weights a new run starts from; give its "
-        "options.json for --options_file",
-    )
-    flag_set.string(
-        "initialize_vocab_file",
-        None,
-        "the vocabulary of the model of --initialize_from, where none lies beside it, as in bilm-tf's checkpoint "
-        "folders: words in both vocabularies keep their rows of the softmax",
-    )
+    for field in _OVERRIDES.values():
+        _define_flag(flag_set, field, None, field.metadata["help"] + "; overrides the options file")
     shared_flags.mirror(flag_set)
-    _define_training(flag_set)
-    _define_run(flag_set)
 
 
-def _define_training(flag_set: FlagSet) -> None:
-    overrides = "; overrides the options file"
-    flag_set.integer("batch_size", None, "rows a replica (GPU)" + overrides)
-    flag_set.integer("unroll_steps", None, "tokens of a row in one step" + overrides)
-    flag_set.integer("n_epochs", None, "passes over the training text" + overrides)
-    flag_set.number("dropout", None, "dropout rate on the input of every LSTM layer and on the last output" + overrides)
-    flag_set.boolean("sample_softmax", None, "train with the sampled softmax, or, negated, the full one" + overrides)
-    flag_set.integer("n_negative_samples_batch", None, "negatives of the sampled softmax" + overrides)
-    flag_set.number("all_clip_norm_val", None, "bound of the gradient's global norm" + overrides)
-    flag_set.number("learning_rate", None, "learning rate of Adagrad" + overrides)
-
-
-def _define_run(flag_set: FlagSet) -> None:
-    flag_set.integer("max_steps", 0, "stop after so many steps, whatever the epochs; 0: no such bound", lower=0)
-    flag_set.integer("patience", 0, "stop after so many validations without a better one; 0: never", lower=0)
-    flag_set.integer("validation_steps", 0, "validate every so many steps; 0: at the end of every epoch", lower=0)
-    flag_set.integer("validation_batch_size", 32, "rows that the held-out text is dealt to", lower=1)
-    flag_set.boolean("validate_first", False, "validate before the first step too")
-    flag_set.boolean(
-        "fresh_states",
-        True,
-        "let a row whose window begins with a sentence start from the zero state, as embeddings do; negated, states "
-        "are always carried on, as in bilm-tf",
-    )
-    flag_set.integer(
-        "checkpoint_steps", 1000, "save every so many steps, at the end of every epoch, and with every best", lower=1
-    )
-    flag_set.integer("log_steps", 50, "write to log.csv and TensorBoard every so many steps", lower=1)
-    flag_set.integer("seed", 1, "seed of initial weights, shuffles, negatives and dropout", lower=0, upper=2**31 - 1)
-    flag_set.patterns("devices", "devices to train on, such as GPU:0,GPU:1; not set: all GPUs, or else the CPU")
-    flag_set.integer(
-        "accumulation_steps",
-        1,
-        "batches of --batch_size rows that a replica takes one after the other for one step: the step of a batch as "
-        "many times larger, in the memory of one",
-        lower=1,
-    )
-    flag_set.choice(
-        "precision",
-        "float32",
-        ("float32", "bfloat16", "float16"),
-        "what the products are computed in; weights, Adagrad, LSTM cells, the softmax and the clip stay float32",
-    )
-    flag_set.boolean("jit_compile", False, "compile loss and gradients by XLA, for GPUs; slower on a CPU")
-    flag_set.integer("logical_cpus", 1, "cut the CPU into so many replicas, to try several without GPUs", lower=1)
+def _define_flag(flag_set: FlagSet, field: dataclasses.Field[Any], default: Any, text: str) -> None:
+    """Declares the flag of a dataclass field, of the kind that the field's type says."""
+    required, bounds = default is dataclasses.MISSING, field.metadata
+    if field.type is int:
+        flag_set.integer(field.name, default, text, bounds["lower"], bounds["upper"])
+    elif field.type is float:
+        flag_set.number(field.name, default, text, bounds["lower"])
+    elif field.type is bool:
+        flag_set.boolean(field.name, default, text)
+    elif field.type == tuple[str, ...]:
+        flag_set.patterns(field.name, text, required)
+    elif bounds["choices"]:
+        flag_set.choice(field.name, default, bounds["choices"], text)
+    else:
+        flag_set.string(field.name, None if required else default, text, required)
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> int:
     """Calls `elmo_tf.training.run.train`; returns 0, or 128 and the number of the signal that stopped the run."""
     start_tensorflow()
     from elmo_tf.training.run import train
-    from elmo_tf.training.settings import TrainSettings
 
     options = Options.from_file(shared_flags.beside_flagfile(values.options_file, arguments))
     if values.initialize_from is not None:  # the file may speak of the vocabulary that the model had
         options = options.replace(n_tokens_vocab=None)
+    settings = {name: _setting(field, values[name].value) for name, field in _SETTINGS.items()}
     result = train(
-        TrainSettings(
-            options=_overridden(options, values),
-            train_files=tuple(values.train_files),
-            vocab_file=values.vocab_file,
-            model_dir=values.model_dir,
-            valid_files=tuple(values.valid_files or ()),
-            max_steps=values.max_steps,
-            patience=values.patience,
-            validation_steps=values.validation_steps,
-            validation_rows=values.validation_batch_size,
-            validate_first=values.validate_first,
-            fresh_states=values.fresh_states,
-            checkpoint_steps=values.checkpoint_steps,
-            log_steps=values.log_steps,
-            seed=values.seed,
-            devices=tuple(values.devices or ()),
-            logical_cpus=values.logical_cpus,
-            accumulation_steps=values.accumulation_steps,
-            precision=values.precision,
-            jit_compile=values.jit_compile,
-            initialize_from=values.initialize_from,
-            initialize_vocab_file=values.initialize_vocab_file,
-        ),
-        report=lambda line: print(line, flush=True),
+        TrainSettings(options=_override(options, values), **settings), report=lambda line: print(line, flush=True)
     )
     state = "trained" if result.finished else "stopped; the same command goes on"
     best = "" if result.best_perplexity is None else f"; best validation perplexity {result.best_perplexity:.2f}"
@@ -157,10 +88,15 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
     return 0 if result.stopped_by is None else 128 + result.stopped_by
 
 
-def _overridden(options: Options, values: FlagValues) -> Options:
-    """The options with what the flags say instead."""
-    given = {name: values[name].value for name in _TRAINING_OPTIONS if values[name].value is not None}
+def _setting(field: dataclasses.Field[Any], value: Any) -> Any:
+    """The value of a flag as the field takes it: absl gives a list of texts, or None where the flag is not set."""
+    return tuple(value or ()) if field.type == tuple[str, ...] else value
+
+
+def _override(options: Options, values: FlagValues) -> Options:
+    """Replaces the training options that a flag was given for."""
+    given = {name: values[name].value for name in _OVERRIDES if values[name].value is not None}
     try:
         return Options.from_dict({**options.to_dict(), **given}, "flags")
     except InputError as error:  # the file alone was right, so it is a flag
-        raise InputError(str(error).replace("flags: ", "--", 1)) from error
+        raise InputError(str(error).replace("flags: ", "--", 1), option=error.option) from error

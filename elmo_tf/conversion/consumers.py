@@ -1,4 +1,4 @@
-"""Which programs can load a model as it lies there, or why not, and which conversion helps."""
+"""Decides which programs can load the files of a model as they are, or why not, and which conversion helps."""
 
 import os
 import zipfile
@@ -10,19 +10,19 @@ from elmo_tf.store.file_names import NLPL_WEIGHTS_FILE, OPTIONS_FILE, VOCAB_FILE
 from elmo_tf.store.model_location import HDF5
 from elmo_tf.store.stored_model import StoredModel
 
-_ASKED = {
+_REQUIRED_OPTIONS = {
     ALLENNLP: ("use_skip_connections", "n_layers", "cell_clip", "proj_clip"),
     BILM_TF: ("use_skip_connections",),
     SIMPLE_ELMO: ("use_skip_connections", "n_layers"),
 }
-"""What each program reads of the LSTM's options without asking whether it is there."""
+"""The options of the LSTM that each program reads without a default value."""
 
 _IN_ZIP = (NLPL_WEIGHTS_FILE, OPTIONS_FILE, VOCAB_FILE)
-"""What simple_elmo opens in a ZIP file, whether the model needs it or not."""
+"""The files that simple_elmo opens in a ZIP file, whether the model needs them or not."""
 
 
 def verdict(stored: StoredModel, raw: dict[str, Any], target: str) -> str:
-    """Whether a program can load a model as it lies there: "yes", or why not, and after which conversion.
+    """Returns "yes" if a program can load the files as they are; else the reasons, and the conversion that helps.
 
     Args:
         stored: the model, open.
@@ -35,27 +35,31 @@ def verdict(stored: StoredModel, raw: dict[str, Any], target: str) -> str:
         return f"no: {'; '.join(reasons)}"
     if stored.form not in READS[target]:
         return f"after elmo-tf convert --target={target}"
-    reasons = _to_mend(stored, raw, target)
+    reasons = _reasons_to_convert(stored, raw, target)
     if reasons:
         return f"not as it is: {'; '.join(reasons)}; after elmo-tf convert --format={stored.form} --target={target}"
     return "yes"
 
 
-def _to_mend(stored: StoredModel, raw: dict[str, Any], target: str) -> list[str]:
-    """What a conversion would put right."""
-    found, wanted = _lies_wrong(stored, target), 262 if stored.form == HDF5 else 261
+def _reasons_to_convert(stored: StoredModel, raw: dict[str, Any], target: str) -> list[str]:
+    """The reasons why a program cannot load the files, of those that a conversion removes."""
+    found = _wrong_places(stored, target)
+    n_characters = 262 if stored.form == HDF5 else 261
     if stored.form == HDF5 and renamed_arrays(stored.weights):
         found.append("arrays have other names")
-    if raw.get("char_cnn") and raw["char_cnn"].get("n_characters") != wanted:
-        found.append(f"n_characters must be {wanted}")
-    asked = _ASKED[target] if stored.form == HDF5 else ()
-    found += [f"{OPTIONS_FILE} must say lstm.{name}" for name in asked if name not in raw["lstm"]]
+    if raw.get("char_cnn") and raw["char_cnn"].get("n_characters") != n_characters:
+        found.append(f"n_characters must be {n_characters}")
+    required = _REQUIRED_OPTIONS[target] if stored.form == HDF5 else ()
+    found += [f"{OPTIONS_FILE} must say lstm.{name}" for name in required if name not in raw["lstm"]]
     return found
 
 
-def _lies_wrong(stored: StoredModel, target: str) -> list[str]:
-    """What is wrong with the place and the names of the files: simple_elmo alone opens ZIP files, of which it wants
-    three names at the top, and in a folder takes `model.hdf5`, or whichever `.hdf5` the system lists first."""
+def _wrong_places(stored: StoredModel, target: str) -> list[str]:
+    """The reasons that concern where the files are and what they are called.
+
+    Only simple_elmo opens ZIP files; it requires three names in the archive's top folder. In a folder it loads
+    `model.hdf5`, or else the `.hdf5` file that the system lists first.
+    """
     if stored.form != HDF5:
         return []
     if stored.is_zipped:
@@ -73,4 +77,4 @@ def _lies_wrong(stored: StoredModel, target: str) -> list[str]:
 
 def renamed_arrays(weights: Arrays) -> list[str]:
     """Arrays under names that nobody but us reads."""
-    return [weights.spelled(name) for name in weights if weights.spelled(name) != name]
+    return [weights.name_in_file(name) for name in weights if weights.name_in_file(name) != name]

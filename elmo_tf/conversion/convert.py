@@ -1,4 +1,7 @@
-"""From any form of a model to any other: read, written aside, read back, compared, then moved to its place."""
+"""Converts a model from any form to any other.
+
+The new files are written to a temporary folder, read back, compared with the source, and then moved to their place.
+"""
 
 import concurrent.futures
 import contextlib
@@ -27,7 +30,7 @@ from elmo_tf.options import Options
 from elmo_tf.store.file_names import OPTIONS_FILE, SAFETENSORS_FILE, SOFTMAX_FILE, VOCAB_FILE
 from elmo_tf.store.model_location import CHECKPOINT, HDF5, SAFETENSORS, TF1
 from elmo_tf.store.stored_model import open_model
-from elmo_tf.system import atomic_files, atomic_folders
+from elmo_tf.system import atomic_files, atomic_folders, error_text
 from elmo_tf.training.checkpoint import write_imported
 
 __all__ = ["ConvertSettings", "Converted", "allennlp_limits", "convert"]
@@ -35,16 +38,16 @@ __all__ = ["ConvertSettings", "Converted", "allennlp_limits", "convert"]
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written.
+    """The result of a conversion.
 
     Args:
-        source: the file that the weights came from.
-        paths: the files.
-        arrays: number of arrays written, accumulators apart.
-        numbers: how many numbers these hold.
-        difference: largest difference between vectors of the source and of what was written.
-        limits: why AllenNLP cannot load the model, if it cannot.
-        notes: what started anew, or was left out.
+        source: the file that the weights were read from.
+        paths: the new files.
+        arrays: the number of arrays written, not counting accumulators.
+        numbers: the number of weights in these arrays.
+        difference: the largest difference between the vectors of the source and those of the new model.
+        limits: the reasons why AllenNLP cannot load the model; empty if it can.
+        notes: sentences on the parts that started from new values or were left out.
     """
 
     source: str
@@ -62,24 +65,24 @@ def convert(
     which: str | None = None,
     settings: ConvertSettings | None = None,
 ) -> Converted:
-    """Writes a model in another form, with its `options.json` and `vocab.txt`; all files, or none.
+    """Writes a model in another form, with its `options.json` and `vocab.txt`; all files or none.
 
-    The weights are copied as they are. What was written is read back, every array compared, and a few sentences are
-    embedded from the source and from what was written.
+    The weights are copied unchanged. The new files are read back: every array is compared, and a few sentences are
+    embedded with the source and with the new model.
 
-    A folder that holds a model already is refused, for what stayed there of the old one, its softmax or vocabulary,
-    would count as the new one's. To HDF5 the folder of the training run that is converted may be given: it keeps its
-    options and vocabulary.
+    A folder that already holds a model is refused, because a softmax or a vocabulary left over from the old model
+    would be read as a part of the new one. There is one exception: a checkpoint may be converted to HDF5 inside the
+    folder of its training run, which keeps its options and vocabulary.
 
     Args:
-        model_dir: what `elmo_tf.store.stored_model.open_model` takes.
-        output_dir: the new folder; made if it is missing. Of a ZIP file the name, with or without `.zip`.
-        which: of the checkpoints "best" or "latest"; None for the best if there is one.
-        settings: what to write; HDF5 where it is left out.
+        model_dir: any model that `elmo_tf.store.stored_model.open_model` takes.
+        output_dir: the new folder, created if it is missing; for a ZIP file its name, with or without `.zip`.
+        which: the checkpoint to read, "best" or "latest"; None for the best if there is one, else the latest.
+        settings: the form to write, and how; None for HDF5.
 
     Raises:
-        InputError: the model cannot be read, the target cannot load it, what was written differs, or the folder cannot
-            be written.
+        InputError: the model cannot be read, the target cannot load it, the new files differ from it, or the folder
+            cannot be written.
     """
     settings = settings or ConvertSettings()
     model_dir, output_dir = os.fspath(model_dir), os.fspath(output_dir)
@@ -94,11 +97,11 @@ def convert(
         folder = os.path.dirname(target) if settings.zipped else target
         with (
             atomic_folders.atomic_folder(folder, check_place) as temporary,
-            atomic_files.rename_in_errors(target, _packed(temporary, target), temporary),
+            error_text.rename_in_errors(target, _zip_path(temporary, target), temporary),
         ):
             difference = _write_checked(temporary, target, check, content, settings)
             if not settings.zipped:
-                _leave_out_what_is_there(temporary, folder)
+                _keep_existing_files(temporary, folder)
             names = _sorted_files(temporary)
     return Converted(
         source=stored.source,
@@ -112,7 +115,7 @@ def convert(
 
 
 def allennlp_limits(options: Options) -> list[str]:
-    """What in a model AllenNLP's `Elmo` cannot load; empty for one that it can.
+    """Lists the reasons why AllenNLP's `Elmo` cannot load a model; empty if it can.
 
     Example:
 
@@ -123,28 +126,34 @@ def allennlp_limits(options: Options) -> list[str]:
 
 
 def _write_checked(folder: str, target: str, check: RoundTrip, content: Content, settings: ConvertSettings) -> float:
-    """Writes everything into a folder, in one ZIP file if that is wanted, reads it back, and waits until it is on the
-    disk; the difference of the vectors."""
+    """Writes all files to a folder, packs them if a ZIP file is wanted, reads them back, and waits for the disk.
+
+    Returns:
+        The largest difference between the vectors of the source and those of the new model.
+    """
     with concurrent.futures.ThreadPoolExecutor(1) as aside:
         writing = aside.submit(_write, folder, check.source_arrays(), content, settings)
         check.embed()
         writing.result()
         written = _pack(folder, target) if settings.zipped else folder
         syncing = aside.submit(atomic_folders.flush_folder_to_disk, folder)
-        difference = _checked(written, check, content)
+        difference = _compare(written, check, content)
         syncing.result()
     return difference
 
 
-def _leave_out_what_is_there(temporary: str, folder: str) -> None:
-    """Options and vocabulary of the run's own folder stay as they are, and so does the vocabulary that was given."""
+def _keep_existing_files(temporary: str, folder: str) -> None:
+    """Removes new options and a new vocabulary if the folder has such files already.
+
+    These are the files of the training run whose folder is converted, or the vocabulary that the user named.
+    """
     for name in (OPTIONS_FILE, VOCAB_FILE):
         if os.path.exists(os.path.join(folder, name)) and os.path.exists(os.path.join(temporary, name)):
             os.remove(os.path.join(temporary, name))
 
 
 def _write(folder: str, weights: Arrays, content: Content, settings: ConvertSettings) -> None:
-    """Writes everything, the weights last."""
+    """Writes the options, the vocabulary and then the weights."""
     options = content.options.to_dict()
     if settings.form == TF1 and content.options.char_cnn is not None:
         options["char_cnn"]["n_characters"] = 261  # bilm-tf asks for it to train and to dump, and for 262 afterwards
@@ -167,44 +176,48 @@ def _write(folder: str, weights: Arrays, content: Content, settings: ConvertSett
 
 def _write_hdf5(folder: str, weights: Arrays, settings: ConvertSettings) -> None:
     softmax = {name: None for name in weights if name.startswith(SOFTMAX_PREFIX)}
-    rest = weights.only({name: None for name in weights if name not in softmax})
+    rest = weights.select({name: None for name in weights if name not in softmax})
     path = os.path.join(folder, weights_name(settings))
     hdf5.write_hdf5(path, rest)
     if softmax:
-        hdf5.write_hdf5(os.path.join(folder, SOFTMAX_FILE), weights.only(softmax))
+        hdf5.write_hdf5(os.path.join(folder, SOFTMAX_FILE), weights.select(softmax))
 
 
 def _pack(folder: str, target: str) -> str:
-    """Moves what lies in a folder into one ZIP file there, uncompressed: weights hardly shrink, and readers jump about
-    in them. Returns its path."""
-    names, path = _sorted_files(folder), _packed(folder, target)
+    """Moves the files of a folder into one ZIP file in that folder and returns its path.
+
+    They are not compressed: weights hardly shrink, and programs read them in any order.
+    """
+    names, path = _sorted_files(folder), _zip_path(folder, target)
     try:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
             for name in names:
                 archive.write(os.path.join(folder, name), name)
                 os.remove(os.path.join(folder, name))
     except OSError as error:
-        raise InputError(f"{target} cannot be written: {error.strerror or error}") from error
+        raise InputError(f"{target} cannot be written: {error.strerror or error}", path=target) from error
     return path
 
 
-def _packed(folder: str, target: str) -> str:
+def _zip_path(folder: str, target: str) -> str:
     return os.path.join(folder, os.path.basename(target))
 
 
-def _checked(written: str, check: RoundTrip, content: Content) -> float:
-    """Opens what was written as anybody would, and compares; the difference of the vectors."""
+def _compare(written: str, check: RoundTrip, content: Content) -> float:
+    """Opens the new model as a user would and compares it with the source; returns the difference of the vectors."""
     with open_model(written) as again:
         if again.options.architecture() != content.options.architecture():
-            raise InputError(f"{written}: {OPTIONS_FILE} read back differs from what was written: a bad disk?")
+            raise InputError(
+                f"{written}: {OPTIONS_FILE} read back differs from what was written: a bad disk?", path=written
+            )
         for name in again.slots:
             if (again.slots[name] != content.slots[name]).any():
-                raise InputError(f"{written}: Adagrad's array {name} read back differs: a bad disk?")
+                raise InputError(f"{written}: Adagrad's array {name} read back differs: a bad disk?", path=written)
         return check.difference(again.weights, written)
 
 
 def _sorted_files(folder: str) -> list[str]:
-    """The files below a folder, in a fixed order, the weights first."""
-    found = [os.path.relpath(path, folder) for path in atomic_folders.files_in(folder)]
+    """The paths of the files below a folder, relative to it: the weights first, options and vocabulary last."""
+    found = [os.path.relpath(path, folder) for path in atomic_folders.find_files(folder)]
     small = (OPTIONS_FILE, VOCAB_FILE)
     return sorted(name for name in found if name not in small) + [name for name in small if name in found]

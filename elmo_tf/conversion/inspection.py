@@ -1,4 +1,4 @@
-"""What a model is, for people who were handed one: every fact about it, who can load it, and what is odd."""
+"""Describes a stored model: the facts about it, which programs can load it, and what is odd about it."""
 
 import math
 import os
@@ -14,9 +14,9 @@ from elmo_tf.models.weight_names import SOFTMAX_PREFIX, expected_shapes
 from elmo_tf.options import Options
 from elmo_tf.store.file_names import OPTIONS_FILE
 from elmo_tf.store.model_location import CHECKPOINT, HDF5, SAFETENSORS, TF1
-from elmo_tf.store.published_models import PUBLISHED
+from elmo_tf.store.published_files import PUBLISHED
 from elmo_tf.store.stored_model import StoredModel, open_model
-from elmo_tf.system import atomic_files
+from elmo_tf.system import input_files
 
 KNOWN = {
     file.sha256: f"AllenNLP's {name} model, {os.path.basename(file.path)}"
@@ -24,7 +24,7 @@ KNOWN = {
     for file in of_model
     if file.sha256
 }
-"""Published files by their SHA-256."""
+"""The names of the published files, by the SHA-256 of the file."""
 
 _FORMS = {
     CHECKPOINT: "checkpoint of elmo-tf train",
@@ -36,13 +36,13 @@ _FORMS = {
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found.
+    """The description of a model.
 
     Args:
-        facts: names and values, in the order to show.
-        arrays: names and shapes, as the file has them.
-        consumers: by program whether it can load the model as it lies there, or why not.
-        oddities: sentences; empty where nothing is odd.
+        facts: names and values, in the order in which they are shown.
+        arrays: the names and shapes of the arrays in the file.
+        consumers: for each program, whether it can load the files as they are, or why not.
+        oddities: sentences on what is odd; empty if nothing is.
     """
 
     facts: dict[str, str]
@@ -51,7 +51,7 @@ class Inspection:
     oddities: tuple[str, ...]
 
     def describe(self) -> str:
-        """Lines to read."""
+        """Returns the description as lines of text."""
         lines = [f"{name:<12}{value}" for name, value in self.facts.items()]
         lines += ["", "arrays"]
         width = max(map(len, self.arrays))
@@ -64,21 +64,22 @@ class Inspection:
 
 
 def inspect(path: str, which: str | None = None) -> Inspection:
-    """Looks a model over; every array is read.
+    """Describes a model; reads every array.
 
     Args:
-        path: what `elmo_tf.store.stored_model.open_model` takes.
-        which: of the checkpoints "best" or "latest"; None for the best if there is one.
+        path: any model that `elmo_tf.store.stored_model.open_model` takes.
+        which: the checkpoint to read, "best" or "latest"; None for the best if there is one, else the latest.
 
     Raises:
-        InputError: there is no model, or it cannot be read, or an array is missing, misshapen or too many.
+        InputError: there is no model, it cannot be read, or an array is missing, has another shape than the options
+            say, or does not belong to the model.
     """
     with open_model(path, which) as stored:
-        raw = atomic_files.read_json(stored.options_file)
+        raw = input_files.read_json(stored.options_file)
         vocabulary, complaint = _vocabulary(stored)
         return Inspection(
             facts=_facts(stored, raw, vocabulary),
-            arrays={stored.weights.spelled(name): shape for name, shape in stored.weights.shapes.items()},
+            arrays={stored.weights.name_in_file(name): shape for name, shape in stored.weights.shapes.items()},
             consumers={NAMES[target]: verdict(stored, raw, target) for target in TARGETS},
             oddities=oddities(stored, raw, vocabulary, complaint),
         )
@@ -90,10 +91,10 @@ def _facts(stored: StoredModel, raw: dict[str, Any], vocabulary: Vocabulary | No
     softmax = sum(math.prod(shape) for name, shape in stored.weights.shapes.items() if name.startswith(SOFTMAX_PREFIX))
     facts = {"form": _FORMS[stored.form] + (", in a ZIP file" if stored.is_zipped else ""), "file": stored.source}
     if os.path.isfile(stored.source):
-        digest = atomic_files.sha256(stored.source)
+        digest = input_files.sha256(stored.source)
         facts["size"], facts["sha256"] = f"{os.path.getsize(stored.source):,} bytes", digest
         if stored.is_zipped:
-            digest = atomic_files.sha256(stored.weights.source)
+            digest = input_files.sha256(stored.weights.source)
             facts["weights"] = f"{stored.weights_name} in it, with the sha256 {digest}"
         facts["known as"] = KNOWN.get(digest, "not the file of a published model whose SHA-256 is on record")
     facts["input"] = _input(options, raw)
@@ -135,8 +136,8 @@ def _lstm(options: Options) -> str:
 
 
 def _vocabulary(stored: StoredModel) -> tuple[Vocabulary | None, str | None]:
-    """The vocabulary, or what is wrong with it."""
+    """Reads the vocabulary; returns it, or None and the message of the error."""
     try:
         return stored.vocabulary(), None
     except InputError as error:
-        return None, stored.told(error)
+        return None, stored.message_of(error)

@@ -1,4 +1,4 @@
-"""What is odd about a model: numbers, options and words that nobody would have meant."""
+"""Finds weights, options and words of a model that are probably mistakes."""
 
 import itertools
 import os
@@ -14,23 +14,26 @@ from elmo_tf.store.model_location import HDF5, TF1
 from elmo_tf.store.stored_model import StoredModel
 
 _JUDGED = range(100, 1001)
-"""How many words, the first of a vocabulary, tell its order: a text's most frequent ones have counts of their own, and
-so are in no other order. Of the rare ones many share a count, and may be sorted by the alphabet."""
+"""The number of words, from the beginning of a vocabulary, by which its order is judged.
+
+The most frequent words of a text all have different counts, so sorting by frequency leaves no alphabetical order among
+them. Many rare words share a count and may be sorted alphabetically among themselves.
+"""
 
 _FALLS = 0.005
-"""Share of neighbours out of the alphabet's order up to which a list counts as sorted by it."""
+"""The largest share of neighbouring pairs in the wrong order in a list that counts as alphabetical."""
 
 
 def oddities(
     stored: StoredModel, raw: dict[str, Any], vocabulary: Vocabulary | None, complaint: str | None
 ) -> tuple[str, ...]:
-    """Sentences on what is odd; every array is read.
+    """Returns sentences on what is odd about a model; reads every array.
 
     Args:
         stored: the model, open.
         raw: the content of its `options.json`.
-        vocabulary: its words; None where there are none, or where they cannot be used.
-        complaint: why they cannot be used.
+        vocabulary: its words; None if there are none, or if they cannot be used.
+        complaint: the reason why they cannot be used; None if there is none.
     """
     return (*_odd_arrays(stored), *_odd_options(stored, raw), *_odd_vocabulary(stored, vocabulary, complaint))
 
@@ -39,7 +42,7 @@ def _odd_arrays(stored: StoredModel) -> list[str]:
     found = []
     for arrays, what in ((stored.weights, "array"), (stored.slots, "Adagrad's accumulator")):
         for name, shape in arrays.shapes.items():
-            spelled = arrays.spelled(name)
+            spelled = arrays.name_in_file(name)
             try:
                 array = arrays[name]
             except NotFiniteError:
@@ -86,8 +89,8 @@ def _odd_vocabulary(stored: StoredModel, vocabulary: Vocabulary | None, complain
         found.append(f"{os.path.basename(stored.vocab_file or '')} has {len(vocabulary):,} words, the model {rows:,}")
     if _is_alphabetical([word for word in vocabulary if word not in SPECIALS]):
         found.append(
-            f"{os.path.basename(stored.vocab_file or '')} is sorted by the alphabet, not by frequency, which the "
-            "sampled softmax of training relies on"
+            f"{os.path.basename(stored.vocab_file or '')} is sorted alphabetically, not by frequency as the sampled "
+            "softmax of training needs it"
         )
     return found
 

@@ -1,9 +1,9 @@
-"""What the programs that read our files cannot read: each limit in words, before anything is written.
+"""The limits of the programs that read the files of elmo_tf: which models they cannot load, and why.
 
-AllenNLP's `Elmo` reads skip connections, the projections of LSTM and CNN, both directions and 50 characters a word
-without asking whether they are there (its `elmo.py`, `elmo_lstm.py`). bilm-tf's `BidirectionalLanguageModel`, and that
-of simple_elmo, which is a copy, build both directions, know eight layers, and ask for more filters than
-`projection_dim` where the two differ (`model.py`); simple_elmo's `ElmoModel` reads characters alone. No TensorFlow.
+AllenNLP's `Elmo` takes for granted that a model has skip connections, a projection in the LSTM and in the CNN, both
+directions and 50 characters a word (its `elmo.py`, `elmo_lstm.py`). bilm-tf's `BidirectionalLanguageModel` always
+builds both directions, knows at most eight layers, and needs at least `projection_dim` filters (`model.py`);
+simple_elmo contains a copy of it, and its `ElmoModel` reads characters only. This module does not import TensorFlow.
 """
 
 from elmo_tf.options import Options
@@ -12,16 +12,16 @@ ALLENNLP, BILM_TF, SIMPLE_ELMO = "allennlp", "bilm-tf", "simple_elmo"
 TARGETS = (ALLENNLP, BILM_TF, SIMPLE_ELMO)
 NAMES = {ALLENNLP: "AllenNLP", BILM_TF: "bilm-tf", SIMPLE_ELMO: "simple_elmo"}
 READS = {ALLENNLP: ("hdf5",), BILM_TF: ("hdf5", "tf1"), SIMPLE_ELMO: ("hdf5", "tf1")}
-"""The forms that each of them reads."""
+"""The forms that each program reads."""
 
 _MOST_LAYERS = 8
 
 
 def limits(options: Options, target: str, form: str = "hdf5") -> list[str]:
-    """What in a model the target cannot load; empty for one that it can.
+    """Lists the reasons why a program cannot load a model; empty if it can.
 
     Args:
-        options: the model's.
+        options: the options of the model.
         target: one of `TARGETS`.
         form: "hdf5", or "tf1" for a training checkpoint.
 

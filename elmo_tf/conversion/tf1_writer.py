@@ -8,14 +8,15 @@ from elmo_tf.errors import InputError
 from elmo_tf.formats.arrays import Arrays
 from elmo_tf.models import tf1_weight_names
 from elmo_tf.options import Options
-from elmo_tf.system.atomic_files import reason, write_text
+from elmo_tf.system.atomic_files import write_text
+from elmo_tf.system.error_text import reason
 
 
 def write_tf1(folder: str, weights: Arrays, slots: Arrays, options: Options, step: int) -> str:
-    """Writes a checkpoint that bilm-tf restores, to use or to go on training: every variable, its slot, the step.
+    """Writes a checkpoint that bilm-tf can use or resume training from: every variable, its accumulator, and the step.
 
     Returns:
-        The checkpoint's path without endings.
+        The path of the checkpoint, without the endings of its files.
 
     Raises:
         InputError: it cannot be written.
@@ -31,7 +32,7 @@ def write_tf1(folder: str, weights: Arrays, slots: Arrays, options: Options, ste
             prefix=prefix, tensor_names=keys, shape_and_slices=[""] * len(keys), tensors=[tensors[key] for key in keys]
         )
     except tf.errors.OpError as error:
-        raise InputError(f"{prefix} cannot be written: {reason(error)}") from error
+        raise InputError(f"{prefix} cannot be written: {reason(error)}", path=prefix) from error
     write_text(
         os.path.join(folder, "checkpoint"),
         f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n',

@@ -1,1 +1,1 @@
-"""Text, vocabulary, character ids, the language model's stream and batches of sentences; no layers."""
+"""From text files to a model's input in NumPy: vocabulary, character ids, sentences, windows; no TensorFlow."""

@@ -1,14 +1,14 @@
-"""Words as character ids, bilm-tf's way, in NumPy.
+"""Character ids of words, as in bilm-tf, computed with NumPy.
 
-`elmo_tf.inference.character_ids` has the same as TensorFlow operations.
+`elmo_tf.inference.character_ids` computes the same with TensorFlow operations.
 
-Ids 0 to 255 are the bytes of the word in UTF-8; the five above them are named here. A word's row is
+Ids 0 to 255 are the bytes of the word in UTF-8; the five ids above them have names here. The row of a word is
 
     BEGIN_WORD  byte ...  END_WORD  PADDING ...
 
 and holds at most `max_characters - 2` bytes: a longer word is cut, even inside a code point. The words `<S>` and `</S>`
-have one id of their own in place of the bytes; `<UNK>` is spelled out like any other word. The numbers are those of
-bilm-tf (`bilm/data.py`, `UnicodeCharsVocabulary`), so its weights fit.
+have one id of their own in place of the bytes; `<UNK>` is encoded by its letters like any other word. The ids are those
+of bilm-tf (`bilm/data.py`, `UnicodeCharsVocabulary`), so that its weights fit.
 """
 
 from collections.abc import Sequence
@@ -25,18 +25,18 @@ END_WORD = 259
 PADDING = 260
 N_CHARACTERS = 261
 
-_MIN_CHARACTERS = 3  # BEGIN_WORD, one id, END_WORD: what `<S>` needs
+_MIN_CHARACTERS = 3  # `<S>` needs three: BEGIN_WORD, its id, END_WORD
 SPECIAL_IDS = {b"<S>": BEGIN_SENTENCE_ID, b"</S>": END_SENTENCE_ID}
-"""The words that have one id of their own in place of their bytes."""
+"""The ids of the words, as bytes, that have one id of their own in place of their bytes."""
 
 
 def encode_words(words: Sequence[str], max_characters: int) -> npt.NDArray[np.int32]:
-    """The character ids of words.
+    """Encodes words as character ids.
 
-    A lone surrogate, which UTF-8 cannot hold and which reading UTF-8 never yields, is left out, as in bilm-tf.
+    A lone surrogate, which UTF-8 cannot encode, is left out, as in bilm-tf; text read from UTF-8 never has one.
 
     Args:
-        words: U words, not a text.
+        words: U words; not a single string.
         max_characters: C, the length of a row; at least 3.
 
     Returns:
@@ -44,7 +44,7 @@ def encode_words(words: Sequence[str], max_characters: int) -> npt.NDArray[np.in
 
     Raises:
         InputError: `max_characters` is below 3.
-        ValueError: `words` is a text, whose letters would count as words.
+        ValueError: `words` is a single string, whose letters would count as words.
 
     >>> encode_words(["cat", "<S>", "overlong"], 6)
     array([[258,  99,  97, 116, 259, 260],
@@ -62,7 +62,7 @@ def encode_words(words: Sequence[str], max_characters: int) -> npt.NDArray[np.in
     ids = np.full((len(kept), max_characters), PADDING, np.int32)
     flat = ids.reshape(-1)
     row_starts = np.arange(len(kept)) * max_characters
-    # Where the n-th letter of all words goes: one column past its place in its word, in the word's row.
+    # Letter n of all words moves by its word's shift to the row of that word, one column past its place in the word.
     shifts = row_starts + 1 - (np.cumsum(lengths) - lengths)
     flat[np.arange(len(letters)) + np.repeat(shifts, lengths)] = letters
     flat[row_starts] = BEGIN_WORD
@@ -74,14 +74,14 @@ def encode_words(words: Sequence[str], max_characters: int) -> npt.NDArray[np.in
 
 
 def shift_for_prediction(character_ids: npt.NDArray[np.int32], is_token: npt.ArrayLike) -> npt.NDArray[np.int32]:
-    """The ids that a model reads outside training: every id plus 1, and rows of 0 where there is no token.
+    """Shifts character ids to those that a model reads outside training: each id plus 1, and 0 for padding tokens.
 
-    In training, rows are full and ids are those of `encode_words`, 0 to 260. For sentences of different lengths bilm-tf
-    keeps 0 for the tokens that fill up the batch, so that the model can tell them apart, and moves all others up.
+    In training no row has padding tokens, and the ids are those of `encode_words`, 0 to 260. In a batch of sentences of
+    different lengths, bilm-tf marks padding tokens by 0, so that the model can tell them from the others.
 
     Args:
         character_ids: int32 `[..., C]`, from `encode_words`.
-        is_token: bool `[...]`, false where a token only fills up its sentence.
+        is_token: bool `[...]`, false for padding tokens.
 
     Returns:
         int32 `[..., C]`, 1 to 261, or 0 in the rows of padding tokens.
@@ -94,7 +94,7 @@ def shift_for_prediction(character_ids: npt.NDArray[np.int32], is_token: npt.Arr
 
 
 def is_truncated(words: Sequence[str], max_characters: int) -> npt.NDArray[np.bool_]:
-    """Which words lose bytes in a row of `max_characters` ids; bool `[U]`. `<S>` and `</S>` never do.
+    """Whether each word is too long for a row of `max_characters` ids; bool `[U]`. `<S>` and `</S>` always fit.
 
     >>> is_truncated(["four", "fiver", "\\u00e9t\\u00e9"], 6)
     array([False,  True,  True])
@@ -105,10 +105,11 @@ def is_truncated(words: Sequence[str], max_characters: int) -> npt.NDArray[np.bo
 
 
 def byte_limit(max_characters: int) -> int:
-    """The bytes of a word that fit into a row of `max_characters` ids; an `InputError` where there is no room."""
+    """The number of bytes that fit into a row of `max_characters` ids; raises an `InputError` if that is below 3."""
     if max_characters < _MIN_CHARACTERS:
         raise InputError(
             f"max_characters_per_token is {max_characters}; expected at least {_MIN_CHARACTERS}: "
-            "the begin and the end of a word take two of them"
+            "the begin and the end of a word take two of them",
+            option="max_characters_per_token",
         )
     return max_characters - 2

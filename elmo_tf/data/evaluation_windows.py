@@ -1,4 +1,4 @@
-"""The evaluation's input: every sentence of held-out text once, in windows of packed rows in both directions."""
+"""The input of an evaluation: every sentence of held-out text once, in windows of packed rows in both directions."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -14,11 +14,11 @@ from elmo_tf.options import Options
 
 
 class EvaluationWindow(NamedTuple):
-    """A window of held-out text, and where it is filled.
+    """A window of held-out text, and which of its places hold a token.
 
     Args:
-        window: words, inputs, targets.
-        mask: booleans `(directions, B, T)`; False behind the end of the text.
+        window: the distinct words, inputs and targets.
+        mask: booleans `(directions, B, T)`; False after the end of the text.
     """
 
     window: Window
@@ -29,19 +29,21 @@ def evaluation_windows(
     corpus: Corpus,
     vocabulary: Vocabulary,
     options: Options,
-    rows: int,
-    steps: int,
+    batch_size: int,
+    unroll_steps: int,
     drop_remainder: bool = False,
 ) -> Iterator[EvaluationWindow]:
-    """Every sentence of a corpus once, in file order, packed as in training; both directions read the same sentences.
+    """Yields every sentence of a corpus once, in file order, packed into windows as in training.
+
+    Both directions read the same sentences.
 
     Args:
         corpus: the held-out text.
         vocabulary: the model's.
         options: the model's.
-        rows: rows of a window.
-        steps: steps of a window.
-        drop_remainder: whether to end with the last window that is full, as bilm-tf does, instead of at the last token.
+        batch_size: rows of a window, B.
+        unroll_steps: tokens of a row in a window, T.
+        drop_remainder: whether to end with the last full window, as bilm-tf does, instead of with the last token.
     """
     numbers = WordNumbers(vocabulary, options.char_cnn is not None)
     make_window = WindowMaker(numbers, options)
@@ -50,11 +52,11 @@ def evaluation_windows(
         for words in sentences_in_file_order(corpus):
             yield numbers.sentence(words, backward)
 
-    packers = [RowPacker(sentences(direction == 1), rows) for direction in range(options.directions)]
+    packers = [RowPacker(sentences(direction == 1), batch_size) for direction in range(options.directions)]
     while True:
-        packed = [packer.window(steps) for packer in packers]
-        filled = np.stack([part[2] for part in packed])
-        if not filled.any() or (drop_remainder and (filled < steps).any()):
+        packed = [packer.window(unroll_steps) for packer in packers]
+        filled = np.stack([direction.filled for direction in packed])
+        if not filled.any() or (drop_remainder and (filled < unroll_steps).any()):
             return
-        window = make_window([part[0] for part in packed], [part[1] for part in packed])
-        yield EvaluationWindow(window, np.arange(steps) < filled[:, :, None])
+        window = make_window([direction.inputs for direction in packed], [direction.targets for direction in packed])
+        yield EvaluationWindow(window, np.arange(unroll_steps) < filled[:, :, None])

@@ -1,17 +1,20 @@
-"""Negatives of the sampled softmax: drawn on the host as a function of (seed, step, direction), so that a resumed run
-and every replica draw the same."""
+"""Negative samples of the sampled softmax.
+
+They are drawn on the host as a function of (seed, step, direction), so that a resumed run and all replicas draw the
+same ones.
+"""
 
 import math
 
 import numpy as np
 
-from elmo_tf.data.distinct import first_places
+from elmo_tf.data.distinct import first_positions
 
 
 def draw_negatives(
     count: int, vocabulary_size: int, seed: int, step: int, direction: int = 0
 ) -> tuple[np.ndarray, int]:
-    """Distinct word ids, log-uniformly drawn: word k comes with probability `log((k + 2) / (k + 1)) / log(V + 1)`.
+    """Draws distinct word ids log-uniformly: word k has the probability `log((k + 2) / (k + 1)) / log(V + 1)`.
 
     Frequent words, which stand first in a sorted vocabulary, are drawn more often. The distribution is that of
     TensorFlow's log-uniform candidate sampler, which bilm-tf uses.
@@ -19,13 +22,13 @@ def draw_negatives(
     Args:
         count: how many ids, at most `vocabulary_size`.
         vocabulary_size: V.
-        seed: the run's.
+        seed: the seed of the run.
         step: the training step.
-        direction: 0 forward, 1 backward; they have samples of their own.
+        direction: 0 forward, 1 backward; each draws other ids.
 
     Returns:
-        `(ids int32 (count,), tries)`: `tries` is the number of draws it took, repeated ones included, from which
-        the expected counts follow.
+        `(ids int32 (count,), tries)`: `tries` is the number of draws that it took, repeated ids included; the expected
+        counts of the ids follow from it.
 
     Example:
 
@@ -41,6 +44,6 @@ def draw_negatives(
     while True:
         more = np.exp(random.random(max(2 * count, len(drawn))) * scale).astype(np.int64) - 1
         drawn = np.concatenate([drawn, np.minimum(more, vocabulary_size - 1)])
-        order = first_places(drawn)
+        order = first_positions(drawn)
         if len(order) >= count:
             return drawn[order[:count]].astype(np.int32), int(order[count - 1]) + 1

@@ -1,25 +1,30 @@
-"""Sentences as numbers, in the order in which one direction reads them."""
+"""The sentences of a corpus, in the order in which one direction of the model reads them, and words as numbers."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from elmo_tf.data.corpus import BlockReader, Corpus, in_pools, runs
+from elmo_tf.data.corpus import BlockReader, Corpus, group_into_pools, sequential_runs
 from elmo_tf.data.vocabulary import Vocabulary
 
 POOL_BYTES = 16 << 20
-"""Text that is shuffled together. Blocks of all files are shuffled first, so a pool is a sample of the whole corpus."""
+"""Size of a pool. Blocks of all files are shuffled before, so that a pool is a sample of the whole corpus."""
 
 
 class WordNumbers(dict[str, int]):
-    """Numbers of words: ids of the vocabulary's words, and numbers from V on for others, given as they come.
+    """Numbers of words: the vocabulary's ids, and for each other word, when it is first looked up, a number from V on.
 
-    An unknown word keeps its characters so. With word input it is `<UNK>` at once.
+    A model that reads characters so gets the characters of words outside the vocabulary. For a model with word input,
+    those words have the id of `<UNK>`.
 
     Args:
-        vocabulary: the model's.
+        vocabulary: the model's vocabulary.
         by_characters: whether the model reads characters.
+
+    Attributes:
+        others: the words outside the vocabulary; word V + i is `others[i]`.
+        times_forgotten: how often `forget` was called.
 
     Example:
 
@@ -53,7 +58,7 @@ class WordNumbers(dict[str, int]):
         return np.array(numbers[::-1] if backward else numbers, np.int32)
 
     def forget(self) -> None:
-        """Forgets the words outside the vocabulary, so that memory does not grow with the corpus."""
+        """Removes the words outside the vocabulary, so that memory does not grow with the corpus."""
         for word in self.others:
             del self[word]
         self.others = []
@@ -61,23 +66,23 @@ class WordNumbers(dict[str, int]):
 
 
 def word_of(number: int, vocabulary: Vocabulary, others: Sequence[str]) -> str:
-    """The word of a number: one of the vocabulary's, or from V on one of `others`."""
+    """The word of a number: a word of the vocabulary or, from V on, one of `others`."""
     size = len(vocabulary)
     return vocabulary.words[number] if number < size else others[number - size]
 
 
 class ShuffledSentences:
-    """The sentences of a corpus, epoch after epoch without end, each epoch in an order of its own.
+    """Iterates over the sentences of a corpus, epoch after epoch without end, each epoch in another order.
 
-    The order is a function of (seed, epoch, direction): blocks of all files are shuffled, taken together in pools of
-    some megabytes, and the sentences of a pool shuffled. Its position is three numbers.
+    The order is a function of (seed, epoch, direction): the blocks of all files are shuffled and grouped into pools of
+    some megabytes, and the sentences of each pool are shuffled. A position in it is three numbers.
 
     Args:
         corpus: the text.
-        seed: the run's.
-        direction: 0 forward, 1 backward; they read in orders of their own.
-        position: `(epoch, pool, sentences of the pool already read)`, to go on from.
-        pool_bytes: text that is shuffled together.
+        seed: the seed of the run.
+        direction: 0 forward, 1 backward; each has another order.
+        position: `(epoch, pool, sentences of the pool already read)`, at which to go on.
+        pool_bytes: size of a pool.
     """
 
     def __init__(
@@ -96,7 +101,7 @@ class ShuffledSentences:
 
     @property
     def position(self) -> tuple[int, int, int]:
-        """Epoch, pool, and how many sentences of the pool have been read."""
+        """Epoch, pool, and the number of sentences of the pool that have been read."""
         return self._epoch, self._pool, self._read
 
     def _random(self, *numbers: int) -> np.random.Generator:
@@ -104,8 +109,8 @@ class ShuffledSentences:
         return np.random.Generator(np.random.Philox(seeds))
 
     def _pools_of_epoch(self) -> list[Any]:
-        order = self._random().permutation(len(runs(self._corpus)))
-        return in_pools(self._corpus, order.tolist(), self._pool_bytes)
+        order = self._random().permutation(len(sequential_runs(self._corpus)))
+        return group_into_pools(self._corpus, order.tolist(), self._pool_bytes)
 
     def _load(self) -> list[str]:
         lines = [line for block in self._pools[self._pool] for line in self._reader.lines(block)]
@@ -129,7 +134,7 @@ class ShuffledSentences:
 
 
 def sentences_in_file_order(corpus: Corpus) -> Iterable[list[str]]:
-    """The sentences of a corpus once, as they stand in the files."""
+    """Yields the sentences of a corpus once, in the order of the files."""
     reader = BlockReader()
     for block in corpus.blocks:
         for line in reader.lines(block):

@@ -1,4 +1,4 @@
-"""The input of a training step, and the order in which its arrays travel: the one place that knows it."""
+"""The input of a training step."""
 
 from typing import NamedTuple
 
@@ -11,9 +11,10 @@ class Step(NamedTuple):
     """The input of one training step.
 
     Args:
-        windows: one a part.
-        negatives: word ids int32 `(directions, n)`, the same for all parts; `(directions, 0)` without sampling.
-        tries: how many draws each sample took, float32 `(directions,)`.
+        windows: one window for each part: what a replica computes at one time.
+        negatives: the sampled words' ids, int32 `(directions, n)`, the same for all parts; `(directions, 0)` where the
+            training uses the full softmax.
+        tries: how many draws it took to get n different words, float32 `(directions,)`.
     """
 
     windows: tuple[Window, ...]

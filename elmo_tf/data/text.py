@@ -1,4 +1,4 @@
-"""Text files as they lie on disk: a tokenised sentence a line, UTF-8, plain or .gz; read as a stream, never whole."""
+"""Reads text files as a stream of lines: UTF-8, plain or gzip-compressed, one tokenised sentence a line."""
 
 import glob
 import gzip
@@ -12,51 +12,56 @@ from elmo_tf.errors import InputError
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 UNREADABLE = (EOFError, OSError, zlib.error)
-"""What reading a plain or .gz file raises: a .gz file that is cut short, any file, and a .gz file that is damaged."""
+"""Errors of reading: of a .gz file that is cut short, of any file, and of a .gz file that is damaged."""
 
 
 def expand_patterns(patterns: Sequence[str], name: str) -> list[str]:
-    """The files that names and glob patterns stand for, sorted, each once.
+    """Expands file names and glob patterns to a sorted list of files, each listed once.
 
     Args:
         patterns: file names or patterns, such as `["corpus/*.txt", "more.txt.gz"]`.
-        name: what the user calls them, for the error: `"--train_files"`.
+        name: the flag or argument that they come from, for error messages: `"--train_files"`.
 
     Raises:
-        InputError: a pattern matches nothing, or a match is a folder.
+        InputError: a pattern matches no file.
     """
     found: set[str] = set()
+    option = name.removeprefix("--")
     for pattern in patterns:
         matches = [pattern] if os.path.exists(pattern) else glob.glob(os.path.expanduser(pattern), recursive=True)
         files = [match for match in matches if not os.path.isdir(match)]
         if not files:
             what = "only folders match" if matches else "no such file"
-            raise InputError(f"{name}={pattern}: {what}; expected text files, such as 'corpus/*.txt' in quotes")
+            raise InputError(
+                f"{name}={pattern}: {what}; expected text files, such as 'corpus/*.txt' in quotes",
+                path=pattern,
+                option=option,
+            )
         found.update(files)
     if not found:
-        raise InputError(f"{name} names no files; expected text files, such as 'corpus/*.txt' in quotes")
+        raise InputError(f"{name} names no files; expected text files, such as 'corpus/*.txt' in quotes", option=option)
     return sorted(found)
 
 
 def open_bytes(path: str) -> BinaryIO:
-    """Opens a plain or .gz file (by its first two bytes, whatever its name) for reading bytes."""
-    return cast(BinaryIO, gzip.open(path, "rb")) if is_packed(path) else open(path, "rb")
+    """Opens a plain or gzip-compressed file for reading its decompressed bytes."""
+    return cast(BinaryIO, gzip.open(path, "rb")) if is_gzip(path) else open(path, "rb")
 
 
-def is_packed(path: str) -> bool:
-    """Whether a file is gzip-compressed, by its first two bytes; an `InputError` where it cannot be read."""
+def is_gzip(path: str) -> bool:
+    """Whether a file is gzip-compressed, by its first two bytes; raises an `InputError` if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return file.read(2) == b"\x1f\x8b"
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}", path=path) from error
 
 
 def iterate_lines(path: str) -> Iterator[str]:
-    """The lines of a UTF-8 file, plain or .gz, without their line ends and without a byte order mark.
+    """Yields the lines of a UTF-8 file, plain or .gz, without line ends and byte order mark.
 
     Raises:
-        InputError: the file cannot be read, is cut short (.gz) or holds bytes that are not UTF-8; with file and line.
+        InputError: the file cannot be read, is a damaged .gz file or is not UTF-8; the message names file and line.
     """
     with open_bytes(path) as file:
         number = 0
@@ -66,18 +71,18 @@ def iterate_lines(path: str) -> Iterator[str]:
                     line = line.removeprefix(BYTE_ORDER_MARK)
                 yield line.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:
-            raise not_utf8(path, number, error.start, error) from error
+            raise utf8_error(path, number, error.start, error) from error
         except UNREADABLE as error:
-            raise InputError(f"{path} cannot be read past line {number}: {error}") from error
+            raise InputError(f"{path} cannot be read past line {number}: {error}", path=path, line=number) from error
 
 
-def not_utf8(path: str, line: int, byte: int, error: UnicodeDecodeError) -> InputError:
-    """The sentence for a file that holds other bytes than UTF-8, to be raised by who reads it.
+def utf8_error(path: str, line: int, byte: int, error: UnicodeDecodeError) -> InputError:
+    """The error for a file that is not UTF-8; the caller raises it.
 
     Args:
         path: the file.
-        line: counted from 1.
-        byte: where in the line, counted from 0; a byte order mark does not count.
-        error: of the decoder.
+        line: the line, counted from 1.
+        byte: the position in the line, counted from 0 without a byte order mark.
+        error: the decoder's error.
     """
-    return InputError(f"{path}, line {line}: not UTF-8 text: {error.reason} at byte {byte}")
+    return InputError(f"{path}, line {line}: not UTF-8 text: {error.reason} at byte {byte}", path=path, line=line)

@@ -1,9 +1,9 @@
-"""Raw text -> one tokenised sentence a line, by spaCy's rules for a language; no trained model is needed.
+"""Tokenises raw text into one sentence a line, by spaCy's rules for a language; no trained model is needed.
 
-A line of the input is a paragraph. It is cut into tokens by `spacy.blank(language)` and into sentences by spaCy's
-`sentencizer`; it knows no opening quote from a closing one, which is told here by the white space around. In the output
-a space parts tokens, and `line.split()` gives them back. spaCy is loaded only when a pipeline is made: it comes with
-the extra, `pip install 'elmo_tf[tokenize]'`.
+A line of the input is a paragraph. `spacy.blank(language)` divides it into tokens and spaCy's `sentencizer` into
+sentences. The sentencizer does not distinguish opening quotes from closing ones; here the white space around them does.
+In the output spaces separate the tokens, and `line.split()` returns them. spaCy is an optional dependency, `pip install
+'elmo_tf[tokenize]'`, and is imported only when a pipeline is made.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc, Span, Token
 
-PIECE = 100_000  # characters; a longer paragraph goes through spaCy in pieces
+PIECE = 100_000
+"""Characters of a paragraph that spaCy gets at a time; a longer paragraph is divided."""
 
 
 def make_pipeline(language: str) -> Language:
-    """spaCy's blank pipeline for a language code (`en`, `nb`, `zh`; `xx` for any), with rule-based sentence ends.
+    """Makes spaCy's blank pipeline for a language code (`en`, `nb`, `zh`; `xx` for any), with rules for sentence ends.
 
     Raises:
         InputError: spaCy is not installed, does not know the language, or lacks a package that the language needs.
@@ -43,17 +44,21 @@ def make_pipeline(language: str) -> Language:
         known = sorted(module.name for module in pkgutil.iter_modules(spacy.lang.__path__) if module.ispkg)
         if language in known:
             reason = " ".join(str(error).split())
-            raise InputError(f"language {language!r} needs a package that is not installed: {reason}") from error
-        raise InputError(f"spaCy does not know the language {language!r}; expected one of {' '.join(known)}") from error
+            raise InputError(
+                f"language {language!r} needs a package that is not installed: {reason}", option="language"
+            ) from error
+        raise InputError(
+            f"spaCy does not know the language {language!r}; expected one of {' '.join(known)}", option="language"
+        ) from error
     nlp.add_pipe("sentencizer")
     return nlp
 
 
 def output_paths(sources: Sequence[str], folder: str) -> list[str]:
-    """Where the tokenised text of each input goes: its base name with the ending .txt, in `folder`.
+    """The output file of each input file: its base name with the ending .txt, in `folder`.
 
-    Only the endings .gz and .txt are taken off before .txt is put on: the files of a corpus often differ in what looks
-    like an ending, as `news.en-00001-of-00100` does.
+    Only the endings .gz and .txt are removed before .txt is added: the names of a corpus's files often differ only
+    after a dot, as in `news.en-00001-of-00100`.
 
     Raises:
         InputError: two inputs would be written to the same file, or an input would be overwritten.
@@ -67,24 +72,31 @@ def output_paths(sources: Sequence[str], folder: str) -> list[str]:
         name = os.path.basename(source).removesuffix(".gz").removesuffix(".txt") + ".txt"
         target = os.path.join(folder, name)
         if target in taken:
-            raise InputError(f"{taken[target]} and {source} would both be written to {target}; expected other names")
+            raise InputError(
+                f"{taken[target]} and {source} would both be written to {target}; expected other names",
+                path=taken[target],
+            )
         if os.path.realpath(target) in inputs:
             overwritten = inputs[os.path.realpath(target)]
-            raise InputError(f"the output for {source} would overwrite the input {overwritten}; expected a new folder")
+            raise InputError(
+                f"the output for {source} would overwrite the input {overwritten}; expected a new folder",
+                path=overwritten,
+            )
         taken[target] = source
     return list(taken)
 
 
 def tokenize_file(nlp: Language, source: str, target: str) -> tuple[int, int]:
-    """Tokenises a file, plain or .gz, into `target`, one sentence a line, whole or not at all.
+    """Tokenises a file, plain or .gz, into `target`, one sentence a line; writes the whole file or nothing.
 
-    Read and written as a stream: memory holds a few paragraphs, however long the file.
+    Only a few paragraphs are in memory, however long the file is.
 
     Returns:
-        the sentences and the tokens written.
+        The numbers of sentences and of tokens written.
 
     Raises:
-        InputError: the input cannot be read or is not UTF-8, or the output cannot be written; with file and line.
+        InputError: the input cannot be read or is not UTF-8, or the output cannot be written; the message names the
+            file, and the line where there is one.
     """
     sentences = tokens = 0
     with atomic_files.atomic_write(target) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
@@ -96,21 +108,21 @@ def tokenize_file(nlp: Language, source: str, target: str) -> tuple[int, int]:
 
 
 def tokenize_paragraphs(nlp: Language, paragraphs: Iterable[str]) -> Iterator[list[str]]:
-    """The sentences of paragraphs, each a list of tokens without white space; sentences without a token are left out.
+    """Yields the sentences of paragraphs as lists of tokens; a token has no white space, a sentence at least one token.
 
     >>> list(tokenize_paragraphs(make_pipeline("en"), ["It works. Doesn't it?", ""]))
     [['It', 'works', '.'], ['Does', "n't", 'it', '?']]
     """
-    # spaCy remembers every word that it meets; what it learns in a memory zone it forgets at the end of the zone.
+    # spaCy keeps every word that it has seen in memory; those seen in a memory zone are freed at the zone's end.
     memory_zone = getattr(nlp, "memory_zone", contextlib.nullcontext)
-    for batch in _batches(paragraphs):
+    for batch in _batch_paragraphs(paragraphs):
         with memory_zone():
-            sentences = [sentence for paragraph in batch for sentence in _sentences(nlp, paragraph)]
+            sentences = [sentence for paragraph in batch for sentence in _split_paragraph(nlp, paragraph)]
         yield from sentences
 
 
-def _batches(paragraphs: Iterable[str]) -> Iterator[list[str]]:
-    """Groups of paragraphs that together have `PIECE` characters or little more."""
+def _batch_paragraphs(paragraphs: Iterable[str]) -> Iterator[list[str]]:
+    """Groups paragraphs into lists of about `PIECE` characters."""
     batch: list[str] = []
     size = 0
     for paragraph in paragraphs:
@@ -122,32 +134,32 @@ def _batches(paragraphs: Iterable[str]) -> Iterator[list[str]]:
     yield batch
 
 
-def _sentences(nlp: Language, paragraph: str) -> Iterator[list[str]]:
+def _split_paragraph(nlp: Language, paragraph: str) -> Iterator[list[str]]:
     start = 0
     while start < len(paragraph):
         end = _piece_end(paragraph, start, min(PIECE, nlp.max_length))
-        spans = _spans(nlp(paragraph[start:end]))
+        spans = _sentence_spans(nlp(paragraph[start:end]))
         if end < len(paragraph) and len(spans) > 1:
-            # The last sentence may go on past the piece: it is read again, with what follows.
+            # The last sentence may go on after the piece: it is read again at the start of the next piece.
             end = start + spans.pop().start_char
         for span in spans:
-            # A token can hold white space, such as a no-break space, at which readers of the output would split it.
+            # A token can hold white space, such as a no-break space, at which a reader of the output would split it.
             sentence = [part for token in span for part in token.text.split()]
             if sentence:
                 yield sentence
         start = end
 
 
-def _spans(doc: Doc) -> list[Span]:
-    """The sentences, each with the quotes and brackets that open it: the sentencizer leaves them to the one before."""
+def _sentence_spans(doc: Doc) -> list[Span]:
+    """The sentences, each with its opening quotes and brackets, which the sentencizer leaves in the sentence before."""
     starts = [0]
     for start in [span.start for span in doc.sents][1:]:
-        starts.append(_opened(doc, starts[-1], start))
+        starts.append(_first_opening(doc, starts[-1], start))
     return [doc[start:end] for start, end in zip(starts, [*starts[1:], len(doc)], strict=True) if start < end]
 
 
-def _opened(doc: Doc, before: int, start: int) -> int:
-    """Where the opening quotes and brackets begin that are right before `start`; those that follow white space."""
+def _first_opening(doc: Doc, before: int, start: int) -> int:
+    """The start of a sentence, moved back from `start` over the opening quotes and brackets that follow white space."""
     first = start
     while first - 1 > before and _is_opening(doc[first - 1]):
         first -= 1
@@ -157,14 +169,17 @@ def _opened(doc: Doc, before: int, start: int) -> int:
 
 
 def _is_opening(token: Token) -> bool:
-    """Whether it opens what follows right behind; a quote that closes in one language opens in another."""
+    """Whether a token consists of opening quotes or brackets, without a space after it.
+
+    A quotation mark that closes in one language opens in another, so both kinds count.
+    """
     return not token.whitespace_ and all(
         character in "\"'¿¡" or unicodedata.category(character) in ("Ps", "Pi", "Pf") for character in token.text
     )
 
 
 def _piece_end(paragraph: str, start: int, size: int) -> int:
-    """The end of the piece from `start`: at most `size` characters on, behind a space if there is one."""
+    """The end of the piece that begins at `start`: at most `size` characters on, after a space if there is one."""
     if len(paragraph) - start <= size:
         return len(paragraph)
     space = paragraph.rfind(" ", start + 1, start + size)

@@ -1,9 +1,9 @@
-"""The training's input: text files -> windows of packed rows in both directions, from any saved position on."""
+"""The input of training: text files -> windows of packed rows in both directions, from any saved position on."""
 
-import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,19 +18,19 @@ from elmo_tf.errors import InputError
 from elmo_tf.options import Options
 
 _MOST_OTHERS = 100_000
-"""Words outside the vocabulary that are remembered before those no longer in use are forgotten."""
+"""The number of words outside the vocabulary above which the stream forgets those that its rows do not hold."""
 
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """What a training stream is a function of.
+    """The settings of a training stream, which with the text decide what it yields.
 
     Args:
-        rows: rows of a step.
-        parts: how many parts the rows are dealt to, in order: one a replica and accumulation step.
-        seed: of shuffles and negatives.
-        negatives: samples a direction and step; 0 for none.
-        buckets: whether to pad the words of a window to few different shapes, for XLA.
+        rows: rows of a step, all parts together.
+        parts: the number of parts that the rows are dealt to, in order: one for each replica and accumulation step.
+        seed: the seed of shuffles and negatives.
+        negatives: negative samples in a step and direction; 0 for the full softmax.
+        buckets: whether to round the shapes of windows up to few different ones, for XLA.
     """
 
     rows: int
@@ -41,17 +41,17 @@ class StreamSettings:
 
 
 class TrainingStream:
-    """Steps without end, and after each of them the position to go on from.
+    """Yields the inputs of training steps without end, each with the position of the stream after it.
 
     Each direction reads the corpus in an order of its own. Iterating gives `(Step, Position)`.
 
     Args:
         corpus: the text.
         vocabulary: the model's.
-        options: the model's; of its training `unroll_steps` is used.
-        settings: rows, parts, seed, negatives, buckets.
-        step: number of the first step.
-        position: None, or what `Position.to_json` gave after the step before.
+        options: the model's; of its training options `unroll_steps` is used.
+        settings: the rows, parts, seed, negatives and buckets.
+        step: the number of the first step.
+        position: the position to continue from, as `Position.to_json` gave it after the step before; None to begin.
     """
 
     def __init__(
@@ -66,11 +66,10 @@ class TrainingStream:
         self._options, self._settings, self._step = options, settings, step
         self._numbers = WordNumbers(vocabulary, options.char_cnn is not None)
         self._make_window = WindowMaker(self._numbers, options, settings.buckets)
-        states = _read_position(position, options.directions, settings.rows)
         self._sentences, self._packers = [], []
-        for direction, state in enumerate(states):
-            sentences = ShuffledSentences(corpus, settings.seed, direction, state.position)
-            left = [np.array([self._numbers[word] for word in row], np.int32) for row in state.left]
+        for direction, saved in enumerate(_read_position(position, options.directions, settings.rows)):
+            sentences = ShuffledSentences(corpus, settings.seed, direction, saved.sentences)
+            left = [np.array([self._numbers[word] for word in row], np.int32) for row in saved.left]
             self._sentences.append(sentences)
             self._packers.append(RowPacker(self._numbered(sentences, direction), settings.rows, left))
 
@@ -82,10 +81,14 @@ class TrainingStream:
         while True:
             self._forget_words()
             packed = [packer.window(self._options.training.unroll_steps) for packer in self._packers]
-            inputs, targets = [window[0] for window in packed], [window[1] for window in packed]
             size = self._settings.rows // self._settings.parts
             parts = [slice(k * size, (k + 1) * size) for k in range(self._settings.parts)]
-            windows = tuple(self._make_window([x[part] for x in inputs], [y[part] for y in targets]) for part in parts)
+            windows = tuple(
+                self._make_window(
+                    [window.inputs[part] for window in packed], [window.targets[part] for window in packed]
+                )
+                for part in parts
+            )
             step = Step(windows, *self._negatives())
             self._step += 1
             yield step, self._position()
@@ -99,11 +102,11 @@ class TrainingStream:
         return np.stack([ids for ids, _ in drawn]), np.array([tries for _, tries in drawn], np.float32)
 
     def _position(self) -> "Position":
-        parts = tuple(
-            (sentences.position, tuple(packer.left))
+        directions = tuple(
+            DirectionPosition(sentences.position, tuple(packer.left))
             for sentences, packer in zip(self._sentences, self._packers, strict=True)
         )
-        return Position(parts, self._numbers.vocabulary, self._numbers.others)
+        return Position(directions, self._numbers.vocabulary, self._numbers.others)
 
     def _forget_words(self) -> None:
         numbers = self._numbers
@@ -115,42 +118,62 @@ class TrainingStream:
             packer.left = [np.array([numbers[word] for word in row], np.int32) for row in words]
 
 
-@dataclass(frozen=True)
-class Position:
-    """Where a training stream stands after a step: by direction three numbers and the words that its rows still hold.
+class DirectionPosition(NamedTuple):
+    """The position of one direction of a training stream.
 
-    It is cheap to make, for it only refers to what the stream has; `to_json` spells it out.
+    Args:
+        sentences: the position of the `ShuffledSentences`: epoch, pool, and sentences of the pool already read.
+        left: the word numbers that each row has left for the next windows.
     """
 
-    parts: tuple[tuple[tuple[int, int, int], tuple[np.ndarray, ...]], ...]
+    sentences: tuple[int, int, int]
+    left: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
+class Position:
+    """The position of a training stream after a step.
+
+    It is cheap to make, because it only refers to the arrays of the stream; `to_json` spells the words out.
+
+    Args:
+        directions: the position of each direction.
+        vocabulary: the vocabulary, whose words have the numbers below its size.
+        others: the words that have the numbers from there on.
+    """
+
+    directions: tuple[DirectionPosition, ...]
     vocabulary: Vocabulary
     others: Sequence[str]
 
     def to_json(self) -> str:
-        """The position as text; some kilobytes."""
-        return json.dumps(
-            [{"position": list(position), "left": [self._words(row) for row in left]} for position, left in self.parts],
-            ensure_ascii=False,
-        )
+        """The position as text, of some kilobytes."""
+        values = [
+            {"position": list(direction.sentences), "left": [self._words(row) for row in direction.left]}
+            for direction in self.directions
+        ]
+        return json.dumps(values, ensure_ascii=False)
 
     def _words(self, row: np.ndarray) -> list[str]:
         return [word_of(number, self.vocabulary, self.others) for number in row.tolist()]
 
 
 @dataclass(frozen=True)
-class _DirectionState:
-    position: tuple[int, int, int] = (0, 0, 0)
-    left: list[list[str]] = dataclasses.field(default_factory=list)
+class _SavedDirection:
+    """The position of one direction as its text says it, the words spelled out."""
+
+    sentences: tuple[int, int, int]
+    left: list[list[str]]
 
 
-def _read_position(text: str | None, directions: int, rows: int) -> list[_DirectionState]:
+def _read_position(text: str | None, directions: int, rows: int) -> list[_SavedDirection]:
     if text is None:
-        return [_DirectionState(left=[[]] * rows)] * directions
-    states = [_DirectionState(tuple(part["position"]), part["left"]) for part in json.loads(text)]
-    came = (len(states), len(states[0].left) if states else 0)
+        return [_SavedDirection((0, 0, 0), [[]] * rows)] * directions
+    saved = [_SavedDirection(tuple(values["position"]), values["left"]) for values in json.loads(text)]
+    came = (len(saved), len(saved[0].left) if saved else 0)
     if came != (directions, rows):
         raise InputError(
             f"the saved position is one of {came[0]} directions of {came[1]} rows, expected {directions} of {rows}: "
             "--batch_size times replicas times --accumulation_steps must stay as it was"
         )
-    return states
+    return saved

@@ -1,4 +1,4 @@
-"""A window of both directions as the model takes it: its distinct words once, and where they stand."""
+"""A window of text in both directions as the model takes it: each distinct word once, and where it stands."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,22 +6,22 @@ from typing import NamedTuple
 import numpy as np
 
 from elmo_tf.data.characters import encode_words
-from elmo_tf.data.distinct import in_order_of_appearance
+from elmo_tf.data.distinct import unique_in_order
 from elmo_tf.data.sentences import WordNumbers
-from elmo_tf.options import Options
+from elmo_tf.options import Options, characters_that_count
 
 _WORDS_BUCKET, _CHARACTERS_BUCKET = 256, 8
 
 
 class Window(NamedTuple):
-    """What one replica computes at one time.
+    """A window of text: the tokens that one replica computes at one time.
 
     Args:
         words: the distinct words in the order in which they appear: int32 character ids `(U, C)`, or word ids `(U,)`
             with word input.
-        inputs: positions in `words`, int32 `(directions, B, T)`.
-        targets: ids of the next words, int32 `(directions, B, T)`.
-        begins: booleans `(directions, B)`: whether the row's first token begins a sentence.
+        inputs: for every token, the position of its word in `words`, int32 `(directions, B, T)`.
+        targets: the id of the next word, int32 `(directions, B, T)`.
+        begins: whether the row's first token begins a sentence, booleans `(directions, B)`.
     """
 
     words: np.ndarray
@@ -31,13 +31,13 @@ class Window(NamedTuple):
 
 
 class WindowMaker:
-    """Makes windows out of packed rows of word numbers.
+    """Makes windows from packed rows of word numbers.
 
     Args:
-        numbers: the numbers that the rows are in.
+        numbers: the numbers of the words in the rows.
         options: the model's.
-        buckets: whether to repeat the last word up to a multiple of 256 words, and to pad words to a multiple of 8
-            characters: XLA compiles anew for every shape.
+        buckets: whether to round shapes up, because XLA compiles anew for every shape: the last word is repeated up to
+            a multiple of 256 words, and words are padded to a multiple of 8 characters.
     """
 
     def __init__(self, numbers: WordNumbers, options: Options, buckets: bool = False) -> None:
@@ -46,11 +46,16 @@ class WindowMaker:
             self._spelled = SpelledWords(numbers, options.char_cnn.max_characters_per_token)
 
     def __call__(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Window:
-        """`inputs` and `targets`: one `(B, T)` a direction, in word numbers."""
+        """Makes a window.
+
+        Args:
+            inputs: of each direction the word numbers that are read, `(B, T)`.
+            targets: of each direction the word numbers that follow, `(B, T)`.
+        """
         stacked, targets_stacked = np.stack(inputs), np.stack(targets)
-        # numbers of words outside the vocabulary depend on what was read before; the order must not, or a resumed run
-        # would sum in another order
-        distinct, index = in_order_of_appearance(stacked)
+        # The number of a word outside the vocabulary depends on what the process has read before. The order of the
+        # distinct words must not, or a resumed run would sum in another order than the unbroken one.
+        distinct, index = unique_in_order(stacked)
         vocabulary = self._numbers.vocabulary
         if self._buckets:
             distinct = np.pad(distinct, (0, -len(distinct) % _WORDS_BUCKET), mode="edge")
@@ -62,22 +67,20 @@ class WindowMaker:
     def _words(self, distinct: np.ndarray) -> np.ndarray:
         if self._char_cnn is None:
             return distinct.astype(np.int32)
-        # all windows of pure padding are equal: one for the widest filter is enough
-        widest = max(width for width, _ in self._char_cnn.filters)
-        length = self._spelled.longest(distinct) + widest
+        length = characters_that_count(self._spelled.longest(distinct), self._char_cnn.filters)
         if self._buckets:
             length += -length % _CHARACTERS_BUCKET
-        return self._spelled.rows(distinct, length)  # which ends at max_characters_per_token
+        return self._spelled.rows(distinct, length)  # cut to max_characters_per_token where it is longer
 
 
 class SpelledWords:
-    """A table of character rows, filled as words are met; a window's rows are then one gather.
+    """A table of the character ids of words. It is filled as words are met, and a window's words are one look-up.
 
-    The table takes two bytes a character of a word that was met, at most 100 MB for a million words of 50.
+    The table takes two bytes a character of a word that was met: at most 100 MB for a million words of 50 characters.
 
     Args:
-        numbers: of the words.
-        max_characters: the length that words are cut to.
+        numbers: the numbers of the words.
+        max_characters: the number of ids that a word is cut to.
 
     Example:
 
@@ -96,7 +99,7 @@ class SpelledWords:
         self._lengths = np.zeros(size, np.int32)  # 0 where the word has not been met
 
     def longest(self, numbers: np.ndarray) -> int:
-        """Bytes of the longest of some words, uncut, and two for begin and end of word."""
+        """The ids that the longest of some words would take uncut: its bytes, and two for begin and end of word."""
         self._meet(numbers)
         return int(self._lengths[numbers].max())
 
@@ -121,7 +124,7 @@ class SpelledWords:
         there = len(self._lengths)
         if size <= there:
             return
-        # never by doubling a large vocabulary: what grows are the words outside of it
+        # It grows by the words outside the vocabulary, so a large vocabulary's table is not doubled.
         more = max(size - there, min(there, 1 << 16))
         self._rows = np.concatenate([self._rows, np.zeros((more, self._rows.shape[1]), np.int16)])
         self._lengths = np.concatenate([self._lengths, np.zeros(more, np.int32)])

@@ -8,15 +8,19 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.data import text
-from elmo_tf.elmo.inputs import Sentences, form_of, from_lists, is_token, sentences_of, tokens_of
+from elmo_tf.elmo.inputs import form_of, from_lists, is_token, tokens_of
 from elmo_tf.elmo.outputs import Places, TokenMask, check_output, combine_layers, mix_layers, place_vectors, places_of
+from elmo_tf.inference.contextualize import read_sentences
+from elmo_tf.inference.distinct_words import Sentences, sentences_of_batch
 from elmo_tf.inference.word_vectors import WordVectors, is_frozen
 from elmo_tf.layers.pooling import POOLINGS, SentencePooling
 from elmo_tf.layers.scalar_mix import MixNumbers, ScalarMix
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.state import BiLMState
 from elmo_tf.options import Options
-from elmo_tf.store.load_model import load_bilm
+from elmo_tf.store.load_model import read_vocabulary
+from elmo_tf.store.load_weights import initial_weights
+from elmo_tf.store.stored_model import open_model
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
@@ -148,16 +152,12 @@ class ElmoLayer(keras.layers.Layer):
         if isinstance(vocab_to_cache, (str, os.PathLike)):
             lines = text.iterate_lines(os.fspath(vocab_to_cache))
             vocab_to_cache = [word for word in map(str.strip, lines) if word]
-        loaded = load_bilm(path, which, vocab_file)
-        words = None
-        if loaded.bilm.options.char_cnn is None and loaded.vocabulary is not None:
-            words = loaded.vocabulary.words
-        layer = cls(loaded.bilm.options, vocabulary=words, vocab_to_cache=vocab_to_cache, **arguments)
-        layer._fill_cache = False
-        layer.build(None)
-        for own, trained in zip(layer.bilm.weights, loaded.bilm.weights, strict=True):
-            own.assign(trained)
-        layer.refresh_cache()
+        with open_model(path, which) as stored:
+            vocabulary = read_vocabulary(stored, vocab_file)
+            words = None if vocabulary is None or stored.options.char_cnn is not None else vocabulary.words
+            layer = cls(stored.options, vocabulary=words, vocab_to_cache=vocab_to_cache, **arguments)
+            with initial_weights(layer.bilm, stored.weights):
+                layer.build(None)
         return layer
 
     def build(self, input_shape: Any = None) -> None:
@@ -208,12 +208,9 @@ class ElmoLayer(keras.layers.Layer):
         self._check_cache()
         tokens = tokens_of(inputs, self.words.max_characters)
         present = is_token(tokens, mask)
-        sentences = sentences_of(tokens, present)
-        vectors = tf.gather(self.words.of(sentences.words, self.bilm.encoder), sentences.index)
-        is_read = tf.sequence_mask(sentences.lengths, tf.shape(sentences.index)[1])
-        layers, state = self.bilm.contextualize(vectors, mask=is_read, initial_state=initial_state)
-        if is_frozen(self.bilm):
-            layers, state = tf.nest.map_structure(tf.stop_gradient, (layers, state))
+        sentences = sentences_of_batch(tokens, present)
+        is_trained = not is_frozen(self.bilm)
+        layers, state = read_sentences(self.bilm, self.words, sentences, initial_state, is_trained)
         return layers, sentences, places_of(present, keep_boundaries), state
 
     def refresh_cache(self) -> None:

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from elmo_tf.elmo.inputs import Sentences, dense, is_token
+from elmo_tf.elmo.inputs import dense, is_token
+from elmo_tf.inference.distinct_words import Sentences
 from elmo_tf.layers import ScalarMix
 
 OUTPUTS = ("mix", "top", "average", "all", "concat")

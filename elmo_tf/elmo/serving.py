@@ -12,7 +12,7 @@ from elmo_tf.elmo.outputs import mix_layers, place_vectors
 from elmo_tf.errors import InputError
 from elmo_tf.layers.compilation import disable_compilation
 from elmo_tf.layers.pooling import SentencePooling
-from elmo_tf.system import atomic_files, atomic_folders
+from elmo_tf.system import atomic_folders, error_text
 
 
 def export_model(model: keras.Model, folder: str | os.PathLike[str]) -> None:
@@ -110,7 +110,7 @@ def _save(layer: keras.layers.Layer, folder: str | os.PathLike[str], signatures:
 
     def is_free() -> None:
         if os.path.lexists(folder):
-            raise InputError(f"{os.fspath(folder)} exists; expected the name of a new folder")
+            raise InputError(f"{os.fspath(folder)} exists; expected the name of a new folder", path=os.fspath(folder))
 
     is_free()
     module = tf.Module()
@@ -129,4 +129,6 @@ def _save(layer: keras.layers.Layer, folder: str | os.PathLike[str], signatures:
             with disable_compilation():  # custom gradients are traced only now
                 tf.saved_model.save(module, temporary, signatures=served)
         except (OSError, tf.errors.OpError) as error:
-            raise InputError(f"{os.fspath(folder)} cannot be written: {atomic_files.reason(error)}") from error
+            raise InputError(
+                f"{os.fspath(folder)} cannot be written: {error_text.reason(error)}", path=os.fspath(folder)
+            ) from error

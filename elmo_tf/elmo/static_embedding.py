@@ -12,7 +12,7 @@ import tensorflow as tf
 from elmo_tf.data.word_vectors import read_word_vectors
 from elmo_tf.elmo.inputs import form_of, from_lists, is_token, tokens_of
 from elmo_tf.elmo.outputs import TokenMask
-from elmo_tf.layers.variables import local_copy
+from elmo_tf.layers.variables import replica_variable
 from elmo_tf.layers.word_table import check_words, word_index
 
 UNKNOWN_VECTORS = ("zero", "mean")
@@ -114,7 +114,7 @@ class StaticEmbedding(keras.layers.Layer):
         if self.lowercase:
             tokens = tf.strings.lower(tokens, encoding="utf-8")
         # of the variable itself, not of its value: that is what keeps the gradient sparse
-        found = tf.cast(tf.gather(local_copy(self.vectors.value), self._index.lookup(tokens)), self.compute_dtype)
+        found = tf.cast(tf.gather(replica_variable(self.vectors.value), self._index.lookup(tokens)), self.compute_dtype)
         return tf.where(present, found, tf.zeros_like(found))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:

@@ -1,7 +1,7 @@
-"""Arrays of a file by name, read one at a time when they are asked for.
+"""The arrays of a file by name, each of which is read when it is looked up.
 
-So a large model is written as HDF5 without being held as a whole; safetensors and TensorFlow checkpoints hold all of it
-while they are written.
+A large model can so be written as HDF5 without all of it in memory. Safetensors files and TensorFlow checkpoints need
+all arrays in memory while they are written.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,13 +19,13 @@ class NotFiniteError(InputError):
 
 
 class Arrays(Mapping[str, np.ndarray]):
-    """A mapping whose names and shapes are known, and whose arrays are read, in float32, each time they are looked up.
+    """A mapping from names to float32 arrays. Names and shapes are in memory; an array is read at each look-up.
 
     Args:
-        source: the file, for errors.
-        shapes: names and shapes.
-        read: gives the array of a name.
-        keys: what the file itself calls them, where that differs.
+        source: the file, for error messages.
+        shapes: the shape of each array, by name.
+        read: reads the array of a name.
+        keys: the names that the arrays have in the file, by our names, where the two differ.
 
     Example:
 
@@ -47,41 +47,46 @@ class Arrays(Mapping[str, np.ndarray]):
 
     @classmethod
     def of(cls, source: str, arrays: Mapping[str, np.ndarray]) -> "Arrays":
-        """Those of a dictionary, or of any mapping to arrays."""
+        """The arrays of a dictionary, or of any other mapping."""
         return cls(source, {name: np.shape(array) for name, array in arrays.items()}, lambda name: arrays[name])
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """The array.
+        """Reads an array.
 
         Raises:
-            KeyError: there is none of that name.
-            InputError: it cannot be read, or, `NotFiniteError`, holds numbers that are not finite in float32.
+            KeyError: no array has that name.
+            NotFiniteError: it holds numbers that are not finite in float32.
+            InputError: it cannot be read.
         """
         with np.errstate(over="ignore"):
-            return np.asarray(self.raw(name), np.float32)
+            return np.asarray(self.read(name), np.float32)
 
-    def raw(self, name: str) -> Any:
-        """What the file's reader gives, a tensor or an array, after the same checks: a variable takes a tensor over as
-        it is, and copies an array."""
-        read = self.unchecked(name)
+    def read(self, name: str) -> Any:
+        """Reads an array, with the checks of a look-up, as a tensor where the file's reader gives one.
+
+        A variable is assigned a tensor without a copy, but copies an array.
+        """
+        read = self.read_unchecked(name)
         array = np.asarray(read)
         if not is_finite(array):
             what = "holds numbers that are not finite in float32"
-            raise NotFiniteError(f"{self.source}: array {self.spelled(name)} {what}")
+            raise NotFiniteError(f"{self.source}: array {self.name_in_file(name)} {what}", path=self.source)
         return read
 
-    def unchecked(self, name: str) -> Any:
-        """What `raw` gives, of the right shape, whatever its numbers are: for callers that compare them with arrays
-        already checked."""
+    def read_unchecked(self, name: str) -> Any:
+        """Reads an array as `read` does, without the check for finite numbers; the shape is checked.
+
+        For callers that compare the numbers with those of arrays that have been checked.
+        """
         read, shape = self._read(name), self.shapes[name]
         with np.errstate(over="ignore"):
             array = np.asarray(read, np.float32)
         if array.shape != shape:
             what = f"expected shape {shape}, got {array.shape}: a damaged file?"
-            raise InputError(f"{self.source}: array {self.spelled(name)}: {what}")
+            raise InputError(f"{self.source}: array {self.name_in_file(name)}: {what}", path=self.source)
         return read if getattr(read, "dtype", None) == np.float32 else array
 
-    def __contains__(self, name: object) -> bool:  # a mapping's own would read the array
+    def __contains__(self, name: object) -> bool:  # that of `Mapping` would read the array
         return name in self.shapes
 
     def __iter__(self) -> Iterator[str]:
@@ -90,21 +95,21 @@ class Arrays(Mapping[str, np.ndarray]):
     def __len__(self) -> int:
         return len(self.shapes)
 
-    def spelled(self, name: str) -> str:
-        """What the file itself calls an array."""
+    def name_in_file(self, name: str) -> str:
+        """The name that an array has in the file."""
         return self._keys.get(name, name)
 
     @property
     def size(self) -> int:
-        """Numbers in all arrays."""
+        """The number of elements of all arrays."""
         return sum(int(np.prod(shape)) for shape in self.shapes.values())
 
-    def only(self, names: Mapping[str, object]) -> "Arrays":
-        """Those of some names, in the order of the names."""
+    def select(self, names: Mapping[str, object]) -> "Arrays":
+        """The arrays of some names, in the order of the names."""
         return Arrays(self.source, {name: self.shapes[name] for name in names}, self._read, self._keys)
 
     def with_others(self, others: Mapping[str, np.ndarray]) -> "Arrays":
-        """These, and others beside or in place of them."""
+        """These arrays together with others, which replace arrays of the same name."""
         more = others if isinstance(others, Arrays) else Arrays.of(self.source, others)
 
         def read(name: str) -> Any:
@@ -114,6 +119,9 @@ class Arrays(Mapping[str, np.ndarray]):
 
 
 def is_finite(array: np.ndarray) -> bool:
-    """Whether all numbers are; the sum tells it at once of nearly every array, without one truth value a number."""
+    """Whether all numbers of an array are finite.
+
+    A finite sum answers it for nearly every array, without an array of one truth value per number.
+    """
     with np.errstate(all="ignore"):
         return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())

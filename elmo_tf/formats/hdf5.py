@@ -12,44 +12,44 @@ from h5py import h5t
 from elmo_tf.errors import InputError
 from elmo_tf.formats.arrays import Arrays
 from elmo_tf.formats.page_buffers import as_tensor, page_buffer
-from elmo_tf.system.atomic_files import check_readable
+from elmo_tf.system.input_files import check_readable
 
 _UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
-"""h5py has one of these for each kind of damage."""
+"""The errors that h5py raises for damaged files."""
 
 _NO_ALLOCATION = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
-"""What a file system says that cannot set space aside."""
+"""Error numbers of a file system that cannot reserve space."""
 
 
 def write_hdf5(path: str, arrays: Arrays, name: str | None = None) -> None:
     """Writes arrays by name as float32 datasets; slashes in a name make groups.
 
-    Each array is read when its turn comes, so that they are never held together. The file is neither read back nor
+    Each array is read just before it is written, so that only one is in memory. The file is neither read back nor
     flushed to the disk.
 
-    Space is set aside first, and h5py writes through Python's file: on a full disk its own writing ends in errors that
-    nobody can catch, or in a crash.
+    The space is reserved first, and h5py writes through a file object of Python: on a full disk, h5py's own writing
+    would end in an error that cannot be caught, or in a crash.
 
     Args:
         path: the file.
-        arrays: what to write.
-        name: what to call the file in an error.
+        arrays: the arrays to write.
+        name: the file's name for error messages; None for `path`.
 
     Raises:
         InputError: a number is not finite in float32, the folder cannot be written, or the disk is full.
     """
     try:
         with open(path, "w+b") as raw, h5py.File(raw, "w") as file:
-            _set_aside(raw.fileno(), 4 * arrays.size)
+            _reserve_space(raw.fileno(), 4 * arrays.size)
             for key in arrays:
                 file.create_dataset(key, data=arrays[key])
-    except (OSError, SystemError) as error:  # the second is how h5py tells of a failed write from Python 3.13 on
+    except (OSError, SystemError) as error:  # h5py raises SystemError for a failed write from Python 3.13 on
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError(f"{name or path} cannot be written: {reason}") from error
+        raise InputError(f"{name or path} cannot be written: {reason}", path=name or path) from error
 
 
-def _set_aside(handle: int, size: int) -> None:
-    """Takes the space of a file that will hold `size` bytes and a little more; h5py cuts off what is left of it."""
+def _reserve_space(handle: int, size: int) -> None:
+    """Reserves disk space for arrays of `size` bytes and a little more; h5py cuts the file to its length in the end."""
     if not hasattr(os, "posix_fallocate"):  # not on every system
         return
     try:
@@ -61,25 +61,25 @@ def _set_aside(handle: int, size: int) -> None:
 
 @contextlib.contextmanager
 def open_hdf5(path: str, name_of: Callable[[str], str] = str) -> Iterator[Arrays]:
-    """Opens an HDF5 file; yields its datasets by name, each of which is read when it is asked for.
+    """Opens an HDF5 file; yields its datasets as arrays by name, each of which is read when it is looked up.
 
     Args:
         path: the file.
-        name_of: gives the name of the array that a dataset holds, from the dataset's own full name.
+        name_of: turns the full name of a dataset into the name of the array.
 
     Raises:
-        InputError: there is no such file, it is no HDF5 file, it is cut short or damaged, or an array holds no numbers.
+        InputError: the file is missing, is no HDF5 file, is cut short or damaged, or an array does not hold numbers.
     """
     check_readable(path)
     with contextlib.ExitStack() as stack:
-        with _named_errors(path):
+        with _translate_errors(path):
             file = stack.enter_context(h5py.File(path, "r"))
-            keys = _keys(file, path, name_of)
+            keys = _find_datasets(file, path, name_of)
             shapes = {name: file[key].shape for name, key in keys.items()}
 
         def read(name: str) -> tf.Tensor:
             array = page_buffer(shapes[name])
-            with _named_errors(path):
+            with _translate_errors(path):
                 if array.size:
                     file[keys[name]].read_direct(array)
             return as_tensor(array)
@@ -87,23 +87,23 @@ def open_hdf5(path: str, name_of: Callable[[str], str] = str) -> Iterator[Arrays
         yield Arrays(path, shapes, read, keys)
 
 
-def _keys(file: h5py.File, path: str, name_of: Callable[[str], str]) -> dict[str, str]:
-    """The full names of all datasets, by the names of their arrays."""
+def _find_datasets(file: h5py.File, path: str, name_of: Callable[[str], str]) -> dict[str, str]:
+    """The full names of all datasets, by the names of their arrays; checks that they hold numbers."""
     keys: dict[str, str] = {}
 
     def collect(key: str | bytes, item: object) -> None:
-        if isinstance(key, bytes):  # what h5py gives for a damaged name
-            raise InputError(f"{path}: array {key!r}: a damaged name")
+        if isinstance(key, bytes):  # h5py gives bytes for a damaged name
+            raise InputError(f"{path}: array {key!r}: a damaged name", path=path)
         if isinstance(item, h5py.Dataset):
-            came = describe_non_numeric(item.id.get_type())
-            if came is not None:
+            found = describe_non_numeric(item.id.get_type())
+            if found is not None:
                 what = "expected numbers (float16, float32, float64 or whole ones)"
-                raise InputError(f"{path}: array {key}: {what}, got {came}")
-            if item.shape is None:  # a dataset without a place for numbers
-                raise InputError(f"{path}: array {key}: expected numbers, got none")
+                raise InputError(f"{path}: array {key}: {what}, got {found}", path=path)
+            if item.shape is None:  # an empty dataset
+                raise InputError(f"{path}: array {key}: expected numbers, got none", path=path)
             name = name_of(key)
             if name in keys:
-                raise InputError(f"{path}: arrays {keys[name]} and {key} are of the same weight")
+                raise InputError(f"{path}: arrays {keys[name]} and {key} are of the same weight", path=path)
             keys[name] = key
 
     file.visititems(collect)
@@ -111,14 +111,17 @@ def _keys(file: h5py.File, path: str, name_of: Callable[[str], str]) -> dict[str
 
 
 @contextlib.contextmanager
-def _named_errors(path: str) -> Iterator[None]:
+def _translate_errors(path: str) -> Iterator[None]:
+    """Turns h5py's errors into an `InputError` that names the file."""
     try:
         yield
     except InputError:
         raise
     except _UNREADABLE as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path} cannot be read as HDF5, it is another kind of file or cut short: {reason}") from error
+        raise InputError(
+            f"{path} cannot be read as HDF5, it is another kind of file or cut short: {reason}", path=path
+        ) from error
 
 
 _NUMBERS = (
@@ -126,7 +129,7 @@ _NUMBERS = (
     *(getattr(h5t, f"STD_{sign}{bits}{order}") for sign in "IU" for bits in (8, 16, 32, 64) for order in ("LE", "BE")),
 )
 
-_OTHERS = {
+_NON_NUMERIC = {
     h5t.INTEGER: "whole numbers of an unusual size",
     h5t.FLOAT: "floats that are none of these",
     h5t.TIME: "times",
@@ -142,7 +145,7 @@ _OTHERS = {
 
 
 def describe_non_numeric(kind: h5t.TypeID) -> str | None:
-    """What the elements of a dataset are, where they are no numbers that we read; None where they are.
+    """The type of a dataset's elements in words, where they are not numbers that can be read; None where they are.
 
     Args:
         kind: the dataset's type, `dataset.id.get_type()`; numbers of either byte order are read.
@@ -155,4 +158,4 @@ def describe_non_numeric(kind: h5t.TypeID) -> str | None:
     if any(kind.equal(number) for number in _NUMBERS):
         return None
     size = kind.get_size()
-    return f"{_OTHERS.get(kind.get_class(), 'another type')}, of {size} byte{'' if size == 1 else 's'} each"
+    return f"{_NON_NUMERIC.get(kind.get_class(), 'another type')}, of {size} byte{'' if size == 1 else 's'} each"

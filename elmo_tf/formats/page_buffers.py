@@ -1,7 +1,7 @@
-"""Memory that a file is read into and that TensorFlow takes over as it is.
+"""Memory that a file is read into and that becomes a tensor without a copy.
 
-`tf.constant`, and a variable that is made of a NumPy array, copy it twice (measured with TensorFlow 2.21): once, for
-the array might change, and once more, for NumPy's memory seldom lies where TensorFlow wants it.
+`tf.constant`, and a variable made of a NumPy array, copy the array twice (measured with TensorFlow 2.21): once because
+the array might change, and once more because NumPy's memory is seldom aligned as TensorFlow needs it.
 """
 
 import contextlib
@@ -14,14 +14,14 @@ import tensorflow as tf
 
 _HUGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
 _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
-"""Pages shared with child processes, which Python asks for otherwise, are never huge (and take six times as long)."""
+"""Private pages: pages shared with child processes, Python's default, are never huge and take six times as long."""
 
 
 def page_buffer(shape: Sequence[int]) -> np.ndarray:
-    """A float32 array whose numbers are still to be written, and that `as_tensor` need not copy.
+    """An uninitialized float32 array, which `as_tensor` turns into a tensor without a copy.
 
-    Its memory is pages of its own, which go back to the system with it: `malloc` keeps what was tens of megabytes for
-    later. They begin where TensorFlow wants memory to, at a multiple of 64 bytes (EIGEN_MAX_ALIGN_BYTES).
+    The array has memory pages of its own, which the system gets back when the array is deleted; `malloc` would keep
+    tens of megabytes for later. The pages begin at a multiple of 64 bytes, as TensorFlow needs (EIGEN_MAX_ALIGN_BYTES).
 
     >>> page_buffer((2, 3)).shape
     (2, 3)
@@ -29,13 +29,13 @@ def page_buffer(shape: Sequence[int]) -> np.ndarray:
     count = math.prod(shape)
     pages = mmap.mmap(-1, max(4 * count, 1), **_PRIVATE)
     if _HUGE_PAGES is not None:
-        with contextlib.suppress(OSError):  # a system without them
+        with contextlib.suppress(OSError):  # a system without huge pages
             pages.madvise(_HUGE_PAGES)
     return np.frombuffer(pages, np.float32, count).reshape(shape)
 
 
 def as_tensor(array: np.ndarray) -> tf.Tensor:
-    """A tensor, and if need be a variable, in the memory of an array, which nobody may write to any more.
+    """A tensor in the memory of an array, which must not be written to from then on.
 
     >>> as_tensor(np.ones(3, np.float32)).shape
     TensorShape([3])

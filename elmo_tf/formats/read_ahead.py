@@ -1,4 +1,4 @@
-"""Arrays that are read while those before them are put to use."""
+"""Reads arrays in threads, while the caller uses the arrays that were read before."""
 
 import collections
 from collections.abc import Callable, Iterable, Iterator
@@ -6,17 +6,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 _READERS = 2
-"""Arrays that are read at a time: what they hold is all that reading ahead costs in memory."""
+"""Arrays that are read at a time; reading ahead needs the memory of so many arrays."""
 
 
 def read_ahead(read: Callable[[str], Any], names: Iterable[str]) -> Iterator[Any]:
-    """What `read` gives for each of `names`, in their order, by threads that are a little ahead.
+    """Yields `read(name)` for each of `names`, in their order; threads call `read` a few names ahead.
 
-    An error of a reading is raised where its turn comes; whoever stops early waits for what is being read just then.
+    An error of `read` is raised when its name's turn comes. A caller that stops early waits for the calls under way.
 
     Args:
         read: called from several threads at a time.
-        names: of arrays, for one.
+        names: the arguments of `read`, such as names of arrays.
 
     Example:
 
@@ -29,7 +29,7 @@ def read_ahead(read: Callable[[str], Any], names: Iterable[str]) -> Iterator[Any
             for name in names:
                 readings.append(readers.submit(read, name))
                 if len(readings) > _READERS:
-                    yield readings.popleft().result()  # of which nothing is kept here
+                    yield readings.popleft().result()  # no reference to the result is kept
             while readings:
                 yield readings.popleft().result()
         finally:

@@ -87,9 +87,9 @@ class Evaluator:
         model: the language model.
         corpus: the text; every token of it is scored once, from zero states.
         vocabulary: the model's.
-        rows: rows that the text is dealt to. The states are carried along a row, so that the result depends a little on
-            which sentences follow each other there.
-        steps: tokens of a row at a time; rows take sentences window by window, so this has a little effect too.
+        batch_size: rows that the text is dealt to. The states are carried along a row, so that the result depends a
+            little on which sentences follow each other there.
+        unroll_steps: tokens of a row at a time; rows take sentences window by window, so this has a little effect too.
         drop_remainder: whether to leave out what comes after the last full window, as bilm-tf does.
     """
 
@@ -98,19 +98,24 @@ class Evaluator:
         model: LanguageModel,
         corpus: Corpus,
         vocabulary: Vocabulary,
-        rows: int = 32,
-        steps: int = 20,
+        batch_size: int = 32,
+        unroll_steps: int = 20,
         drop_remainder: bool = False,
     ) -> None:
         self._model, self._corpus, self._vocabulary = model, corpus, vocabulary
-        self._rows = rows if drop_remainder else min(rows, corpus.sentences)
-        self._steps, self._drop_remainder = steps, drop_remainder
+        self._batch_size = batch_size if drop_remainder else min(batch_size, corpus.sentences)
+        self._unroll_steps, self._drop_remainder = unroll_steps, drop_remainder
         self._function: Any = None
 
     def windows(self) -> Iterator[EvaluationWindow]:
         """The text as the model takes it."""
         return evaluation_windows(
-            self._corpus, self._vocabulary, self._model.options, self._rows, self._steps, self._drop_remainder
+            self._corpus,
+            self._vocabulary,
+            self._model.options,
+            self._batch_size,
+            self._unroll_steps,
+            self._drop_remainder,
         )
 
     def __call__(self, progress: Callable[[int], None] | None = None) -> Perplexity:
@@ -124,7 +129,7 @@ class Evaluator:
                 `LossesNotFiniteError`, a loss is not finite.
         """
         totals, tokens, unknown = np.zeros(self._model.options.directions), 0, 0
-        state = self._model.zero_state(self._rows)
+        state = self._model.zero_state(self._batch_size)
         for window, mask in self.windows():
             arrays = (window.words, window.inputs, window.targets, mask)
             sums, state = self._compiled(state)(*map(tf.constant, arrays), state)
@@ -134,7 +139,9 @@ class Evaluator:
             if progress is not None:
                 progress(tokens)
         if not tokens:
-            raise InputError(f"the text does not fill one window of {self._rows} rows and {self._steps} steps")
+            raise InputError(
+                f"the text does not fill one window of {self._batch_size} rows and {self._unroll_steps} steps"
+            )
         if not (totals / tokens < _LARGEST_LOSS).all():  # not a number is not smaller either
             raise LossesNotFiniteError(
                 f"the model gives losses that are not finite, or beyond {_LARGEST_LOSS:.0f} nats a token: its weights "
@@ -145,7 +152,7 @@ class Evaluator:
     def _compiled(self, state: BiLMState) -> Any:
         if self._function is None:
             directions = self._model.options.directions
-            window = tf.TensorSpec([directions, self._rows, self._steps], tf.int32)
+            window = tf.TensorSpec([directions, self._batch_size, self._unroll_steps], tf.int32)
             words = [None] if self._model.options.char_cnn is None else [None, None]
             signature = (
                 tf.TensorSpec(words, tf.int32),

@@ -1,20 +1,23 @@
 """Batches of sentences of like length, so that little of a batch is padding."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
 
 _SORTED_TOGETHER = 1024
-"""Lines among which batches of like length are formed."""
+"""Sentences that are sorted by length at a time, and then cut into batches."""
 
 BATCH_TOKENS = 4096
 
 
 def batches(numbered: Iterable[tuple[int, list[str]]], batch_tokens: int) -> Iterator[list[tuple[int, list[str]]]]:
-    """Groups sentences of like length, so that little is padded.
+    """Groups sentences of like length.
 
     Args:
         numbered: sentences with their numbers.
-        batch_tokens: the most tokens of a group, counting each sentence as long as the longest, boundaries included.
+        batch_tokens: the most tokens of a batch, where each sentence counts as long as the longest, boundaries
+            included. A longer sentence is a batch of its own.
 
     Example:
 
@@ -31,3 +34,29 @@ def batches(numbered: Iterable[tuple[int, list[str]]], batch_tokens: int) -> Ite
                 batch = []
             batch.append(item)
         yield batch
+
+
+def embed_batches(
+    embed: Callable[[list[list[str]]], Sequence[np.ndarray]],
+    sentences: Iterable[list[str]],
+    batch_tokens: int = BATCH_TOKENS,
+) -> Iterator[list[tuple[int, list[str], np.ndarray]]]:
+    """Embeds sentences in batches of like length.
+
+    Args:
+        embed: gives the vectors of each sentence of a batch.
+        sentences: any number of them.
+        batch_tokens: as of `batches`.
+
+    Yields:
+        For each batch its sentences, with their numbers and their vectors.
+
+    Example:
+
+    >>> lengths = lambda batch: [np.array(len(tokens)) for tokens in batch]
+    >>> [[(number, int(value)) for number, _, value in batch] for batch in embed_batches(lengths, [["a", "b"], ["a"]])]
+    [[(1, 1), (0, 2)]]
+    """
+    for batch in batches(enumerate(sentences), batch_tokens):
+        vectors = embed([tokens for _, tokens in batch])
+        yield [(number, tokens, own) for (number, tokens), own in zip(batch, vectors, strict=True)]

@@ -1,4 +1,4 @@
-"""Sentences to vectors, in bulk: each distinct word of a batch is encoded once, padding costs little."""
+"""Lists of tokens to vectors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,18 +6,23 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from elmo_tf.data.characters import encode_words
-from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE, Vocabulary
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.inference.contextualize import read_sentences
+from elmo_tf.inference.distinct_words import sentences_of_tokens
+from elmo_tf.inference.word_vectors import WordVectors
 from elmo_tf.models.bilm import BiLM
 
 
 class SentenceEmbedder:
-    """All layers of a biLM for tokenised sentences, each from zero state, so that its neighbours do not matter.
+    """All layers of a biLM for tokenised sentences. Each begins with zero states, so its neighbours do not matter.
 
     Args:
         bilm: the model.
-        vocabulary: its words; needed where the model reads word ids.
+        vocabulary: the model's words; needed where it reads word ids.
         compiled: whether to compile the model at the first call, which takes longer than a few sentences do.
+
+    Raises:
+        ValueError: the model reads word ids, and `vocabulary` is None or has another number of words.
 
     Example:
 
@@ -28,21 +33,25 @@ class SentenceEmbedder:
     """
 
     def __init__(self, bilm: BiLM, vocabulary: Vocabulary | None = None, compiled: bool = True) -> None:
-        self._bilm, self._vocabulary = bilm, vocabulary
-        self._char_cnn = bilm.options.char_cnn
-        if self._char_cnn is None and vocabulary is None:
-            raise ValueError("vocabulary: expected one, for the model reads word ids, got None")
-        words = tf.TensorSpec([None, None] if self._char_cnn else [None], tf.int32)
-        signature = (words, tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32))
+        if not bilm.built:
+            bilm.build(None)
+        self._bilm = bilm
+        words = None
+        if bilm.options.char_cnn is None:
+            if vocabulary is None:
+                raise ValueError("vocabulary: expected one, for the model reads word ids, got None")
+            words = vocabulary.words
+        self._word_vectors = WordVectors(bilm.options, words)
         self._function: Any = self._layers
         if compiled:
+            signature = (tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int32))
             self._function = tf.function(self._layers, input_signature=signature, autograph=False)
 
     def __call__(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
         """Embeds one batch.
 
         Args:
-            sentences: lists of tokens, any length, none included.
+            sentences: lists of tokens of any length, 0 included.
 
         Returns:
             For each sentence float32 `(L + 1, tokens, directions * D)`, without `<S>` and `</S>`.
@@ -53,39 +62,25 @@ class SentenceEmbedder:
         _check_not_text(sentences)
         if not sentences:
             return []
-        numbers: dict[str, int] = {}
         for sentence in sentences:
             _check_not_text(sentence)
-        rows = [
-            [numbers.setdefault(word, len(numbers)) for word in (BEGIN_SENTENCE, *sentence, END_SENTENCE)]
-            for sentence in sentences
-        ]
-        lengths = np.array([len(row) for row in rows], np.int32)
-        index = np.zeros((len(rows), max(map(len, rows))), np.int32)
-        for row, values in zip(index, rows, strict=True):
-            row[: len(values)] = values
-        layers = self._function(self._words(list(numbers)), index, lengths).numpy()
-        return [
-            values[:, 1 : length - 1].astype(np.float32)
-            for values, length in zip(layers, lengths.tolist(), strict=True)
-        ]
+        tokens = [_utf8(token) for sentence in sentences for token in sentence]
+        counts = [len(sentence) for sentence in sentences]
+        layers = self._function(tf.constant(tokens, tf.string, [len(tokens)]), tf.constant(counts)).numpy()
+        return [vectors[:, 1 : count + 1].astype(np.float32) for vectors, count in zip(layers, counts, strict=True)]
 
-    def _words(self, words: Sequence[str]) -> np.ndarray:
-        for word in words:
-            if not isinstance(word, str):
-                raise ValueError(f"sentences: expected lists of tokens that are strings, got {word!r}")
-        if self._char_cnn is not None:
-            return encode_words(words, self._char_cnn.max_characters_per_token)
-        if self._vocabulary is None:
-            raise ValueError("vocabulary: expected one, for the model reads word ids, got None")
-        return np.array([self._vocabulary[word] for word in words], np.int32)
-
-    def _layers(self, words: tf.Tensor, index: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        tokens = tf.gather(self._bilm.encoder(words), index)
-        return self._bilm.contextualize(tokens, mask=tf.sequence_mask(lengths))[0]
+    def _layers(self, tokens: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+        return read_sentences(self._bilm, self._word_vectors, sentences_of_tokens(tokens, counts))[0]
 
 
 def _check_not_text(sentence: Sequence[Any]) -> None:
-    """A text is a sequence too, and its letters would count as sentences, or as tokens."""
+    """Refuses a text, which is a sequence too: its letters would count as sentences, or as tokens."""
     if isinstance(sentence, (str, bytes)):
         raise ValueError(f"sentences: expected lists of tokens, got the text {sentence!r}; split it first")
+
+
+def _utf8(token: Any) -> bytes:
+    """The bytes of a token. A lone surrogate, which UTF-8 cannot hold, is left out, as by `encode_words`."""
+    if not isinstance(token, str):
+        raise ValueError(f"sentences: expected lists of tokens that are strings, got {token!r}")
+    return token.encode("utf-8", "ignore")

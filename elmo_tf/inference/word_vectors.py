@@ -1,6 +1,6 @@
-"""Distinct words to their vectors: by characters, in parts that bound memory, or from a table."""
+"""Distinct words to vectors: by characters, in parts that bound memory, or from a table."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -10,60 +10,57 @@ from elmo_tf.data.characters import PADDING
 from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE, UNKNOWN
 from elmo_tf.inference.character_ids import encode_words_tf
 from elmo_tf.layers import CharacterEncoder, WordEncoder
-from elmo_tf.layers.compilation import in_xla
 from elmo_tf.layers.word_table import WordTable, word_index
 from elmo_tf.options import Options
 
 WORDS_TOGETHER = 512
 """Words that go through the character CNN at once. Its widest convolution makes of a word 50 positions of 1,024 floats
-at the original size, so these take 100 MB, and 200 MB where threads allow all seven at once. 1,024 are 1 % faster, 256
-are 7 % slower."""
+at the original size, so 512 words take 100 MB, and 200 MB where threads allow all seven convolutions at once. 1,024
+words are 1 % faster, 256 are 7 % slower."""
 
 
 def is_frozen(layer: keras.layers.Layer) -> bool:
     """Whether no weight of a built layer is trained.
 
-    Keras leaves a frozen weight out of the update, but TensorFlow's tape follows it as ever: only `tf.stop_gradient`
-    spares the backward pass.
+    Keras leaves a frozen weight out of the update, but TensorFlow's tape follows it all the same: only
+    `tf.stop_gradient` spares the backward pass.
     """
     return not any(variable.trainable for variable in layer.variables)
 
 
-def encode_characters(encoder: CharacterEncoder, ids: tf.Tensor) -> tf.Tensor:
+def encode_characters(encoder: CharacterEncoder, ids: tf.Tensor, is_trained: bool = False) -> tf.Tensor:
     """Character ids `(U, C)`, 0 to 260, to vectors `(U, D)`.
 
-    Rows are cut behind the longest word, which changes nothing (see `CharacterEncoder`), but not under XLA, where sizes
-    are fixed.
+    Args:
+        encoder: the character CNN.
+        ids: of distinct words.
+        is_trained: whether gradients pass. Then all words go through at once: the backward pass keeps what each
+            leaves in the CNN, so that parts would save nothing.
     """
-    if not in_xla():
-        letters = tf.reduce_sum(tf.cast(ids != PADDING, tf.int32), 1)
-        longest = tf.maximum(tf.reduce_max(letters), 0)  # the maximum of no words is far below 0
-        ids = ids[:, : longest + max(width for width, _ in encoder.filters)]
-    if not is_frozen(encoder):  # where all is kept for the backward pass, parts would save nothing
+    if is_trained:
         return encoder(ids)
-    return tf.stop_gradient(in_parts(encoder, ids, encoder.projection_dim, tf.as_dtype(encoder.compute_dtype)))
+    return tf.stop_gradient(_in_parts(encoder, ids))
 
 
-def in_parts(function: Callable[[tf.Tensor], tf.Tensor], ids: tf.Tensor, size: int, dtype: tf.DType) -> tf.Tensor:
-    """`function` of rows `(U, C)`, `(U, size)`, of at most `WORDS_TOGETHER` rows at a time."""
-    rows = tf.shape(ids)[0]
-    parts = tf.maximum(1, -(-rows // WORDS_TOGETHER))
-    together = tf.maximum(1, -(-rows // parts))
-    padded = tf.pad(ids, [[0, parts * together - rows], [0, 0]], constant_values=PADDING)
-    stacked = tf.reshape(padded, tf.stack([parts, together, tf.shape(ids)[1]]))
-    vectors = tf.map_fn(
-        function, stacked, fn_output_signature=tf.TensorSpec([None, size], dtype), parallel_iterations=1
-    )
-    return tf.reshape(vectors, [-1, size])[:rows]
+def _in_parts(encoder: CharacterEncoder, ids: tf.Tensor) -> tf.Tensor:
+    """Encodes `(U, C)` in parts of equal size, at most `WORDS_TOGETHER` words each."""
+    words = tf.shape(ids)[0]
+    parts = tf.maximum(1, -(-words // WORDS_TOGETHER))
+    size = tf.maximum(1, -(-words // parts))
+    padded = tf.pad(ids, [[0, parts * size - words], [0, 0]], constant_values=PADDING)
+    stacked = tf.reshape(padded, tf.stack([parts, size, tf.shape(ids)[1]]))
+    part = tf.TensorSpec([None, encoder.projection_dim], tf.as_dtype(encoder.compute_dtype))
+    vectors = tf.map_fn(encoder, stacked, fn_output_signature=part, parallel_iterations=1)
+    return tf.reshape(vectors, [-1, encoder.projection_dim])[:words]
 
 
 class WordVectors(keras.layers.Layer):
-    """Distinct words to the vectors that a biLM's encoder makes of them; it keeps the tables that this takes.
+    """The vectors that a biLM's encoder makes of distinct words, and the tables that this takes.
 
     Args:
         options: of the biLM.
         vocabulary: all words by their ids, for a model with word input; None for others.
-        vocab_to_cache: words of a character model whose vectors are kept.
+        vocab_to_cache: words of a character model whose vectors are kept in a table.
     """
 
     def __init__(
@@ -102,33 +99,39 @@ class WordVectors(keras.layers.Layer):
             )
 
     def prepare(self, encoder: CharacterEncoder | WordEncoder, fill_cache: bool) -> None:
-        """Makes the table of cached words, filled by a built encoder or empty."""
+        """Makes the table of cached words, with the vectors of a built encoder or with zeros."""
         if self.cache is not None:
             if fill_cache:
-                self.cache.initializer = lambda *_, **__: self._cached(encoder)
+                self.cache.initializer = lambda *_, **__: self._encode_cached_words(encoder)
             self.cache.build()
         self.built = True
 
     def refresh(self, encoder: CharacterEncoder | WordEncoder) -> None:
-        """Fills the table of cached words anew."""
+        """Computes the table of cached words anew."""
         if self.cache is not None:
-            self.cache.vectors.assign(self._cached(encoder))
+            self.cache.vectors.assign(self._encode_cached_words(encoder))
 
-    def _cached(self, encoder: CharacterEncoder | WordEncoder) -> tf.Tensor:
+    def _encode_cached_words(self, encoder: CharacterEncoder | WordEncoder) -> tf.Tensor:
         words = [] if self.cache is None else self.cache.words
         return tf.cast(encode_characters(encoder, self._spell(tf.constant([w.encode() for w in words]))), self.dtype)
 
-    def of(self, words: tf.Tensor, encoder: CharacterEncoder | WordEncoder) -> tf.Tensor:
-        """Vectors `(U, D)` of strings `(U,)`, or of character ids `(U, C)`, 0 to 260."""
+    def encode(self, words: tf.Tensor, encoder: CharacterEncoder | WordEncoder, is_trained: bool = False) -> tf.Tensor:
+        """The vectors `(U, D)` of distinct words.
+
+        Args:
+            words: strings `(U,)`, or character ids `(U, C)`, 0 to 260.
+            encoder: the biLM's.
+            is_trained: whether gradients pass, as of `encode_characters`.
+        """
         if words.dtype != tf.string:
-            return encode_characters(encoder, words)
+            return encode_characters(encoder, words, is_trained)
         if self._ids is not None:
             return encoder(self._ids.lookup(words))
         if self.cache is None:
-            return encode_characters(encoder, self._spell(words))
+            return encode_characters(encoder, self._spell(words), is_trained)
         vectors, is_known = self.cache(words)
         missing = tf.where(~is_known)
-        others = encode_characters(encoder, self._spell(tf.gather_nd(words, missing)))
+        others = encode_characters(encoder, self._spell(tf.gather_nd(words, missing)), is_trained)
         return tf.tensor_scatter_nd_update(vectors, missing, others)
 
     def _spell(self, words: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,18 @@
 """Keras layers of the biLM, each usable alone.
 
-Dimensions in shape comments: B rows, T steps, C characters, U distinct words, D projection, H cells, L layers, V words
-of the vocabulary, N tokens.
+All shapes in the package are written with these letters:
+
+    B  rows of a batch
+    T  time steps of a row: tokens
+    C  characters of a word
+    U  distinct words of a batch
+    D  projection: size of a word's vector, and of an LSTM's output
+    H  cells of an LSTM layer
+    L  LSTM layers of one direction
+    V  words of the vocabulary
+
+Lower-case letters and the few other capitals are explained where they are used: I and O are the sizes of an input and
+an output, N is a number of tokens, n one of filters or of negatives.
 """
 
 from elmo_tf.layers.highway import Highway

@@ -1,4 +1,4 @@
-"""Small functions compiled by XLA, where that compiles once."""
+"""Compiles small functions by XLA, where they have to be compiled only once."""
 
 import contextlib
 import contextvars
@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.ops import control_flow_util  # there is no public name for what `in_xla` asks
+from tensorflow.python.ops import control_flow_util  # `in_xla` needs it; there is no public name
 
-_OFF: contextvars.ContextVar[bool] = contextvars.ContextVar("elmo_tf_nothing_compiled", default=False)
+_DISABLED: contextvars.ContextVar[bool] = contextvars.ContextVar("elmo_tf_disable_compilation", default=False)
 
 
 def compile_elementwise(function: Callable[..., Any], *like: tf.Tensor) -> Callable[..., Any]:
-    """`function` as one XLA kernel instead of a dozen operations that each pass over the memory; or as it is.
+    """Compiles an elementwise function to one XLA kernel, or returns it unchanged.
 
-    XLA compiles for every shape anew, so only in a graph and where the shapes are known. A module's function, for the
-    compiled ones are kept for ever.
+    The kernel replaces a dozen operations that each pass over the memory. XLA compiles again for every new shape, so
+    this compiles only in a graph, and only where all shapes are known.
 
     Args:
-        function: takes and gives tensors, and numbers and None as constants.
-        like: the tensors whose shapes decide.
+        function: a function of a module, not a closure, because compiled functions are cached for ever. It takes and
+            returns tensors; numbers and None among its arguments are constants.
+        like: the tensors whose shapes must be known.
 
     Example:
 
@@ -29,28 +30,30 @@ def compile_elementwise(function: Callable[..., Any], *like: tf.Tensor) -> Calla
     >>> compile_elementwise(double, tf.ones(3)) is double  # not in a graph
     True
     """
-    if _OFF.get() or tf.executing_eagerly() or not all(tensor.shape.is_fully_defined() for tensor in like):
+    if _DISABLED.get() or tf.executing_eagerly() or not all(tensor.shape.is_fully_defined() for tensor in like):
         return function
-    return _kept(function)
+    return _compile(function)
 
 
 @contextlib.contextmanager
 def disable_compilation() -> Iterator[None]:
-    """What is traced in this block is left uncompiled, for a server that may have no XLA."""
-    token = _OFF.set(True)
+    """Makes `compile_elementwise` return functions unchanged in this block, for a server that may have no XLA."""
+    token = _DISABLED.set(True)
     try:
         yield
     finally:
-        _OFF.reset(token)
+        _DISABLED.reset(token)
 
 
 def in_xla() -> bool:
-    """Whether what is traced here is compiled by XLA, as with `jit_compile=True`, which knows no shapes that depend on
-    values."""
+    """Whether the graph that is being traced will be compiled by XLA, as with `jit_compile=True`.
+
+    XLA accepts no shapes that depend on values.
+    """
     return not tf.executing_eagerly() and control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
 @functools.cache
-def _kept(function: Callable[..., Any]) -> Callable[..., Any]:
+def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
     kept: Callable[..., Any] = tf.function(function, jit_compile=True, autograph=False)
     return kept

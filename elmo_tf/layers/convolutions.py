@@ -1,39 +1,40 @@
-"""The convolutions of the token encoder: their maximum over a word, and words in groups of like length."""
+"""The convolutions of the character CNN with max pooling, and buckets of words of similar length."""
 
 import itertools
 from collections.abc import Callable
 
 import tensorflow as tf
 
-TWENTIETHS = (0, 6, 11, 16, 19, 20)
-"""Where the words, sorted by length, are cut into groups. Few words are long, so the last groups are small: of English
-an eighth of all windows is padding. More groups waste less on padding, and more time on small operations."""
+_BUCKET_TWENTIETHS = (0, 6, 11, 16, 19, 20)
+"""Bounds of the buckets among the words sorted by length, in twentieths of their number. Few words are long, so the
+last buckets are small; an eighth of all windows of English is then padding. More buckets mean less padding, but more
+time for small operations."""
 
-_FEW = 256
-"""Words below which one group takes less time than several, where their number is known beforehand."""
+_MIN_WORDS_FOR_BUCKETS = 256
+"""Fewer words than this, where their number is known when the graph is made, are faster in a single bucket."""
 
 
-def highest_window(characters: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-    """The maximum, over all windows of a word, of each filter: a valid convolution, and the maximum of its outputs.
+def convolve_and_max_pool(characters: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Convolves each word's characters ("VALID" padding) and takes the maximum of each filter over the positions.
 
-    The convolution is one matrix product: oneDNN makes a new program for every shape that it has to convolve, and every
-    batch has other words.
+    The convolution is written as one matrix product, because oneDNN compiles its convolution for every new shape, and
+    nearly every batch has one.
 
     Args:
         characters: embedded characters `(U, C, embedding_dim)`.
         kernel: `(width, embedding_dim, n)`, with `width <= C`.
 
     Returns:
-        `(U, n)`. The gradient goes to the highest window; where several are equal each gets its share.
+        `(U, n)`. The gradient goes to the position of the maximum; equal maxima share it equally.
     """
     width, size, filters = kernel.shape
     windows = _windows(characters, width)
     outputs = tf.matmul(tf.reshape(windows, [-1, width * size]), tf.reshape(kernel, [width * size, filters]))
-    return _maximum(tf.reshape(outputs, tf.stack([*tf.unstack(tf.shape(windows)[:2]), filters])))
+    return _max_over_positions(tf.reshape(outputs, tf.stack([*tf.unstack(tf.shape(windows)[:2]), filters])))
 
 
 def _windows(characters: tf.Tensor, width: int) -> tf.Tensor:
-    """`(U, C, E)` -> `(U, C - width + 1, width * E)`, each window's characters behind one another."""
+    """Concatenates the characters of each window: `(U, C, E)` -> `(U, C - width + 1, width * E)`."""
     size = characters.shape[2]
 
     @tf.custom_gradient
@@ -54,8 +55,11 @@ def _windows(characters: tf.Tensor, width: int) -> tf.Tensor:
 
 
 @tf.custom_gradient
-def _maximum(windows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """`(U, P, n)` -> `(U, n)`. TensorFlow's own gradient passes over all windows twice as often."""
+def _max_over_positions(windows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """Takes the maximum over the positions P, `(U, P, n)` -> `(U, n)`, with a gradient of its own.
+
+    TensorFlow's gradient of a maximum passes over all windows twice as often.
+    """
     highest = tf.reduce_max(windows, 1)
 
     def gradient(d_highest: tf.Tensor) -> tf.Tensor:
@@ -65,39 +69,44 @@ def _maximum(windows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Te
     return highest, gradient
 
 
-def in_groups_of_like_length(
-    ids: tf.Tensor, padding: int, beyond: int, compute: Callable[[tf.Tensor], tf.Tensor]
+def map_in_length_buckets(
+    ids: tf.Tensor,
+    padding: int,
+    that_count: Callable[[tf.Tensor], tf.Tensor],
+    compute: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:
-    """Calls `compute` on groups of words that differ little in length, each cut behind its longest word.
+    """Sorts words into buckets by length and calls `compute` on each bucket, cut to its longest word.
 
-    Half of all distinct words of a window of English have up to six letters, the longest near twenty: without groups
-    most windows of the convolutions are padding. Sizes depend on the words, which XLA does not allow.
+    Half of the distinct words in a window of English text have at most six letters, the longest about twenty: without
+    buckets most convolution windows are padding. The sizes depend on the words, so XLA cannot compile this.
 
     Args:
-        ids: character ids `(U, C)`, each word's padding behind it.
+        ids: character ids `(U, C)`, each word followed by its padding.
         padding: the id of padding.
-        beyond: how many characters of padding to leave behind the longest word of a group.
-        compute: ids `(u, c)` -> vectors `(u, n)`, for which padding beyond does not count.
+        that_count: the length of a bucket's longest word -> how many of the bucket's characters count.
+        compute: ids `(u, c)` -> vectors `(u, n)`, which further padding does not change.
 
     Returns:
         `(U, n)`, in the order of `ids`.
     """
     words, longest = _size(ids, 0), _size(ids, 1)
-    cuts = (0, TWENTIETHS[-1]) if isinstance(words, int) and words < _FEW else TWENTIETHS
-    # as many words of padding as groups, so that every group has a longest word
+    cuts = (
+        (0, _BUCKET_TWENTIETHS[-1]) if isinstance(words, int) and words < _MIN_WORDS_FOR_BUCKETS else _BUCKET_TWENTIETHS
+    )
+    # one word of padding for each bucket, so that no bucket is empty and `lengths[end - 1]` exists
     ids = tf.pad(ids, [[0, len(cuts) - 1], [0, 0]], constant_values=padding)
     lengths = tf.reduce_sum(tf.cast(tf.not_equal(ids, padding), tf.int32), 1)
-    order = tf.argsort(lengths, stable=True)  # stable: the order of sums must not depend on the machine
+    order = tf.argsort(lengths, stable=True)  # stable, so that sums have the same order on every machine
     ids, lengths = tf.gather(ids, order), tf.gather(lengths, order)
-    bounds = [group + words * part // TWENTIETHS[-1] for group, part in enumerate(cuts)]
+    bounds = [bucket + words * cut // _BUCKET_TWENTIETHS[-1] for bucket, cut in enumerate(cuts)]
     parts = [
-        compute(ids[start:end, : tf.minimum(lengths[end - 1] + beyond, longest)])
+        compute(ids[start:end, : tf.minimum(that_count(lengths[end - 1]), longest)])
         for start, end in itertools.pairwise(bounds)
     ]
     return tf.gather(tf.concat(parts, 0), tf.argsort(order, stable=True)[:words])
 
 
 def _size(values: tf.Tensor, axis: int) -> int | tf.Tensor:
-    """The size of an axis: a number where it is known, for arithmetic on tensors costs an operation each."""
+    """The size of an axis: an int where it is known, so that arithmetic with it adds no operations to the graph."""
     known = values.shape[axis]
     return tf.shape(values)[axis] if known is None else int(known)

@@ -1,4 +1,4 @@
-"""Cross-entropies of the next words: over the whole vocabulary, in chunks of words, or over sampled negatives."""
+"""Cross-entropies of the next words: over the whole vocabulary in chunks, or over sampled negatives."""
 
 import math
 from collections.abc import Callable
@@ -9,17 +9,17 @@ import tensorflow as tf
 from elmo_tf.layers.compilation import compile_elementwise
 
 CHUNK = 8192
-"""Words whose logits exist at one time in the full softmax."""
+"""Words of the vocabulary whose logits the full softmax holds in memory at a time."""
 
 
 class SampledRows(NamedTuple):
-    """The rows of the softmax that the sampled loss touches, for one direction or, with an axis more, for all.
+    """The rows of the softmax weights that the sampled loss needs, for one direction, or for all with a leading axis.
 
     Args:
         targets: weights of the targets `(..., D)`.
-        target_biases: `(...)`.
+        target_biases: biases of the targets `(...)`.
         negatives: weights of the negatives `(n, D)`.
-        negative_biases: `(n,)`.
+        negative_biases: biases of the negatives `(n,)`.
     """
 
     targets: tf.Tensor
@@ -31,27 +31,29 @@ class SampledRows(NamedTuple):
 def full_cross_entropy(
     hidden: tf.Tensor, targets: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, chunk: int = CHUNK
 ) -> tf.Tensor:
-    """`-log softmax(hidden kernel^T + bias)[target]`, whose logits exist for `chunk` words at a time, backward too.
+    """Computes `-log softmax(hidden kernel^T + bias)[target]`.
+
+    The forward and the backward pass hold the logits of `chunk` words of the vocabulary at a time, not of all V.
 
     Args:
-        hidden: `(N, D)`.
+        hidden: LSTM outputs of N tokens, `(N, D)`.
         targets: word ids `(N,)`.
         kernel: `(V, D)`.
         bias: `(V,)`.
-        chunk: words of one product.
+        chunk: words of the vocabulary in one matrix product.
 
     Returns:
-        Cross-entropies `(N,)` in nats.
+        The cross-entropies `(N,)` in nats.
     """
 
     @tf.custom_gradient
     def run(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
-        log_total = _log_total(hidden, kernel, bias, chunk)
+        log_sum_exp = _log_sum_exp(hidden, kernel, bias, chunk)
         true_rows = tf.gather(kernel, targets)
-        losses = log_total - tf.reduce_sum(hidden * true_rows, 1) - tf.gather(bias, targets)
+        losses = log_sum_exp - tf.reduce_sum(hidden * true_rows, 1) - tf.gather(bias, targets)
 
         def gradient(d_losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            d_hidden, d_kernel, d_bias = _expected_gradient(hidden, kernel, bias, log_total, d_losses, chunk)
+            d_hidden, d_kernel, d_bias = _log_sum_exp_gradient(hidden, kernel, bias, log_sum_exp, d_losses, chunk)
             words = tf.shape(kernel)[0]
             d_hidden -= d_losses[:, None] * true_rows
             d_kernel -= tf.math.unsorted_segment_sum(d_losses[:, None] * hidden, targets, words)
@@ -67,18 +69,21 @@ def _logits(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     return tf.matmul(hidden, kernel, transpose_b=True) + bias
 
 
-def _part(values: tf.Tensor, start: Any, size: int) -> tf.Tensor:
-    """Rows `start .. start + size - 1`, whose number is known when the graph is made: XLA corrupts memory otherwise."""
+def _slice_rows(values: tf.Tensor, start: Any, size: int) -> tf.Tensor:
+    """Slices `size` rows from `start`. `size` must be an int: XLA corrupts memory where it is a tensor."""
     return tf.slice(values, [start] + [0] * (values.shape.rank - 1), [size, *values.shape[1:]])
 
 
-def _log_total(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, chunk: int) -> tf.Tensor:
-    """log sum exp of all logits: keeps the largest one so far, and the sum relative to it."""
+def _log_sum_exp(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, chunk: int) -> tf.Tensor:
+    """Computes log sum exp of all logits `(N,)`, chunk by chunk.
+
+    The loop carries the largest logit so far and the sum of exponentials relative to it.
+    """
     chunk = min(chunk, kernel.shape[0])
     whole, rest = divmod(kernel.shape[0], chunk)
 
     def add(start: Any, size: int, top: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        logits = _logits(hidden, _part(kernel, start, size), _part(bias, start, size))
+        logits = _logits(hidden, _slice_rows(kernel, start, size), _slice_rows(bias, start, size))
         new_top = tf.maximum(top, tf.reduce_max(logits, 1))
         return new_top, total * tf.exp(top - new_top) + tf.reduce_sum(tf.exp(logits - new_top[:, None]), 1)
 
@@ -95,17 +100,20 @@ def _log_total(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, chunk: int
     return top + tf.math.log(total)
 
 
-def _expected_gradient(
-    hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, log_total: tf.Tensor, d_losses: tf.Tensor, chunk: int
+def _log_sum_exp_gradient(
+    hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, log_sum_exp: tf.Tensor, d_losses: tf.Tensor, chunk: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The gradient of `d_losses . log_total`; the probabilities are computed again, chunk by chunk."""
+    """Computes the gradients of `d_losses . log_sum_exp` with respect to hidden, kernel and bias.
+
+    The logits are computed again, chunk by chunk.
+    """
     chunk = min(chunk, kernel.shape[0])
     whole, rest = divmod(kernel.shape[0], chunk)
 
     def part(start: Any, size: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        rows = _part(kernel, start, size)
-        logits = _logits(hidden, rows, _part(bias, start, size))
-        d_logits = d_losses[:, None] * tf.exp(logits - log_total[:, None])
+        rows = _slice_rows(kernel, start, size)
+        logits = _logits(hidden, rows, _slice_rows(bias, start, size))
+        d_logits = d_losses[:, None] * tf.exp(logits - log_sum_exp[:, None])
         d_rows = tf.matmul(d_logits, hidden, transpose_a=True)
         return tf.matmul(d_logits, rows), d_rows, tf.reduce_sum(d_logits, 0)
 
@@ -136,28 +144,28 @@ def sampled_cross_entropy(
     tries: tf.Tensor,
     vocabulary_size: int,
 ) -> tf.Tensor:
-    """The sampled softmax loss (Jean et al. 2015, section 3) as `tf.nn.sampled_softmax_loss` has it.
+    """Computes the sampled softmax loss (Jean et al. 2015, section 3), the same as `tf.nn.sampled_softmax_loss`.
 
-    Each logit is lowered by the logarithm of how often its word is expected in the sample, and a negative that happens
-    to be the target is taken out.
+    From each logit the logarithm of the expected count of its word in the sample is subtracted. A negative that equals
+    the target of a token is left out for this token.
 
     Args:
-        hidden: `(N, D)`.
+        hidden: LSTM outputs of N tokens, `(N, D)`.
         targets: word ids `(N,)`.
-        rows: of `targets` and `negatives`, from `SoftmaxHead.look_up`.
+        rows: the weights and biases of `targets` and `negatives`, from `SoftmaxHead.look_up`.
         negatives: distinct word ids `(n,)`.
-        tries: draws that it took to find the negatives, a scalar.
+        tries: number of draws, with repetitions, until n distinct negatives were found; a scalar.
         vocabulary_size: V.
 
     Returns:
-        Losses `(N,)`.
+        The losses `(N,)`.
     """
-    true_bias = _corrected(rows.target_biases, targets, tries, vocabulary_size)
-    biases = _corrected(rows.negative_biases, negatives, tries, vocabulary_size)
+    true_bias = _subtract_log_expected_count(rows.target_biases, targets, tries, vocabulary_size)
+    biases = _subtract_log_expected_count(rows.negative_biases, negatives, tries, vocabulary_size)
     return _sampled_losses(hidden, rows.targets, rows.negatives, true_bias, biases, (targets, negatives))
 
 
-def _corrected(bias: tf.Tensor, ids: tf.Tensor, tries: tf.Tensor, vocabulary_size: int) -> tf.Tensor:
+def _subtract_log_expected_count(bias: tf.Tensor, ids: tf.Tensor, tries: tf.Tensor, vocabulary_size: int) -> tf.Tensor:
     return bias - tf.cast(log_expected_count(ids, tries, vocabulary_size), bias.dtype)
 
 
@@ -169,15 +177,17 @@ def _sampled_losses(
     biases: tf.Tensor,
     ids: tuple[tf.Tensor, tf.Tensor],
 ) -> tf.Tensor:
-    """`-log` of the target's share. Of the logits only their exponentials are kept; no gradient of them is formed.
+    """Computes `-log` of the target's probability among itself and the negatives.
+
+    Only the exponentials of the logits are kept for the backward pass, which forms no gradient `(N, n)` of the logits.
 
     Args:
-        hidden: `(N, D)`.
-        true_rows: `(N, D)`, of the targets.
-        rows: `(n, D)`, of the negatives.
-        true_bias: `(N,)`.
-        biases: `(n,)`.
-        ids: of the targets `(N,)` and of the negatives `(n,)`.
+        hidden: LSTM outputs of N tokens, `(N, D)`.
+        true_rows: weights of the targets, `(N, D)`.
+        rows: weights of the negatives, `(n, D)`.
+        true_bias: corrected biases of the targets, `(N,)`.
+        biases: corrected biases of the negatives, `(n,)`.
+        ids: word ids of the targets `(N,)` and of the negatives `(n,)`.
     """
 
     @tf.custom_gradient
@@ -186,15 +196,18 @@ def _sampled_losses(
     ) -> tuple[tf.Tensor, Callable[..., Any]]:
         true_logits = tf.reduce_sum(hidden * true_rows, 1) + true_bias
         products = tf.matmul(hidden, rows, transpose_b=True)
-        losses, shares, others, total = compile_elementwise(_shares, products)(products, biases, true_logits, *ids)
+        losses, exponentials, negatives_sum, total = compile_elementwise(_softmax_terms, products)(
+            products, biases, true_logits, *ids
+        )
 
         def gradient(d_losses: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            scaled = (d_losses / total)[:, None]  # scales rows, so that the shares themselves need no other pass
-            d_true_logits = -d_losses * others / total
-            d_hidden = scaled * tf.matmul(shares, rows) + d_true_logits[:, None] * true_rows
-            # a column more brings the gradient of the biases along
-            read = scaled * tf.concat([hidden, tf.ones_like(hidden[:, :1])], 1)
-            d_rows = tf.matmul(shares, read, transpose_a=True)
+            # scales the rows of the products, which saves a pass over the exponentials
+            scale = (d_losses / total)[:, None]
+            d_true_logits = -d_losses * negatives_sum / total
+            d_hidden = scale * tf.matmul(exponentials, rows) + d_true_logits[:, None] * true_rows
+            # the column of ones makes the gradient of the biases part of the same product
+            with_ones = scale * tf.concat([hidden, tf.ones_like(hidden[:, :1])], 1)
+            d_rows = tf.matmul(exponentials, with_ones, transpose_a=True)
             return d_hidden, d_true_logits[:, None] * hidden, d_rows[:, :-1], d_true_logits, d_rows[:, -1]
 
         return losses, gradient
@@ -202,25 +215,36 @@ def _sampled_losses(
     return run(hidden, true_rows, rows, true_bias, biases)
 
 
-def _shares(
+def _softmax_terms(
     products: tf.Tensor, biases: tf.Tensor, true_logits: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
-    """Losses `(N,)`; the negatives' shares `(N, n)`, which are not divided by the total yet; their sum and, with the
-    target's, the total `(N,)`."""
+    """Computes the terms of the sampled softmax; all exponentials are relative to the largest logit of the token.
+
+    Args:
+        products: `hidden rows^T`, `(N, n)`.
+        biases: corrected biases of the negatives, `(n,)`.
+        true_logits: logits of the targets, `(N,)`.
+        targets: word ids `(N,)`.
+        negatives: word ids `(n,)`.
+
+    Returns:
+        The losses `(N,)`; the exponentials of the negatives' logits `(N, n)`; their sums `(N,)`; the sums with the
+        target's exponential `(N,)`.
+    """
     hits = tf.equal(targets[:, None], negatives[None, :])
     logits = tf.where(hits, tf.constant(products.dtype.min / 2, products.dtype), products + biases)
     top = tf.maximum(tf.reduce_max(logits, 1), true_logits)
-    shares = tf.exp(logits - top[:, None])
-    others = tf.reduce_sum(shares, 1)
-    total = others + tf.exp(true_logits - top)
-    return tf.math.log(total) + top - true_logits, shares, others, total
+    exponentials = tf.exp(logits - top[:, None])
+    negatives_sum = tf.reduce_sum(exponentials, 1)
+    total = negatives_sum + tf.exp(true_logits - top)
+    return tf.math.log(total) + top - true_logits, exponentials, negatives_sum, total
 
 
 def log_expected_count(ids: tf.Tensor, tries: tf.Tensor, vocabulary_size: int) -> tf.Tensor:
-    """log of the expected number of times a word is in a sample of distinct words.
+    """Computes the logarithm of a word's expected count in a sample of distinct words drawn log-uniformly.
 
-    A draw gives word k with probability `p = log((k + 2) / (k + 1)) / log(V + 1)`; in `tries` draws it comes at least
-    once with probability `1 - (1 - p) ** tries`.
+    One draw gives word k with probability `p = log((k + 2) / (k + 1)) / log(V + 1)`. In a sample of distinct words the
+    expected count is the probability of at least one hit in `tries` draws, `1 - (1 - p) ** tries`.
 
     Args:
         ids: word ids, any shape.

@@ -5,20 +5,20 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from elmo_tf.layers.initial_values import initial
+from elmo_tf.layers.initial_values import InitializedLayer
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
-class Highway(keras.layers.Layer):
+class Highway(InitializedLayer):
     """`y = g * relu(x W_transform + b_transform) + (1 - g) * x` with `g = sigmoid(x W_carry + b_carry)`.
 
-    The gate opens for the transformed input, although its weights are called "carry": bilm-tf's names (its
-    `training.py`, `highway`). It starts nearly closed, `b_carry = -2`.
+    An open gate lets the transformed input through, although its weights are called "carry". The names are those of
+    bilm-tf (its `training.py`, `highway`). The gate starts nearly closed, with `b_carry = -2`.
 
     Call arguments:
-        inputs: float tensor `(..., N)`.
+        inputs: float tensor `(..., I)`.
 
-    Output shape: that of the input. Weights: `W_carry`, `W_transform` `(N, N)`, `b_carry`, `b_transform` `(N,)`.
+    Output shape: that of the input. Weights: `W_carry`, `W_transform` `(I, I)`, `b_carry`, `b_transform` `(I,)`.
 
     Example:
 
@@ -27,12 +27,12 @@ class Highway(keras.layers.Layer):
     """
 
     def build(self, input_shape: Any) -> None:
-        """Makes the weights for inputs of `input_shape[-1]` features."""
+        """Creates the weights for inputs of `input_shape[-1]` features."""
         size = input_shape[-1]
         normal = keras.initializers.RandomNormal(stddev=(1.0 / size) ** 0.5)
-        self.w_carry = self.add_weight(name="W_carry", shape=(size, size), initializer=initial(normal.clone()))
+        self.w_carry = self.add_weight(name="W_carry", shape=(size, size), initializer=normal.clone())
         self.b_carry = self.add_weight(name="b_carry", shape=(size,), initializer=keras.initializers.Constant(-2.0))
-        self.w_transform = self.add_weight(name="W_transform", shape=(size, size), initializer=initial(normal.clone()))
+        self.w_transform = self.add_weight(name="W_transform", shape=(size, size), initializer=normal.clone())
         self.b_transform = self.add_weight(name="b_transform", shape=(size,), initializer="zeros")
         self.built = True
 

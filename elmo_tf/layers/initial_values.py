@@ -1,41 +1,44 @@
-"""Layers whose weights come from a file need no random numbers to begin with, and no memory to hold them."""
+"""Layers whose weights come from a file begin with them: no random numbers first, and no memory to hold those."""
 
-import contextlib
-import contextvars
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
-_GIVEN: contextvars.ContextVar[Iterator[Any] | None] = contextvars.ContextVar("elmo_tf_given", default=None)
+import keras
+import tensorflow as tf
 
 
-@contextlib.contextmanager
-def given(values: Iterator[Any]) -> Iterator[None]:
-    """Layers that are built in this block start their tables and kernels from `values`, in the order of their making.
+class InitializedLayer(keras.layers.Layer):
+    """A Keras layer whose weights can be given, by name, before it is built.
 
-    Biases are not among them. Who builds must compare what came where: a layer does not know the name that a file has
-    for its weights.
+    Attributes:
+        initial_value: gives the first value of a weight by the weight's name in this layer; None for the layer's own
+            initializers.
 
     Example:
 
-    >>> with given(iter([[1.0, 2.0]])):
-    ...     initializer = initial("glorot_uniform")
-    >>> initializer((2,)), initial("glorot_uniform")
-    ([1.0, 2.0], 'glorot_uniform')
+    >>> class Scale(InitializedLayer):
+    ...     def build(self, input_shape=None):
+    ...         self.scale = self.add_weight(name="scale", shape=(2,), initializer="ones")
+    >>> layer = Scale()
+    >>> layer.initial_value = {"scale": np.array([3.0, 4.0])}.__getitem__
+    >>> layer.build()
+    >>> layer.scale.numpy().tolist()
+    [3.0, 4.0]
     """
-    token = _GIVEN.set(values)
-    try:
-        yield
-    finally:
-        _GIVEN.reset(token)
 
+    initial_value: Callable[[str], Any] | None = None
 
-def initial(initializer: Any) -> Any:
-    """The initializer of a weight; inside of `given` one that gives the next value there."""
-    values = _GIVEN.get()
-    if values is None:
-        return initializer
+    def add_weight(self, *, name: str, initializer: Any, **arguments: Any) -> Any:
+        """Makes a weight: `keras.layers.Layer.add_weight`, with `initial_value` before `initializer`."""
+        given = self.initial_value
+        if given is not None:
 
-    def take(shape: Any, dtype: Any = None) -> Any:
-        return next(values)
+            def initializer(shape: Any, dtype: Any = None) -> tf.Tensor:
+                # a tensor of the right dtype becomes the variable's memory as it is; an array is copied
+                return tf.cast(given(name), dtype)
 
-    return take
+        return super().add_weight(name=name, initializer=initializer, **arguments)
+
+    def weight(self, name: str) -> Any:
+        """The layer's weight of that name; None where the layer has none, or is not built."""
+        return next((weight for weight in self.weights if weight.name == name), None)

@@ -13,26 +13,26 @@ from elmo_tf.layers.scan import State
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
 class LstmStack(keras.layers.Layer):
-    """LSTM layers over one another; the output of each is a result.
+    """A stack of LSTM layers that returns the outputs of every layer.
 
-    The residual of `use_skip_connections` adds a layer's input to its output from the second layer on, to the output
-    only, never to the recurrent state. Dropout falls on every layer's input, so on the skip path too (bilm-tf's
-    `training.py`: DropoutWrapper around ResidualWrapper).
+    With `use_skip_connections` every layer but the first adds its input to its output; the recurrent state stays
+    without it. Dropout applies to the input of every layer and so to the skip connection too (bilm-tf's `training.py`:
+    DropoutWrapper around ResidualWrapper).
 
     Args:
         n_layers: number of layers, L.
-        units: cells of each, H.
-        projection_dim: output size of each, D, and size of the input.
+        units: cells of each layer, H.
+        projection_dim: output size of each layer and size of the input, D.
         cell_clip: bound of the cells, or None.
         proj_clip: bound of the projected outputs, or None.
-        use_skip_connections: whether inputs are added to outputs from the second layer on.
+        use_skip_connections: whether every layer but the first adds its input to its output.
         implementation: that of `ProjectedLSTM`.
 
     Call arguments:
         inputs: float tensor `(B, T, D)`.
         initial_state: L pairs `(cell (B, H), output (B, D))`; zero if left out.
         mask: booleans `(B, T)`.
-        dropout_masks: None, or what to multiply each layer's input by, L tensors `(B, T, D)` from `dropout_mask`.
+        dropout_masks: None, or L tensors `(B, T, D)` from `dropout_mask`, one to multiply each layer's input by.
 
     Returns:
         `(list of L outputs (B, T, D), tuple of L states)`.
@@ -56,7 +56,9 @@ class LstmStack(keras.layers.Layer):
         implementation: str = "fused",
         **kwargs: Any,
     ) -> None:
-        super().__init__(autocast=False, **kwargs)  # the cells of the states stay float32 under a mixed policy
+        super().__init__(
+            autocast=False, **kwargs
+        )  # or Keras would cast the cells, which stay float32 under a mixed policy
         self.use_skip_connections = use_skip_connections
         self.supports_masking = True
         self._settings = {
@@ -105,39 +107,39 @@ class LstmStack(keras.layers.Layer):
         return outputs, tuple(final_states)
 
     def zero_state(self, batch_size: int | tf.Tensor) -> tuple[State, ...]:
-        """The state that a text starts from."""
+        """The state at the beginning of a text: zeros."""
         return tuple(layer.zero_state(batch_size) for layer in self.layers)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: the outputs are sequences and states, which no mask fits."""
+        """None: the result is sequences and states, which cannot carry one mask."""
         return
 
     def compute_output_shape(self, input_shape: Any, **_: Any) -> Any:
-        """Shapes of the outputs and of the states."""
+        """The shapes of the outputs and of the states."""
         sequences, states = zip(*(layer.compute_output_shape(input_shape) for layer in self.layers), strict=True)
         return list(sequences), tuple(states)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """The constructor's arguments."""
         return {**super().get_config(), **self._settings}
 
 
 def dropout_mask(shape: Sequence[int], rate: float, seed: tf.Tensor, number: int, dtype: Any = tf.float32) -> tf.Tensor:
-    """Zeros, and `1 / (1 - rate)` for the values that stay: a function of `(seed, number)` alone.
+    """Draws a dropout mask, a function of `(seed, number)` alone: 0 for a dropped value, else `1 / (1 - rate)`.
 
-    A run that was killed and resumed so draws the masks that the unbroken run drew. XLA would draw others of one seed,
-    and slowly: draw outside of what it compiles.
+    So a run that was killed and resumed draws the same masks as an unbroken run. Call this outside of the functions
+    that XLA compiles: XLA draws other numbers from the same seed, and slowly.
 
     Args:
-        shape: of the values to be dropped.
-        rate: share of them to set to zero, taken to the nearest multiple of `2 ** -16`.
+        shape: shape of the mask.
+        rate: fraction of values to drop, rounded to a multiple of `2 ** -16`.
         seed: two integers.
-        number: tells masks of one seed apart.
-        dtype: of the mask.
+        number: distinguishes the masks of one seed.
+        dtype: type of the mask.
     """
     own_seed = tf.random.experimental.stateless_fold_in(seed, number)
     size = math.prod(shape)
-    # two values from every random integer, which takes half as long as a random float each
+    # each random integer gives two values, in half the time of one random float a value
     bits = tf.random.stateless_uniform([-(-size // 2)], own_seed, minval=None, maxval=None, dtype=tf.int32)
     values = tf.reshape(tf.bitcast(bits, tf.int16), [-1])[:size]
     dropped = min(round(rate * 2**16), 2**16 - 1)

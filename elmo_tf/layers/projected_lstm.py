@@ -1,42 +1,42 @@
-"""One LSTM layer with projection and clips, state in and state out."""
+"""One LSTM layer with projection and clips, which takes its state as an argument and returns it."""
 
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from elmo_tf.layers.fused_recurrence import fused
-from elmo_tf.layers.initial_values import initial
-from elmo_tf.layers.lean_recurrence import lean
-from elmo_tf.layers.recurrence import Weights, plain
+from elmo_tf.layers.fused_recurrence import fused_recurrence
+from elmo_tf.layers.initial_values import InitializedLayer
+from elmo_tf.layers.lean_recurrence import lean_recurrence
+from elmo_tf.layers.recurrence import Weights, plain_recurrence
 from elmo_tf.layers.scan import State
 
-IMPLEMENTATIONS = {"plain": plain, "fused": fused, "lean": lean}
+IMPLEMENTATIONS = {"plain": plain_recurrence, "fused": fused_recurrence, "lean": lean_recurrence}
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
-class ProjectedLSTM(keras.layers.Layer):
-    """The LSTM of TensorFlow 1 with `num_proj`, as bilm-tf uses it; equations in `elmo_tf.layers.recurrence`.
+class ProjectedLSTM(InitializedLayer):
+    """The LSTM of TensorFlow 1 with `num_proj`, as bilm-tf uses it; its equations are in `elmo_tf.layers.recurrence`.
 
-    Its weights lie as in bilm-tf's files: gates in the order i, j, f, o; the forget gate's +1 is added at run time and
-    is not in the bias.
+    The weights have the layout of bilm-tf's files: gates in the order i, j, f, o; the forget bias of 1 is added at run
+    time and is not part of the bias weight.
 
     Args:
-        units: cells, H.
-        projection_dim: size of the output, D; where it equals `units` there is no projection, and no second clip.
+        units: number of cells, H.
+        projection_dim: size of the output, D. If it equals `units`, there is no projection and no clip of the output.
         cell_clip: bound of the cell's absolute value, or None.
         proj_clip: bound of the projected output's absolute value, or None.
-        implementation: "fused" (own backward pass, and while no weight is trained "lean"), "lean" (keeps nothing for a
-            backward pass) or "plain" (the reference).
+        implementation: "plain" (the reference), "lean" (keeps nothing for a backward pass) or "fused" (has a backward
+            pass of its own; the layer uses "lean" instead while none of its weights is trainable).
 
     Call arguments:
         inputs: float tensor `(B, T, I)`.
         initial_state: `(cell (B, H), output (B, D))`; zero if left out.
-        mask: booleans `(B, T)`; where False the state passes unchanged and the output is zero.
+        mask: booleans `(B, T)`; a step with False leaves the state unchanged and outputs zero.
 
     Returns:
-        `(outputs (B, T, D), (cell, output))`: the state is the one after the last step. Weights: `kernel` `(I + D,
-        4H)`, `bias` `(4H,)`, `projection` `(H, D)`.
+        `(outputs (B, T, D), (cell, output))`, with the state after the last step. Weights: `kernel` `(I + D, 4H)`,
+        `bias` `(4H,)`, `projection` `(H, D)`.
 
     Example:
 
@@ -55,7 +55,9 @@ class ProjectedLSTM(keras.layers.Layer):
         implementation: str = "fused",
         **kwargs: Any,
     ) -> None:
-        super().__init__(autocast=False, **kwargs)  # the cell stays float32 under a mixed policy
+        super().__init__(
+            autocast=False, **kwargs
+        )  # or Keras would cast the cell, which stays float32 under a mixed policy
         if projection_dim > units:
             raise ValueError(f"projection_dim: expected at most units, {units}, got {projection_dim}")
         if implementation not in IMPLEMENTATIONS:
@@ -65,16 +67,14 @@ class ProjectedLSTM(keras.layers.Layer):
         self.cell_clip, self.proj_clip, self.implementation = cell_clip, proj_clip, implementation
 
     def build(self, input_shape: Any) -> None:
-        """Makes the weights for inputs of `input_shape[-1]` features: Glorot uniform kernels, zero bias."""
+        """Creates the weights for inputs of `input_shape[-1]` features: Glorot uniform kernels, zero bias."""
         rows = input_shape[-1] + self.projection_dim
-        self.kernel = self.add_weight(
-            name="kernel", shape=(rows, 4 * self.units), initializer=initial("glorot_uniform")
-        )
+        self.kernel = self.add_weight(name="kernel", shape=(rows, 4 * self.units), initializer="glorot_uniform")
         self.bias = self.add_weight(name="bias", shape=(4 * self.units,), initializer="zeros")
         self.projection = None
         if self.projection_dim < self.units:
             self.projection = self.add_weight(
-                name="projection", shape=(self.units, self.projection_dim), initializer=initial("glorot_uniform")
+                name="projection", shape=(self.units, self.projection_dim), initializer="glorot_uniform"
             )
         self.built = True
 
@@ -91,10 +91,10 @@ class ProjectedLSTM(keras.layers.Layer):
             self.cell_clip,
             self.proj_clip,
         )
-        given = self.zero_state(tf.shape(inputs)[0]) if initial_state is None else initial_state
-        state = tf.cast(given[0], self.variable_dtype), tf.cast(given[1], dtype)
+        cell, output = self.zero_state(tf.shape(inputs)[0]) if initial_state is None else initial_state
+        state = tf.cast(cell, self.variable_dtype), tf.cast(output, dtype)
         time_first = tf.transpose(inputs, [1, 0, 2])
-        if mask is not None:  # transposed as floats: oneDNN complains of everything else
+        if mask is not None:  # transposed as floats, because oneDNN logs a warning for other types
             one, zero = tf.ones([], inputs.dtype), tf.zeros([], inputs.dtype)
             mask = tf.transpose(tf.where(tf.cast(mask, tf.bool), one, zero)) > 0.5
         is_trained = any(weight.trainable for weight in self.weights)
@@ -103,21 +103,21 @@ class ProjectedLSTM(keras.layers.Layer):
         return tf.transpose(outputs, [1, 0, 2]), state
 
     def zero_state(self, batch_size: int | tf.Tensor) -> State:
-        """The state that a text starts from: `(cell, output)` of zeros, the cell in the type of the weights."""
+        """The state at the beginning of a text: `(cell, output)` of zeros, the cell in the type of the weights."""
         cell = tf.zeros([batch_size, self.units], self.variable_dtype)
         return cell, tf.zeros([batch_size, self.projection_dim], self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: the outputs are a sequence and a state, which no mask fits."""
+        """None: the result is a sequence and a state, which cannot carry one mask."""
         return
 
     def compute_output_shape(self, input_shape: Any, **_: Any) -> Any:
-        """Shapes of the outputs and of the state."""
+        """The shapes of the outputs and of the state."""
         rows = input_shape[0]
         return (*input_shape[:-1], self.projection_dim), ((rows, self.units), (rows, self.projection_dim))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """The constructor's arguments."""
         return {
             **super().get_config(),
             "units": self.units,

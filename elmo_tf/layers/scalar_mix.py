@@ -1,4 +1,4 @@
-"""The learned mix of a biLM's layers (Peters et al. 2018, equation 1)."""
+"""The learned weighted sum of a biLM's layers (Peters et al. 2018, equation 1)."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,11 +10,11 @@ import tensorflow as tf
 LAYER_NORMS = (None, "bilm-tf", "token")
 
 _EPSILON = 1e-12
-"""Added to the variance; bilm-tf's (its `elmo.py`, `_do_ln`)."""
+"""Added to the variance, as in bilm-tf (its `elmo.py`, `_do_ln`)."""
 
 
 class MixNumbers(NamedTuple):
-    """What a mix has learned: the layers' shares `(L + 1,)`, which sum to 1, and the factor on all."""
+    """The learned numbers of a mix: the layers' shares softmax(w) `(L + 1,)`, which sum to 1, and gamma."""
 
     shares: np.ndarray
     gamma: float
@@ -22,21 +22,21 @@ class MixNumbers(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
 class ScalarMix(keras.layers.Layer):
-    """`gamma * sum_j softmax(w)_j h_j`, one number a layer, with w and gamma learned; float32 inside.
+    """Computes `gamma * sum_j softmax(w)_j h_j` over the layers j, with w and gamma learned, in float32.
 
     Args:
-        n_layers: layers to mix, L + 1.
-        scalar_mix_init: first values of w, `n_layers` numbers; zeros, so equal shares, if left out.
+        n_layers: number of layers to mix, L + 1.
+        scalar_mix_init: initial values of w, `n_layers` numbers; if left out zeros, which give equal shares.
         l2: adds `l2 * sum(w^2)` to the loss, which draws the shares towards each other (bilm-tf's `l2_coef`).
-        layer_norm: None; "bilm-tf" for one mean and one variance over all unmasked elements of a layer in the whole
-            batch, so that a vector depends on its batch; "token" for those of each token's vector alone. No scale or
-            offset in either.
+        layer_norm: None for no normalisation; "bilm-tf" for one mean and variance over all unmasked elements of a layer
+            in the batch, which makes a vector depend on its batch; "token" for the mean and variance of each token's
+            vector. Neither has a learned scale or offset.
 
     Call arguments:
         inputs: layers `(B, L + 1, T, D)`.
-        mask: booleans `(B, T)`, which elements count in the norm of "bilm-tf"; all if left out.
+        mask: booleans `(B, T)`, True for the tokens over which "bilm-tf" normalises; all True if left out.
 
-    Output shape: `(B, T, D)`. Weights: `w` `(L + 1,)`, from 0, and `gamma` `()`, from 1.
+    Output shape: `(B, T, D)`. Weights: `w` `(L + 1,)`, initially 0, and `gamma` `()`, initially 1.
 
     Example:
 
@@ -69,8 +69,8 @@ class ScalarMix(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes w and gamma; never cast to a half precision, in which shares would be coarse."""
-        first = keras.initializers.Zeros() if self.scalar_mix_init is None else self._first_values
+        """Creates w and gamma. They are never cast to half precision, which would make the shares coarse."""
+        first = keras.initializers.Zeros() if self.scalar_mix_init is None else self._initial_w
         self.w = self.add_weight(
             name="w",
             shape=(self.n_layers,),
@@ -81,7 +81,7 @@ class ScalarMix(keras.layers.Layer):
         self.gamma = self.add_weight(name="gamma", shape=(), initializer="ones", autocast=False)
         self.built = True
 
-    def _first_values(self, shape: Any, dtype: Any = None) -> tf.Tensor:
+    def _initial_w(self, shape: Any, dtype: Any = None) -> tf.Tensor:
         return tf.constant(self.scalar_mix_init, dtype)
 
     def call(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
@@ -91,13 +91,13 @@ class ScalarMix(keras.layers.Layer):
         shares = tf.nn.softmax(tf.convert_to_tensor(self.w)) * self.gamma
         mixed = tf.add_n(
             [
-                shares[number] * self._normed(tf.cast(layer, shares.dtype), mask)
+                shares[number] * self._normalize(tf.cast(layer, shares.dtype), mask)
                 for number, layer in enumerate(tf.unstack(inputs, self.n_layers, axis=1))
             ]
         )
         return tf.cast(mixed, self.compute_dtype)
 
-    def _normed(self, layer: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+    def _normalize(self, layer: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
         if self.layer_norm is None:
             return layer
         if self.layer_norm == "token":
@@ -114,15 +114,15 @@ class ScalarMix(keras.layers.Layer):
         return MixNumbers(powers / powers.sum(), float(np.asarray(self.gamma)))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The mask of the steps."""
+        """The input's mask `(B, T)`, which fits the output."""
         return previous_mask
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The input's shape without the layers."""
+        """The input's shape without the layer axis."""
         return (input_shape[0], *input_shape[2:])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """The constructor's arguments."""
         return {
             **super().get_config(),
             "n_layers": self.n_layers,
@@ -133,11 +133,11 @@ class ScalarMix(keras.layers.Layer):
 
 
 def _masked_moments(layer: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-    """One mean and one variance over the unmasked elements of `(B, T, D)`; 0 where there are none."""
+    """Computes one mean and one variance over the unmasked elements of `(B, T, D)`; both are 0 if there are none."""
     if mask is None:
         mask = tf.ones(tf.shape(layer)[:2], tf.bool)
-    counts = tf.cast(mask, tf.bool)[:, :, None]
-    size = tf.reduce_sum(tf.cast(counts, layer.dtype)) * layer.shape[-1]
-    mean = tf.math.divide_no_nan(tf.reduce_sum(tf.where(counts, layer, 0.0)), size)
-    squares = tf.where(counts, tf.square(layer - mean), 0.0)
+    is_counted = tf.cast(mask, tf.bool)[:, :, None]
+    size = tf.reduce_sum(tf.cast(is_counted, layer.dtype)) * layer.shape[-1]
+    mean = tf.math.divide_no_nan(tf.reduce_sum(tf.where(is_counted, layer, 0.0)), size)
+    squares = tf.where(is_counted, tf.square(layer - mean), 0.0)
     return mean, tf.math.divide_no_nan(tf.reduce_sum(squares), size)

@@ -1,18 +1,18 @@
-"""A loop over time steps: written out, or a `tf.while_loop`."""
+"""A loop over time steps, unrolled or as a `tf.while_loop`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-_LONGEST_UNROLLED = 32
-"""Steps up to which a loop of known length is written out: faster to run, slower to trace, than a while loop."""
+_MAX_UNROLLED_STEPS = 32
+"""Loops of known length up to this many steps are unrolled: faster to run than a while loop, but slower to trace."""
 
 State = tuple[tf.Tensor, tf.Tensor]
-"""What one step hands to the next: of an LSTM the cell `(B, H)` and the output `(B, D)`."""
+"""The state of an LSTM between two steps: the cell `(B, H)` and the output `(B, D)`."""
 
 Sequences: TypeAlias = "tf.Tensor | list[tf.Tensor]"
-"""A value a step: a tensor `(T, ...)`, or a list of T tensors."""
+"""One value a step: a tensor `(T, ...)`, or a list of T tensors."""
 
 
 def scan(
@@ -21,27 +21,30 @@ def scan(
     sequences: Sequence[Sequences],
     dtypes: Sequence[tf.DType],
     reverse: bool = False,
-    unrolled: bool = True,
-    ahead: int = 10,
+    may_unroll: bool = True,
+    parallel_iterations: int = 10,
 ) -> tuple[State, list[Sequences]]:
-    """Runs `step(carry, items of one step) -> (carry, outputs of `dtypes`)` along the first axis of the sequences.
+    """Calls `step` for each position of the first axis of the sequences, carrying a state from call to call.
 
-    Written out where the number of steps is known and small, and `unrolled` allows it, a `tf.while_loop` elsewhere. The
-    collected outputs are lists where it is written out, so that none is copied without need (`stacked`), and tensors
-    elsewhere.
+    The loop is unrolled where the number of steps is known and small and `may_unroll` allows it, and a `tf.while_loop`
+    otherwise.
 
     Args:
-        step: one step.
-        carry: what the first step is given.
-        sequences: what the steps read.
-        dtypes: of the outputs.
-        reverse: whether the last step goes first.
-        unrolled: whether a short loop may be written out.
-        ahead: steps that TensorFlow may begin at once, where what they read allows it.
+        step: `(carry, the sequences' values at one step) -> (new carry, outputs of that step)`.
+        carry: the carry of the first step.
+        sequences: the values that the steps read, `(T, ...)` each.
+        dtypes: types of the outputs.
+        reverse: whether to go from the last step to the first.
+        may_unroll: whether a short loop may be unrolled.
+        parallel_iterations: that of `tf.while_loop`.
+
+    Returns:
+        The last carry, and each output of all steps: as a list of T where the loop was unrolled, so that nothing is
+        copied which need not be (see `stack`), otherwise as a tensor.
     """
     steps = len(sequences[0]) if isinstance(sequences[0], list) else sequences[0].shape[0]
-    if not unrolled or steps is None or not 0 < steps <= _LONGEST_UNROLLED:
-        return _looped(step, carry, sequences, dtypes, reverse, ahead)
+    if not may_unroll or steps is None or not 0 < steps <= _MAX_UNROLLED_STEPS:
+        return _while_loop(step, carry, sequences, dtypes, reverse, parallel_iterations)
     unstacked = [sequence if isinstance(sequence, list) else tf.unstack(sequence) for sequence in sequences]
     collected: list[list[tf.Tensor]] = [[] for _ in dtypes]
     for t in reversed(range(steps)) if reverse else range(steps):
@@ -51,13 +54,13 @@ def scan(
     return carry, [outputs[::-1] if reverse else outputs for outputs in collected]
 
 
-def _looped(
+def _while_loop(
     step: Callable[..., Any],
     carry: State,
     sequences: Sequence[tf.Tensor],
     dtypes: Sequence[tf.DType],
     reverse: bool,
-    ahead: int,
+    parallel_iterations: int,
 ) -> tuple[State, list[tf.Tensor]]:
     steps = tf.shape(sequences[0])[0]
     arrays = [tf.TensorArray(sequence.dtype, steps).unstack(sequence) for sequence in sequences]
@@ -72,7 +75,7 @@ def _looped(
         lambda count, *_: count < steps,
         body,
         (0, carry, results),
-        parallel_iterations=ahead,
+        parallel_iterations=parallel_iterations,
         maximum_iterations=steps,
     )
     collected = [array.stack() for array in results]
@@ -81,11 +84,11 @@ def _looped(
     return carry, collected
 
 
-def stacked(values: Sequences) -> tf.Tensor:
-    """As one tensor."""
+def stack(values: Sequences) -> tf.Tensor:
+    """Stacks a list of steps to one tensor `(T, ...)`; returns a tensor as it is."""
     return tf.stack(values) if isinstance(values, list) else values
 
 
-def shifted(first: tf.Tensor, values: Sequences) -> Sequences:
-    """`first`, then all values but the last."""
+def shift(first: tf.Tensor, values: Sequences) -> Sequences:
+    """Shifts a sequence by one step: `first`, then all values but the last."""
     return [first, *values[:-1]] if isinstance(values, list) else tf.concat([first[None], values[:-1]], 0)

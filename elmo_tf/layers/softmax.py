@@ -1,4 +1,4 @@
-"""The softmax over the vocabulary, full or sampled, as a layer."""
+"""The layer of the softmax over the vocabulary, full or sampled."""
 
 import math
 from typing import Any
@@ -7,30 +7,31 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.layers.cross_entropy import CHUNK, SampledRows, full_cross_entropy, sampled_cross_entropy
-from elmo_tf.layers.initial_values import initial
-from elmo_tf.layers.variables import local_copy
+from elmo_tf.layers.initial_values import InitializedLayer
+from elmo_tf.layers.variables import replica_variable
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
-class SoftmaxHead(keras.layers.Layer):
-    """Cross-entropies of the next words, over the whole vocabulary or over sampled negatives.
+class SoftmaxHead(InitializedLayer):
+    """Computes the cross-entropies of the next words, over the whole vocabulary or over sampled negatives.
 
     Args:
-        vocabulary_size: words, V.
-        own_kernel: False where calls bring the weights (`share_embedding_softmax`); the bias is always the head's own.
-        chunk: words whose logits exist at one time in the full softmax.
+        vocabulary_size: number of words, V.
+        own_kernel: whether the layer has a weight `W`; False if each call passes it as `kernel`, as with
+            `share_embedding_softmax`. The layer always has a bias of its own.
+        chunk: words of the vocabulary whose logits the full softmax holds in memory at a time.
 
     Call arguments:
         inputs: float tensor `(..., D)`.
         targets: word ids `(...)`, int32.
         negatives: None for the full softmax, or distinct word ids `(n,)`, int32, drawn log-uniformly.
-        tries: with `negatives`, how many draws it took to find them, a scalar.
-        kernel: with `own_kernel=False`, a `tf.Variable` `(V, D)`.
-        rows: with `negatives`, what `look_up` gave for them, if that was called before.
+        tries: with `negatives`, the number of draws, with repetitions, that found them; a scalar.
+        kernel: with `own_kernel=False`, the weights as a `tf.Variable` `(V, D)`.
+        rows: with `negatives`, the result of `look_up` for this call if the caller has it, else None.
 
     Returns:
-        Cross-entropies `(...)` in nats, in the type of the weights (float32 under a mixed policy too); those of the
-        sampled softmax are no log-probabilities, and their exponential is no perplexity. Weights: `W` `(V, D)`,
+        Cross-entropies `(...)` in nats, in the type of the weights (float32 also under a mixed policy). Those of the
+        sampled softmax are no log-probabilities, so their exponential is no perplexity. Weights: `W` `(V, D)`,
         `b` `(V,)`.
 
     Example:
@@ -41,17 +42,17 @@ class SoftmaxHead(keras.layers.Layer):
     """
 
     def __init__(self, vocabulary_size: int, own_kernel: bool = True, chunk: int = CHUNK, **kwargs: Any) -> None:
-        super().__init__(autocast=False, **kwargs)  # or a mixed policy would cast a whole shared table
+        super().__init__(autocast=False, **kwargs)  # or a mixed policy would cast the whole shared table
         self.vocabulary_size, self.own_kernel, self.chunk = vocabulary_size, own_kernel, chunk
 
     def build(self, input_shape: Any, *_: Any) -> None:
-        """Makes the weights for inputs of `input_shape[-1]` features: normal with deviation `1 / sqrt(D)`, bias 0."""
+        """Creates `W`, normal with standard deviation `1 / sqrt(D)`, and `b`, zero; D is `input_shape[-1]`."""
         size = input_shape[-1]
         if self.own_kernel:
             self.kernel = self.add_weight(
                 name="W",
                 shape=(self.vocabulary_size, size),
-                initializer=initial(keras.initializers.RandomNormal(stddev=1.0 / math.sqrt(size))),
+                initializer=keras.initializers.RandomNormal(stddev=1.0 / math.sqrt(size)),
                 autocast=False,  # a cast of the whole table would make the sparse gradient dense
             )
         self.bias = self.add_weight(name="b", shape=(self.vocabulary_size,), initializer="zeros", autocast=False)
@@ -70,23 +71,24 @@ class SoftmaxHead(keras.layers.Layer):
         hidden = tf.cast(tf.reshape(inputs, [-1, inputs.shape[-1]]), self.variable_dtype)
         flat_targets = tf.reshape(targets, [-1])
         if negatives is None:
-            weights = tf.convert_to_tensor(self._variable(kernel))
+            weights = tf.convert_to_tensor(self._kernel_variable(kernel))
             losses = full_cross_entropy(hidden, flat_targets, weights, tf.convert_to_tensor(self.bias), self.chunk)
         else:
-            rows = self.look_up(flat_targets, negatives, kernel) if rows is None else _flattened(rows)
+            rows = self.look_up(flat_targets, negatives, kernel) if rows is None else _flatten(rows)
             losses = sampled_cross_entropy(hidden, flat_targets, rows, negatives, tries, self.vocabulary_size)
         return tf.reshape(losses, tf.shape(targets))
 
     def look_up(self, targets: tf.Tensor, negatives: tf.Tensor, kernel: Any = None) -> SampledRows:
-        """The rows that the sampled loss is computed from. Their gradients are sparse, so keep this outside of what XLA
-        compiles.
+        """Looks up the rows of weights and biases that the sampled loss needs.
+
+        Their gradients are sparse, which XLA does not support: call this outside of the functions that XLA compiles.
 
         Args:
             targets: word ids of any shape.
             negatives: word ids of any shape.
-            kernel: as in the call.
+            kernel: that of the call.
         """
-        weights, bias = local_copy(self._variable(kernel)), local_copy(self.bias.value)
+        weights, bias = replica_variable(self._kernel_variable(kernel)), replica_variable(self.bias.value)
         return SampledRows(
             tf.gather(weights, targets),
             tf.gather(bias, targets),
@@ -94,12 +96,12 @@ class SoftmaxHead(keras.layers.Layer):
             tf.gather(bias, negatives),
         )
 
-    def _variable(self, kernel: Any) -> Any:
-        """The variable itself: the gradient by its value would be dense."""
+    def _kernel_variable(self, kernel: Any) -> Any:
+        """The weights as a variable, not as its value, whose gradient would be dense."""
         if self.own_kernel:
             kernel = self.kernel
         elif kernel is None:
-            raise ValueError("kernel: expected the shared weights, for the head has none of its own, got None")
+            raise ValueError("kernel: expected the shared weights, for the layer has none of its own, got None")
         return kernel.value if isinstance(kernel, keras.Variable) else kernel
 
     def compute_output_shape(self, input_shape: Any, *_: Any, **__: Any) -> Any:
@@ -107,7 +109,7 @@ class SoftmaxHead(keras.layers.Layer):
         return input_shape[:-1]
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """The constructor's arguments."""
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,
@@ -116,7 +118,7 @@ class SoftmaxHead(keras.layers.Layer):
         }
 
 
-def _flattened(rows: SampledRows) -> SampledRows:
+def _flatten(rows: SampledRows) -> SampledRows:
     return rows._replace(
         targets=tf.reshape(rows.targets, [-1, rows.targets.shape[-1]]),
         target_biases=tf.reshape(rows.target_biases, [-1]),

@@ -1,5 +1,6 @@
-"""From a word to its context-independent vector: by its characters, or by its number."""
+"""The encoders that turn a word into a context-independent vector, from its characters or from its id."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,37 +8,38 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.layers.compilation import in_xla
-from elmo_tf.layers.convolutions import highest_window, in_groups_of_like_length
+from elmo_tf.layers.convolutions import convolve_and_max_pool, map_in_length_buckets
 from elmo_tf.layers.highway import Highway
-from elmo_tf.layers.initial_values import initial
-from elmo_tf.layers.variables import local_copy
+from elmo_tf.layers.initial_values import InitializedLayer
+from elmo_tf.layers.variables import replica_variable
+from elmo_tf.options import characters_that_count
 
 N_CHARACTERS = 261
-"""Rows of the character embedding: 256 bytes, begin and end of sentence, begin and end of word, in-word padding."""
+"""Rows of the character embedding: 256 bytes, begin and end of sentence, begin and end of word, word padding."""
 
 PADDING = 260
-"""The id of in-word padding."""
+"""The character id of the padding after a word."""
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
-class CharacterEncoder(keras.layers.Layer):
-    """The character CNN: embedding, convolutions, maximum over positions, activation, highways, projection.
+class CharacterEncoder(InitializedLayer):
+    """The character CNN: embedding, convolutions, max pooling over positions, activation, highways, projection.
 
-    bilm-tf's `_build_word_char_embeddings`. Bias and activation come after the maximum, which is the same to the last
-    bit, for both are monotone, and touches one position instead of all. The projection exists only where the filters'
-    sum differs from `projection_dim`.
+    This is bilm-tf's `_build_word_char_embeddings`. Bias and activation are applied after the maximum, at one position
+    instead of all; both are monotone, so the result is the same to the last bit. There is a projection only if the
+    total number of filters differs from `projection_dim`.
 
     Args:
-        filters: `(width, number)` pairs.
+        filters: pairs of a filter width in characters and the number of filters of that width.
         projection_dim: size of a word's vector.
         embedding_dim: size of a character's embedding.
         activation: "relu" or "tanh".
         n_highway: number of highway layers.
 
     Call arguments:
-        inputs: character ids `(..., C)`, integers in 0..260: a word's row with its begin and end, padded by 260. C is
-            at least the widest filter. Padding beyond the longest word plus the widest filter changes nothing and can
-            be left out: all further windows are equal.
+        inputs: character ids `(..., C)`, integers in 0..260: a word with its begin and end, followed by padding (260).
+            C must be at least the width of the widest filter. Padding further than the widest filter's width after the
+            longest word changes nothing and may be left out, because all its windows are equal.
 
     Output shape: `(..., projection_dim)`.
 
@@ -69,11 +71,11 @@ class CharacterEncoder(keras.layers.Layer):
         self.highways = [Highway(name=f"CNN_high_{i}", dtype=self.dtype_policy) for i in range(n_highway)]
 
     def build(self, input_shape: Any) -> None:
-        """Makes the weights; their shapes do not depend on the input's."""
+        """Creates the weights; their shapes do not depend on the input's."""
         self.char_embed = self.add_weight(
             name="char_embed",
             shape=(N_CHARACTERS, self.embedding_dim),
-            initializer=initial(keras.initializers.RandomUniform(-1.0, 1.0)),
+            initializer=keras.initializers.RandomUniform(-1.0, 1.0),
             autocast=False,
         )
         self.convolutions = []
@@ -81,7 +83,7 @@ class CharacterEncoder(keras.layers.Layer):
             kernel = self.add_weight(
                 name=f"W_cnn_{i}",
                 shape=(1, width, self.embedding_dim, number),
-                initializer=initial(self._convolution_initializer(width)),
+                initializer=self._convolution_initializer(width),
             )
             bias = self.add_weight(name=f"b_cnn_{i}", shape=(number,), initializer="zeros")
             self.convolutions.append((kernel, bias))
@@ -91,7 +93,7 @@ class CharacterEncoder(keras.layers.Layer):
             self.w_proj = self.add_weight(
                 name="W_proj",
                 shape=(self.n_filters, self.projection_dim),
-                initializer=initial(keras.initializers.RandomNormal(stddev=(1.0 / self.n_filters) ** 0.5)),
+                initializer=keras.initializers.RandomNormal(stddev=(1.0 / self.n_filters) ** 0.5),
             )
             self.b_proj = self.add_weight(name="b_proj", shape=(self.projection_dim,), initializer="zeros")
         else:
@@ -107,11 +109,11 @@ class CharacterEncoder(keras.layers.Layer):
         """See the class."""
         widest = max(width for width, _ in self.filters)
         shape = tf.shape(inputs)
-        with tf.control_dependencies(_wide_enough(inputs, widest)):
+        with tf.control_dependencies(_check_width(inputs, widest)):
             shape = tf.identity(shape)
         ids = tf.reshape(inputs, [-1, shape[-1]])
         # XLA knows no shapes that depend on the words
-        words = self._features(ids) if in_xla() else in_groups_of_like_length(ids, PADDING, widest, self._features)
+        words = self._features(ids) if in_xla() else self._features_by_length(ids)
         for highway in self.highways:
             words = highway(words)
         if self.w_proj is not None:
@@ -120,14 +122,20 @@ class CharacterEncoder(keras.layers.Layer):
         words.set_shape([*inputs.shape[:-1], self.projection_dim])
         return words
 
+    def _features_by_length(self, ids: tf.Tensor) -> tf.Tensor:
+        """Computes the features of words, bucket by bucket of like length."""
+        that_count = functools.partial(characters_that_count, filters=self.filters)
+        return map_in_length_buckets(ids, PADDING, that_count, self._features)
+
     def _features(self, ids: tf.Tensor) -> tf.Tensor:
-        """Character ids `(U, C)` -> filters' activations `(U, n_filters)`."""
-        # looked up before the cast: the gradient of a row is a sum over thousands of places
+        """Computes the activations of all filters: character ids `(U, C)` -> `(U, n_filters)`."""
+        # looked up before the cast, so that the gradient of a row, a sum over thousands of places, is exact enough
         rows = tf.gather(self.char_embed.value, ids)  # [U, C, embedding_dim]
         characters = tf.cast(rows, self.compute_dtype)
         activate = tf.nn.relu if self.activation == "relu" else tf.tanh
         features = [
-            activate(highest_window(characters, tf.squeeze(kernel, 0)) + bias) for kernel, bias in self.convolutions
+            activate(convolve_and_max_pool(characters, tf.squeeze(kernel, 0)) + bias)
+            for kernel, bias in self.convolutions
         ]
         return tf.concat(features, axis=1)
 
@@ -136,7 +144,7 @@ class CharacterEncoder(keras.layers.Layer):
         return (*input_shape[:-1], self.projection_dim)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """The constructor's arguments."""
         return {
             **super().get_config(),
             "filters": [list(pair) for pair in self.filters],
@@ -147,9 +155,12 @@ class CharacterEncoder(keras.layers.Layer):
         }
 
 
-def _wide_enough(inputs: tf.Tensor, widest: int) -> list[tf.Operation]:
-    """Checks that a word has as many characters as the widest filter: at once, or, in a graph that does not know, when
-    it runs (XLA has no such checks)."""
+def _check_width(inputs: tf.Tensor, widest: int) -> list[tf.Operation]:
+    """Checks that C is at least the width of the widest filter, if possible when the graph is traced.
+
+    If C is not known then, returns operations that check it when the graph runs; none under XLA, which has no such
+    checks.
+    """
     width, expected = inputs.shape[-1], f"inputs: expected at least {widest} characters, the widest filter"
     if width is not None and width < widest:
         raise ValueError(f"{expected}, got {width}")
@@ -159,17 +170,17 @@ def _wide_enough(inputs: tf.Tensor, widest: int) -> list[tf.Operation]:
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
-class WordEncoder(keras.layers.Layer):
-    """A table of word vectors, for models with word input.
+class WordEncoder(InitializedLayer):
+    """The table of trainable word vectors of a model with word input.
 
     Args:
-        vocabulary_size: rows of the table.
+        vocabulary_size: number of rows of the table, V.
         projection_dim: size of a word's vector.
 
     Call arguments:
-        inputs: word ids `(...)`, integers under `vocabulary_size`.
+        inputs: word ids `(...)`, integers below `vocabulary_size`.
 
-    Output shape: `(..., projection_dim)`. The gradient touches the looked-up rows alone.
+    Output shape: `(..., projection_dim)`. The gradient is sparse: it holds the rows that were looked up.
 
     Example:
 
@@ -182,26 +193,26 @@ class WordEncoder(keras.layers.Layer):
         self.vocabulary_size, self.projection_dim = vocabulary_size, projection_dim
 
     def build(self, input_shape: Any) -> None:
-        """Makes the table, Glorot uniform as bilm-tf's."""
+        """Creates the table, with bilm-tf's Glorot uniform initial values."""
         self.embedding = self.add_weight(
             name="embedding",
             shape=(self.vocabulary_size, self.projection_dim),
-            initializer=initial("glorot_uniform"),
+            initializer="glorot_uniform",
             autocast=False,  # a cast of the whole table would make the sparse gradient dense
         )
         self.built = True
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """See the class."""
-        # of the variable itself, not of its value: that is what keeps the gradient sparse
-        return tf.cast(tf.gather(local_copy(self.embedding.value), inputs), self.compute_dtype)
+        # gathers from the variable, not from its value, which keeps the gradient sparse
+        return tf.cast(tf.gather(replica_variable(self.embedding.value), inputs), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The input's shape and `projection_dim`."""
         return (*input_shape, self.projection_dim)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """The constructor's arguments."""
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,

@@ -1,4 +1,4 @@
-"""Vectors of known words, looked up by the word itself."""
+"""A table of word vectors that is looked up by strings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from elmo_tf.layers.variables import local_copy
+from elmo_tf.layers.variables import replica_variable
 
 
 def word_index(words: Sequence[str], default: int) -> tf.lookup.StaticHashTable:
-    """A table in the graph from a word to its place in `words`; `default` for all others."""
+    """Makes a hash table from each word to its position in `words`; it gives `default` for other words."""
     with tf.init_scope():
         keys = tf.constant([word.encode() for word in words], tf.string, [len(words)])
         values = tf.range(len(words), dtype=tf.int64)
@@ -19,7 +19,7 @@ def word_index(words: Sequence[str], default: int) -> tf.lookup.StaticHashTable:
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
 class WordTable(keras.layers.Layer):
-    """A frozen vector for each of a list of words.
+    """A table of frozen vectors, one for each of a list of words.
 
     Args:
         words: distinct words, none of them empty.
@@ -29,8 +29,8 @@ class WordTable(keras.layers.Layer):
         inputs: strings of any shape.
 
     Returns:
-        `(vectors, is_known)`, `(..., size)` and booleans `(...)`; an unknown word's vector is zero. Weights: `vectors`
-        `(words, size)`, never trained.
+        `(vectors (..., size), is_known (...))`; `is_known` is boolean, and False for a word that is not in the table,
+        whose vector is zero. Weights: `vectors` `(words, size)`, never trained.
 
     Example:
 
@@ -47,13 +47,13 @@ class WordTable(keras.layers.Layer):
         self._index = word_index(self.words, -1)
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the table, by `initializer`."""
+        """Creates the table with the values of `initializer`."""
         self.vectors = self.add_weight(
             name="vectors",
             shape=(len(self.words), self.size),
             initializer=self.initializer,
             trainable=False,
-            autocast=False,  # a cast of the whole table for a few rows
+            autocast=False,  # or every call would cast the whole table
         )
         self.built = True
 
@@ -61,16 +61,16 @@ class WordTable(keras.layers.Layer):
         """See the class."""
         places = self._index.lookup(inputs)
         is_known = places >= 0
-        found = tf.cast(tf.gather(local_copy(self.vectors.value), tf.maximum(places, 0)), self.compute_dtype)
+        found = tf.cast(tf.gather(replica_variable(self.vectors.value), tf.maximum(places, 0)), self.compute_dtype)
         return tf.where(is_known[..., None], found, tf.zeros_like(found)), is_known
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """The constructor's arguments."""
         return {**super().get_config(), "words": list(self.words), "size": self.size}
 
 
 def check_words(words: Sequence[str]) -> tuple[str, ...]:
-    """The words; a `ValueError` where there is no word, or one is not a string, is empty or comes twice."""
+    """Returns the words; raises a `ValueError` if there are none, or one is no string, empty or there twice."""
     found: set[str] = set()
     for number, word in enumerate(words):
         if not isinstance(word, str) or not word:

@@ -1,4 +1,4 @@
-"""The bidirectional language model without its softmax: words in, L + 1 layers of vectors out."""
+"""The bidirectional language model without its softmax: it turns words into L + 1 layers of vectors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,24 +13,26 @@ from elmo_tf.options import Options
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
 class BiLM(keras.layers.Layer):
-    """Token encoder and one LSTM stack a direction. The directions share the encoder and nothing else.
+    """The biLM: a token encoder, and an LSTM stack for each direction. The directions share only the encoder.
 
     Args:
-        options: `Options`, or the content of an `options.json`. Word input needs `n_tokens_vocab`.
-        implementation: that of `ProjectedLSTM`.
+        options: `Options`, or the content of an `options.json`. A model with word input needs `n_tokens_vocab`.
+        implementation: the argument of `ProjectedLSTM`.
 
     Call arguments:
         inputs: sentences with their `<S>` and `</S>`: character ids `(B, T, C)`, or word ids `(B, T)` with word input.
-        mask: booleans `(B, T)`, True on the first n positions of a row, False on padding behind; all True if left out.
-        initial_state: by direction and layer the pair `(cell, output)`; zero if left out. `zero_state` has the form.
+        mask: booleans `(B, T)`, True for the tokens of a row, False for the padding after them; all True if left out.
+        initial_state: for each direction and layer the pair `(cell, output)`, nested as by `zero_state`; zero if left
+            out.
 
     Returns:
-        `(layers (B, L + 1, T, directions * D), state)`. Layer 0 is the token's vector, once a direction. The backward
-        direction reads each row reversed by its own length; its state is the one after the row's first token.
+        `(layers (B, L + 1, T, directions * D), state)`. Layer 0 is the token's vector, repeated for each direction. The
+        backward direction reads the tokens of each row from the last to the first, so its state is the one after the
+        row's first token.
 
     Raises:
-        ValueError: `initial_state` has other rows, directions, layers or sizes.
-        tf.errors.InvalidArgumentError: its rows are others, which a graph tells only when it runs; not under XLA.
+        ValueError: `initial_state` has a wrong number of rows, directions or layers, or wrong sizes.
+        tf.errors.InvalidArgumentError: its number of rows is wrong, but unknown before the graph runs; not under XLA.
 
     Example:
 
@@ -41,7 +43,9 @@ class BiLM(keras.layers.Layer):
     """
 
     def __init__(self, options: Options | Mapping[str, Any], implementation: str = "fused", **kwargs: Any) -> None:
-        super().__init__(autocast=False, **kwargs)  # the cells of the states stay float32 under a mixed policy
+        super().__init__(
+            autocast=False, **kwargs
+        )  # or Keras would cast the cells, which stay float32 under a mixed policy
         self.options = options if isinstance(options, Options) else Options.from_dict(options)
         self.implementation = implementation
         self.supports_masking = True
@@ -81,7 +85,7 @@ class BiLM(keras.layers.Layer):
         return WordEncoder(self.options.n_tokens_vocab, projection_dim, name="encoder", dtype=self.dtype_policy)
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes all weights; their shapes follow from the options alone."""
+        """Creates all weights; their shapes follow from the options alone."""
         projection_dim = self.options.lstm.projection_dim
         self.encoder.build(None)
         for stack in self.stacks:
@@ -97,31 +101,33 @@ class BiLM(keras.layers.Layer):
     def contextualize(
         self, tokens: tf.Tensor, mask: tf.Tensor | None = None, initial_state: BiLMState | None = None
     ) -> tuple[tf.Tensor, BiLMState]:
-        """What `call` does with the token vectors `(B, T, D)` that `encoder` made, so that a word can be encoded
-        once."""
+        """Computes the result of `call` from the token vectors `(B, T, D)` of `encoder`.
+
+        A caller can so encode each distinct word once.
+        """
         lengths = None if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), 1)
         if initial_state is not None:
             initial_state = check_state(initial_state, self.options, tokens)
         by_direction, states = [], []
         for direction, stack in enumerate(self.stacks):
             state = None if initial_state is None else initial_state[direction]
-            read = _reversed(tokens, lengths) if direction else tokens
+            read = _reverse(tokens, lengths) if direction else tokens
             outputs, final = stack(read, initial_state=state, mask=mask)
-            in_order = [_reversed(output, lengths) for output in outputs] if direction else outputs
+            in_order = [_reverse(output, lengths) for output in outputs] if direction else outputs
             by_direction.append(tf.stack([tokens, *in_order], 1))
             states.append(final)
         return tf.concat(by_direction, -1), tuple(states)
 
     def zero_state(self, batch_size: int | tf.Tensor) -> BiLMState:
-        """The state that a text starts from."""
+        """The state at the beginning of a text: zeros."""
         return tuple(stack.zero_state(batch_size) for stack in self.stacks)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: the result has a layer axis, which no mask fits."""
+        """None: the result has a layer axis, so the mask does not fit it."""
         return
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """The constructor's arguments."""
         return {
             **super().get_config(),
             "options": self.options.to_dict(),
@@ -129,8 +135,8 @@ class BiLM(keras.layers.Layer):
         }
 
 
-def _reversed(values: tf.Tensor, lengths: tf.Tensor | None) -> tf.Tensor:
-    """Each row's first `lengths` steps in reverse order, the rest left in place."""
+def _reverse(values: tf.Tensor, lengths: tf.Tensor | None) -> tf.Tensor:
+    """Reverses the first `lengths` steps of each row and leaves the others in place; all steps if it is None."""
     if lengths is None:
         return tf.reverse(values, [1])
     return tf.reverse_sequence(values, lengths, seq_axis=1, batch_axis=0)

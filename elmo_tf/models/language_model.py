@@ -1,4 +1,4 @@
-"""The language model that is trained: the biLM, and the softmax over the next word of either direction."""
+"""The language model for training: the biLM, and a softmax over the next word in each direction."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -14,15 +14,15 @@ from elmo_tf.models.state import BiLMState
 from elmo_tf.options import Options
 
 DropoutMasks: TypeAlias = Sequence[Sequence[tf.Tensor]]
-"""By direction the masks of the layers' inputs and of the last output, `(B, T, D)` each."""
+"""For each direction L + 1 dropout masks `(B, T, D)`: those of the layers' inputs, then that of the last output."""
 
 
-class LookedUp(NamedTuple):
-    """Rows of the large tables that a window needs.
+class TableRows(NamedTuple):
+    """The rows of the large tables that a window needs.
 
     Args:
-        words: vectors of the distinct words `(U, D)` with word input, else None.
-        softmax: rows of targets and negatives, a direction more in front; None with the full softmax.
+        words: with word input the vectors of the distinct words `(U, D)`, else None.
+        softmax: rows of targets and negatives, with a leading axis of directions; None for the full softmax.
     """
 
     words: tf.Tensor | None
@@ -31,23 +31,24 @@ class LookedUp(NamedTuple):
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
 class LanguageModel(keras.Model):
-    """Cross-entropies of a window of packed text in both directions; LSTM states in, LSTM states out.
+    """Computes the cross-entropies of a window of packed text in both directions, and the LSTM states after it.
 
     Args:
-        options: `Options`, or the content of an `options.json`; `n_tokens_vocab` must be known.
-        implementation: that of `ProjectedLSTM`.
+        options: `Options`, or the content of an `options.json`, with `n_tokens_vocab`.
+        implementation: the argument of `ProjectedLSTM`.
 
     Call arguments:
         words: the distinct words of the window: character ids `(U, C)`, or word ids `(U,)` with word input.
         inputs: positions in `words`, int32 `(directions, B, T)`; the backward direction reads its text reversed.
         targets: ids of the next words, int32 `(directions, B, T)`.
-        state: by direction and layer the pair `(cell (B, H), output (B, D))`; zero if left out.
-        mask: booleans `(directions, B, T)`, or None: where False the state passes unchanged; the loss there is to be
-            ignored.
-        negatives: None for the full softmax, or word ids `(directions, n)`; `elmo_tf.data.negatives`.
-        tries: with `negatives`, how many draws each sample took, `(directions,)`.
-        dropout_masks: None for no dropout, or `dropout_masks(...)`.
-        looked_up: what `look_up` gave for the window, if that was called before, outside of what XLA compiles.
+        state: for each direction and layer the pair `(cell (B, H), output (B, D))`; zero if left out.
+        mask: booleans `(directions, B, T)`, all True if left out. A step with False leaves the state unchanged, and its
+            loss has no meaning.
+        negatives: None for the full softmax, or word ids `(directions, n)` drawn by `elmo_tf.data.negatives`.
+        tries: with `negatives`, the number of draws of each sample, `(directions,)`.
+        dropout_masks: None for no dropout, or the result of `dropout_masks`.
+        looked_up: the result of `look_up` for this window if the caller has it, else None. Under XLA the caller should
+            have it.
 
     Returns:
         `(cross-entropies (directions, B, T) in nats, state)`.
@@ -62,7 +63,9 @@ class LanguageModel(keras.Model):
     """
 
     def __init__(self, options: Options | Mapping[str, Any], implementation: str = "fused", **kwargs: Any) -> None:
-        super().__init__(autocast=False, **kwargs)  # the cells of the states stay float32 under a mixed policy
+        super().__init__(
+            autocast=False, **kwargs
+        )  # or Keras would cast the cells, which stay float32 under a mixed policy
         self.options = options if isinstance(options, Options) else Options.from_dict(options)
         self.supports_masking = True
         self.implementation = implementation
@@ -77,7 +80,7 @@ class LanguageModel(keras.Model):
         )
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes all weights; their shapes follow from the options alone."""
+        """Creates all weights; their shapes follow from the options alone."""
         if not self.bilm.built:
             self.bilm.build()
             self.softmax.build((None, self.options.lstm.projection_dim))
@@ -93,18 +96,18 @@ class LanguageModel(keras.Model):
         negatives: tf.Tensor | None = None,
         tries: tf.Tensor | None = None,
         dropout_masks: DropoutMasks | None = None,
-        looked_up: LookedUp | None = None,
+        looked_up: TableRows | None = None,
     ) -> tuple[tf.Tensor, BiLMState]:
         """See the class."""
         looked_up = self.look_up(words, targets, negatives) if looked_up is None else looked_up
         vectors = looked_up.words  # each distinct word is encoded once
         if vectors is None:
             vectors = self.bilm.encoder(words)
-        # in float32 also under a mixed policy: the gradient of a frequent word's vector is a sum over many places
+        # in float32 also under a mixed policy, because the gradient of a frequent word's vector sums over many places
         vectors = tf.cast(vectors, self.variable_dtype)
         n_directions = len(self.bilm.stacks)
         absent = [None] * n_directions
-        # unstacked and not indexed: the gradient of an index is a whole tensor of zeros a direction
+        # unstacked, not indexed: the gradient of an index fills a tensor with zeros for each direction
         rows = absent if looked_up.softmax is None else _by_direction(looked_up.softmax, n_directions)
         results = []
         for direction, stack in enumerate(self.bilm.stacks):
@@ -127,15 +130,16 @@ class LanguageModel(keras.Model):
         losses_by_direction, states = zip(*results, strict=True)
         return tf.stack(losses_by_direction), states
 
-    def look_up(self, words: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor | None = None) -> LookedUp:
-        """The rows of the large tables that a window needs. Their gradients are sparse, which XLA does not know.
+    def look_up(self, words: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor | None = None) -> TableRows:
+        """Looks up the rows of the large tables that a window needs.
 
-        Arguments as for the call.
+        Their gradients are sparse, which XLA does not support: call this outside of the functions that XLA compiles.
+        The arguments are those of the call.
         """
         vectors = self.bilm.encoder(words) if self.options.char_cnn is None else None
         if negatives is None:
-            return LookedUp(vectors, None)
-        return LookedUp(vectors, self.softmax.look_up(targets, negatives, self._shared_kernel()))
+            return TableRows(vectors, None)
+        return TableRows(vectors, self.softmax.look_up(targets, negatives, self._shared_kernel()))
 
     def cross_entropies(self, hidden: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         """The cross-entropies, in nats, of targets `(N,)` by the full softmax of top outputs `(N, D)`."""
@@ -151,7 +155,7 @@ class LanguageModel(keras.Model):
         return self.bilm.encoder.embedding.value if self.options.share_embedding_softmax else None
 
     def dropout_masks(self, seed: tf.Tensor, rows: int, steps: int) -> DropoutMasks | None:
-        """The masks of a window, a function of the seed: by direction those of the layers' inputs and of the output.
+        """Draws the dropout masks of a window as a function of the seed.
 
         Args:
             seed: two integers.
@@ -159,7 +163,8 @@ class LanguageModel(keras.Model):
             steps: T.
 
         Returns:
-            By direction L + 1 tensors `(B, T, D)`; None where the options have no dropout.
+            For each direction L + 1 masks `(B, T, D)`: those of the layers' inputs, then that of the last output. None
+            if the options have no dropout.
         """
         rate, lstm = self.options.training.dropout, self.options.lstm
         if not rate:
@@ -172,15 +177,15 @@ class LanguageModel(keras.Model):
         ]
 
     def zero_state(self, batch_size: int | tf.Tensor) -> BiLMState:
-        """The state that a text starts from."""
+        """The state at the beginning of a text: zeros."""
         return self.bilm.zero_state(batch_size)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: the results are losses and states, which no mask fits."""
+        """None: the result is losses and states, which cannot carry one mask."""
         return
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """The constructor's arguments."""
         return {
             **super().get_config(),
             "options": self.options.to_dict(),

@@ -1,4 +1,4 @@
-"""The LSTM states of a biLM: what they are, and whether those that somebody gives fit."""
+"""The LSTM states of a biLM, and a check of the states that a caller passes."""
 
 from typing import Any
 
@@ -9,22 +9,23 @@ from elmo_tf.layers.scan import State
 from elmo_tf.options import Options
 
 BiLMState = tuple[tuple[State, ...], ...]
-"""By direction and layer: cell `(B, H)` and output `(B, D)`."""
+"""For each direction and layer the pair of cell `(B, H)` and output `(B, D)`."""
 
 
 def check_state(state: Any, options: Options, tokens: tf.Tensor) -> BiLMState:
-    """An `initial_state` as it came, if it fits.
+    """Checks that an `initial_state` has the nesting and shapes of the biLM's states, and returns it.
 
-    Rows that a graph does not know are compared when it runs, but not under XLA, which leaves such checks out.
+    If the number of rows is unknown while a graph is traced, it is checked when the graph runs; but not under XLA,
+    which has no such checks.
 
     Args:
-        state: by direction and layer the pair `(cell, output)`; lists will do.
-        options: of the biLM.
-        tokens: the vectors `(B, T, D)` that it is for.
+        state: for each direction and layer the pair `(cell, output)`, in tuples or lists.
+        options: the options of the biLM.
+        tokens: the token vectors `(B, T, D)` that the state belongs to.
 
     Raises:
-        ValueError: it has another form, or other sizes, or rows that are known to be others.
-        tf.errors.InvalidArgumentError: the rows turn out to be others when the graph runs.
+        ValueError: the nesting, a size or the number of rows is wrong.
+        tf.errors.InvalidArgumentError: the number of rows is found to be wrong when the graph runs.
 
     Example:
 
@@ -36,10 +37,10 @@ def check_state(state: Any, options: Options, tokens: tf.Tensor) -> BiLMState:
     rows, lstm = tokens.shape[0], options.lstm
     pair = (tf.TensorShape([rows, lstm.dim]), tf.TensorShape([rows, lstm.projection_dim]))
     expected = ((pair,) * lstm.n_layers,) * options.directions
-    if not _fits(state, expected):
+    if not _matches(state, expected):
         raise ValueError(
             f"initial_state: expected {options.directions} directions with {lstm.n_layers} layers each, of each layer "
-            f"(cell, output), numbers of shapes {_shapes(pair)}, got {_shapes(state)}"
+            f"(cell, output), numbers of shapes {_describe_shapes(pair)}, got {_describe_shapes(state)}"
         )
     leaves = tf.nest.flatten(state)
     if tf.executing_eagerly() or in_xla() or (rows is not None and all(leaf.shape[0] == rows for leaf in leaves)):
@@ -50,11 +51,11 @@ def check_state(state: Any, options: Options, tokens: tf.Tensor) -> BiLMState:
         return tf.nest.map_structure(tf.identity, state)
 
 
-def _fits(came: Any, expected: Any) -> bool:
-    """Whether values have the nesting and the shapes that are expected, as far as they are known."""
+def _matches(came: Any, expected: Any) -> bool:
+    """Whether values have the expected nesting, and shapes that agree with the expected ones where both are known."""
     if isinstance(expected, tuple):
         is_like = isinstance(came, (tuple, list)) and len(came) == len(expected)
-        return is_like and all(map(_fits, came, expected))
+        return is_like and all(map(_matches, came, expected))
     return _is_number(came) and expected.is_compatible_with(came.shape)
 
 
@@ -63,16 +64,16 @@ def _is_number(value: Any) -> bool:
     return bool(dtype.is_floating or dtype.is_integer)
 
 
-def _shapes(nested: Any) -> str:
-    """Nested values' shapes as text.
+def _describe_shapes(nested: Any) -> str:
+    """Writes the shapes of nested values as text.
 
-    >>> _shapes((np.ones((2, 3)), [tf.TensorShape([None, 4])]))
+    >>> _describe_shapes((np.ones((2, 3)), [tf.TensorShape([None, 4])]))
     '((2, 3), ((None, 4)))'
     """
     if isinstance(nested, tf.TensorShape):
         return str(nested)
     if isinstance(nested, (tuple, list)):
-        return f"({', '.join(map(_shapes, nested))})"
+        return f"({', '.join(map(_describe_shapes, nested))})"
     if not hasattr(nested, "shape"):
         return type(nested).__name__
     return f"{'' if _is_number(nested) else tf.as_dtype(nested.dtype).name + ' '}{tf.TensorShape(nested.shape)}"

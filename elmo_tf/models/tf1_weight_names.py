@@ -1,8 +1,8 @@
-"""The names of bilm-tf's TensorFlow 1 variables and our names, total in both directions.
+"""Translates between the names of bilm-tf's TensorFlow 1 variables and our names. Needs no TensorFlow.
 
-TensorFlow 1 spelled an LSTM's variables in three ways over the years, leaves out the part of the stack where there is
-one layer, and bilm-tf the part of the direction where there is only one; `dump_weights` turned some of these into HDF5
-names that nobody reads. All are read; the newest are written. No TensorFlow.
+The versions of TensorFlow 1 name an LSTM's variables in three ways. TensorFlow leaves the stack out of a name if the
+model has one layer, bilm-tf leaves the direction out if it has one direction, and bilm-tf's `dump_weights` wrote some
+of these names to HDF5 files, where bilm-tf itself cannot read them. We read all of these names and write the newest.
 """
 
 import re
@@ -11,7 +11,7 @@ from elmo_tf.options import Options
 
 SCOPE, SLOT = "lm/", "/Adagrad"
 STEP, PERPLEXITY = "global_step", "train_perplexity"
-"""What bilm-tf saves beside the weights and their slots; the perplexity it writes is always 0."""
+"""The variables that bilm-tf saves beside the weights and the optimizer's slots; its perplexity is always 0."""
 
 _CELL = re.compile(
     r"(?:RNN_(?P<direction>[01])/)?(?:rnn|RNN)/(?:(?:multi_rnn_cell/cell_|MultiRNNCell/Cell)(?P<layer>\d+)/)?"
@@ -32,9 +32,11 @@ _NEWEST = {"W_0": "kernel", "B": "bias", "W_P_0": "projection/kernel"}
 
 
 def our_name(name: str) -> str:
-    """Our name of an array: of a variable without `lm/` and `/Adagrad`, or of an HDF5 dataset that bilm-tf dumped.
+    """Translates bilm-tf's name of an array to ours.
 
-    Names that are not those of an LSTM are the same everywhere and come back as they are.
+    Args:
+        name: the name of a variable without `lm/` and `/Adagrad`, or of a dataset that `dump_weights` wrote. A name
+            that is not an LSTM's is the same everywhere and is returned unchanged.
 
     Example:
 
@@ -53,7 +55,7 @@ def our_name(name: str) -> str:
 
 
 def tf1_name(name: str, options: Options) -> str:
-    """The variable that bilm-tf, under TensorFlow 1.15, has for one of our names in a model of these options.
+    """Translates one of our names to that of bilm-tf's variable under TensorFlow 1.15, in a model of these options.
 
     Example:
 
@@ -70,7 +72,7 @@ def tf1_name(name: str, options: Options) -> str:
 
 
 def is_forward_only(names: list[str]) -> bool:
-    """Whether a model with arrays of these names, as its file has them, reads forwards only.
+    """Whether a model whose file has arrays of these names has only the forward direction.
 
     >>> is_forward_only(["rnn/lstm_cell/kernel"]), is_forward_only(["RNN_0/RNN/x", "RNN_1/RNN/x"])
     (True, False)

@@ -1,16 +1,17 @@
-"""One name a weight: the HDF5 names of bilm-tf and AllenNLP (its `weights.hdf5`), and `softmax/W`, `softmax/b`.
+"""The name of each weight: that of `weights.hdf5` in bilm-tf and AllenNLP, or `softmax/W` and `softmax/b`.
 
-The table is total: every weight of a model has a name, every name a weight, and our arrays lie as theirs do, so that to
-convert is to copy. Checkpoints, HDF5 files and optimizer slots all go by these names.
+Every weight of a model has exactly one name. Our arrays have the layout of theirs, so that a conversion only copies.
+Checkpoints, HDF5 files and optimizer slots all use these names.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
 from elmo_tf.layers import CharacterEncoder
+from elmo_tf.layers.initial_values import InitializedLayer
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.options import Options
@@ -18,8 +19,20 @@ from elmo_tf.options import Options
 SOFTMAX_PREFIX = "softmax/"
 
 
+class WeightPlace(NamedTuple):
+    """Where a model keeps a weight.
+
+    Args:
+        layer: the layer that makes it.
+        name: its name in that layer.
+    """
+
+    layer: InitializedLayer
+    name: str
+
+
 def named_variables(model: BiLM | LanguageModel) -> dict[str, tf.Variable]:
-    """The variables of a built model by their names, in a fixed order.
+    """The variables of a built model by name, in a fixed order.
 
     Example:
 
@@ -28,51 +41,60 @@ def named_variables(model: BiLM | LanguageModel) -> dict[str, tf.Variable]:
     >>> list(named_variables(model))[:3]
     ['embedding', 'RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/W_0', 'RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/B']
     """
-    bilm = model.bilm if isinstance(model, LanguageModel) else model
-    found = {name: weight.value for name, weight in _named_bilm(bilm)}
-    if isinstance(model, LanguageModel):
-        if model.softmax.own_kernel:
-            found[SOFTMAX_PREFIX + "W"] = model.softmax.kernel.value
-        found[SOFTMAX_PREFIX + "b"] = model.softmax.bias.value
-    return found
+    weights = {name: place.layer.weight(place.name) for name, place in weight_places(model).items()}
+    return {name: weight.value for name, weight in weights.items() if weight is not None}
 
 
-def _named_bilm(bilm: BiLM) -> Iterator[tuple[str, Any]]:
+def weight_places(model: BiLM | LanguageModel) -> dict[str, WeightPlace]:
+    """The layer of every weight and the weight's name there, by our names; the model need not be built.
+
+    Example:
+
+    >>> model = BiLM({"lstm": {"dim": 8, "projection_dim": 4}, "n_tokens_vocab": 10})
+    >>> place = weight_places(model)["RNN_1/RNN/MultiRNNCell/Cell0/LSTMCell/W_0"]
+    >>> place.layer is model.stacks[1].layers[0], place.name
+    (True, 'kernel')
+    """
+    is_whole = isinstance(model, LanguageModel)
+    found = {name: WeightPlace(layer, own) for name, layer, own in _bilm_places(model.bilm if is_whole else model)}
+    if is_whole:
+        found |= {SOFTMAX_PREFIX + own: WeightPlace(model.softmax, own) for own in "Wb"}
+    wanted = expected_shapes(model.options, softmax=is_whole)
+    return {name: place for name, place in found.items() if name in wanted}
+
+
+def _bilm_places(bilm: BiLM) -> Iterator[tuple[str, InitializedLayer, str]]:
     encoder = bilm.encoder
     if isinstance(encoder, CharacterEncoder):
-        yield from _named_encoder(encoder)
+        yield from _encoder_places(encoder)
     else:
-        yield "embedding", encoder.embedding
+        yield "embedding", encoder, "embedding"
     for direction, stack in enumerate(bilm.stacks):
         for number, layer in enumerate(stack.layers):
             prefix = f"RNN_{direction}/RNN/MultiRNNCell/Cell{number}/LSTMCell/"
-            yield prefix + "W_0", layer.kernel
-            yield prefix + "B", layer.bias
-            if layer.projection is not None:
-                yield prefix + "W_P_0", layer.projection
+            yield prefix + "W_0", layer, "kernel"
+            yield prefix + "B", layer, "bias"
+            yield prefix + "W_P_0", layer, "projection"
 
 
-def _named_encoder(encoder: CharacterEncoder) -> Iterator[tuple[str, Any]]:
-    yield "char_embed", encoder.char_embed
-    for i, (kernel, bias) in enumerate(encoder.convolutions):
-        yield f"CNN/W_cnn_{i}", kernel
-        yield f"CNN/b_cnn_{i}", bias
+def _encoder_places(encoder: CharacterEncoder) -> Iterator[tuple[str, InitializedLayer, str]]:
+    yield "char_embed", encoder, "char_embed"
+    for i in range(len(encoder.filters)):
+        yield f"CNN/W_cnn_{i}", encoder, f"W_cnn_{i}"
+        yield f"CNN/b_cnn_{i}", encoder, f"b_cnn_{i}"
     for i, highway in enumerate(encoder.highways):
-        yield f"CNN_high_{i}/W_carry", highway.w_carry
-        yield f"CNN_high_{i}/b_carry", highway.b_carry
-        yield f"CNN_high_{i}/W_transform", highway.w_transform
-        yield f"CNN_high_{i}/b_transform", highway.b_transform
-    if encoder.w_proj is not None:
-        yield "CNN_proj/W_proj", encoder.w_proj
-        yield "CNN_proj/b_proj", encoder.b_proj
+        for own in ("W_carry", "b_carry", "W_transform", "b_transform"):
+            yield f"CNN_high_{i}/{own}", highway, own
+    for own in ("W_proj", "b_proj"):
+        yield f"CNN_proj/{own}", encoder, own
 
 
 def expected_shapes(options: Options, softmax: bool = False) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights that a model of these options has, without building it.
+    """The names and shapes of the weights of a model with these options; builds no model.
 
     Args:
-        options: the model's; word input and `softmax` need `n_tokens_vocab`.
-        softmax: whether to count the softmax in.
+        options: the options of the model; word input and `softmax` need `n_tokens_vocab`.
+        softmax: whether to include the weights of the softmax.
 
     Example:
 
@@ -123,21 +145,21 @@ def check_shapes(
     extra: Iterable[str] = (),
     spelled: Callable[[str], str] = str,
 ) -> None:
-    """Raises an `InputError` that names the first array which is missing, misshapen or too many.
+    """Raises an `InputError` that names the first array which is missing, has a wrong shape or is not expected.
 
     Args:
-        expected: names and shapes by the options.
+        expected: names and shapes that follow from the options.
         found: names and shapes in the file.
-        source: the file, for the error.
-        extra: names that may be there and are not looked at.
-        spelled: what to call an array in the error: the file's own name for it.
+        source: the file's name, for the error.
+        extra: names that are allowed in the file and not checked.
+        spelled: gives the file's own name of an array, for the error.
     """
     for name, shape in expected.items():
         what = f"{source}: array {spelled(name)}"
         if name not in found:
-            raise InputError(f"{what} is missing: expected shape {shape} by the options")
+            raise InputError(f"{what} is missing: expected shape {shape} by the options", path=source)
         if tuple(found[name]) != shape:
-            raise InputError(f"{what}: expected shape {shape} by the options, got {tuple(found[name])}")
+            raise InputError(f"{what}: expected shape {shape} by the options, got {tuple(found[name])}", path=source)
     for name in found:
         if name not in expected and name not in extra:
-            raise InputError(f"{source}: array {spelled(name)} has no place in a model of these options")
+            raise InputError(f"{source}: array {spelled(name)} has no place in a model of these options", path=source)

@@ -1,1 +1,1 @@
-"""Models on disk: their file names, where they lie, how they are found, opened, loaded and given another vocabulary."""
+"""Models on disk: file names, locations and formats, published models, loading, and transfer to a vocabulary."""

@@ -1,4 +1,4 @@
-"""A model's weights, Adagrad accumulators and step count, out of a TensorFlow checkpoint of either version."""
+"""Reads weights, Adagrad accumulators and step of a model from a checkpoint of ours or of bilm-tf (TensorFlow 1)."""
 
 import re
 from typing import NamedTuple
@@ -10,18 +10,18 @@ from elmo_tf.formats.arrays import Arrays
 from elmo_tf.formats.tensorflow_checkpoint import CheckpointReader
 from elmo_tf.models import tf1_weight_names
 
-_SAVED = re.compile(r"(weights|adagrad)/(.+)/\.ATTRIBUTES/VARIABLE_VALUE")
+_SAVED_ARRAY = re.compile(r"(weights|adagrad)/(.+)/\.ATTRIBUTES/VARIABLE_VALUE")
 _STEP = "step/.ATTRIBUTES/VARIABLE_VALUE"
 _GRAPH, _COUNTER = "_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 class CheckpointWeights(NamedTuple):
-    """What a checkpoint holds of a model.
+    """The content of a checkpoint.
 
     Args:
         weights: the weights by our names.
-        slots: Adagrad's accumulators by the same names; empty where there are none.
-        step: training steps taken; None where the checkpoint does not say.
+        slots: Adagrad's accumulators by the same names; empty where the checkpoint has none.
+        step: number of training steps taken; None where the checkpoint does not hold it.
     """
 
     weights: Arrays
@@ -30,36 +30,36 @@ class CheckpointWeights(NamedTuple):
 
 
 def display_name(key: str) -> str:
-    """Of what `elmo-tf train` saved, the array's own name; other names as they are.
+    """The name of an array for messages, from its name in a checkpoint of `elmo-tf train`; other names as they are.
 
     >>> display_name("adagrad/softmax.SW/.ATTRIBUTES/VARIABLE_VALUE"), display_name("lm/softmax/W")
     ('softmax/W/Adagrad', 'lm/softmax/W')
     """
-    match = _SAVED.fullmatch(key)
+    match = _SAVED_ARRAY.fullmatch(key)
     if match is None:
         return key
     return match[2].replace(".S", "/") + ("" if match[1] == "weights" else tf1_weight_names.SLOT)
 
 
 def read_training_checkpoint(reader: CheckpointReader) -> CheckpointWeights:
-    """Weights, Adagrad's accumulators (none in a "best") and the step of a checkpoint of `elmo-tf train`."""
+    """Reads weights, accumulators and step of a checkpoint of `elmo-tf train`; a best one has no accumulators."""
     keys: dict[str, dict[str, str]] = {"weights": {}, "adagrad": {}}
     for key in reader.shapes:
-        match = _SAVED.fullmatch(key)
+        match = _SAVED_ARRAY.fullmatch(key)
         if match:
             keys[match[1]][match[2].replace(".S", "/")] = key
-    step = _step(reader, _STEP) if _STEP in reader.shapes else None
-    for key in (_GRAPH, _COUNTER):  # which lie last: a file that is cut short lacks them
+    step = _read_step(reader, _STEP) if _STEP in reader.shapes else None
+    for key in (_GRAPH, _COUNTER):  # they are last in the file: one that is cut short lacks them
         if key in reader.shapes:
             reader.value(key)
     return CheckpointWeights(reader.arrays(keys["weights"]), reader.arrays(keys["adagrad"]), step)
 
 
 def read_tf1_checkpoint(reader: CheckpointReader) -> CheckpointWeights:
-    """Weights, Adagrad's accumulators (none where it was saved for use alone) and the step of bilm-tf's checkpoint.
+    """Reads weights, Adagrad's accumulators and step of a checkpoint of bilm-tf, which may lack the accumulators.
 
     Raises:
-        InputError: a variable is none of bilm-tf's, or two are of one weight.
+        InputError: a variable is not one of bilm-tf's, or two variables are of one weight.
     """
     weights: dict[str, str] = {}
     slots: dict[str, str] = {}
@@ -67,7 +67,10 @@ def read_tf1_checkpoint(reader: CheckpointReader) -> CheckpointWeights:
         if key in (tf1_weight_names.STEP, tf1_weight_names.PERPLEXITY):
             continue
         if not key.startswith(tf1_weight_names.SCOPE):
-            raise InputError(f"{reader.prefix}: array {key} has no place in a model of bilm-tf: expected lm/... names")
+            raise InputError(
+                f"{reader.prefix}: array {key} has no place in a model of bilm-tf: expected lm/... names",
+                path=reader.prefix,
+            )
         bare = key.removeprefix(tf1_weight_names.SCOPE)
         found, bare = (
             (slots, bare.removesuffix(tf1_weight_names.SLOT))
@@ -76,16 +79,20 @@ def read_tf1_checkpoint(reader: CheckpointReader) -> CheckpointWeights:
         )
         name = tf1_weight_names.our_name(bare)
         if name in found:
-            raise InputError(f"{reader.prefix}: arrays {found[name]} and {key} are of the same weight")
+            raise InputError(
+                f"{reader.prefix}: arrays {found[name]} and {key} are of the same weight", path=reader.prefix
+            )
         found[name] = key
-    step = _step(reader, tf1_weight_names.STEP) if tf1_weight_names.STEP in reader.shapes else None
-    return CheckpointWeights(reader.arrays(weights, True), reader.arrays(slots, True), step)
+    step = _read_step(reader, tf1_weight_names.STEP) if tf1_weight_names.STEP in reader.shapes else None
+    return CheckpointWeights(reader.arrays(weights, show_keys=True), reader.arrays(slots, show_keys=True), step)
 
 
-def _step(reader: CheckpointReader, name: str) -> int:
-    """The number of training steps, which bilm-tf keeps as a float."""
+def _read_step(reader: CheckpointReader, name: str) -> int:
+    """Reads the number of training steps, which bilm-tf stores as a float."""
     value = np.asarray(reader.tensor(name))
     if value.ndim or not np.isfinite(value) or value < 0:
         found = f"shape {value.shape}" if value.ndim else str(value)
-        raise InputError(f"{reader.prefix}: array {name}: expected one number of steps, 0 or more, got {found}")
+        raise InputError(
+            f"{reader.prefix}: array {name}: expected one number of steps, 0 or more, got {found}", path=reader.prefix
+        )
     return int(value)

@@ -1,18 +1,18 @@
-"""The names of the files and folders that a stored model is made of."""
+"""The names of the files and folders of a stored model."""
 
 OPTIONS_FILE, VOCAB_FILE = "options.json", "vocab.txt"
 """The model's options and its vocabulary, in every form of a model."""
 
 WEIGHTS_FILE, NLPL_WEIGHTS_FILE = "weights.hdf5", "model.hdf5"
-"""HDF5 weights as AllenNLP and bilm-tf name them, and as the NLPL repository and simple_elmo do."""
+"""The HDF5 weights: their name in AllenNLP and bilm-tf, and their name in the NLPL repository and simple_elmo."""
 
 SAFETENSORS_FILE = "model.safetensors"
 
 SOFTMAX_FILE = "softmax.hdf5"
-"""The softmax, beside HDF5 or safetensors weights that lack it."""
+"""The weights of the softmax, beside a file of HDF5 or safetensors weights without it."""
 
 MIX_FILE = "mix.json"
 """The mixes of layers that an `ElmoLayer` learned, where a biLM comes out of a Keras model."""
 
 LATEST, BEST = "latest", "best"
-"""The two folders of checkpoints in the folder of a training run."""
+"""The two folders of checkpoints in the folder of a run."""

@@ -9,7 +9,8 @@ from elmo_tf.errors import InputError
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.store.file_names import OPTIONS_FILE, VOCAB_FILE
-from elmo_tf.store.stored_model import WORD_INPUT, StoredModel, filled, open_model
+from elmo_tf.store.load_weights import load_weights
+from elmo_tf.store.stored_model import WORD_INPUT, StoredModel, open_model
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ def load_bilm(
         InputError: there is no model, or something in it is damaged or does not fit together.
     """
     with open_model(model_dir, which) as stored:
-        vocabulary = _vocabulary(stored, None if vocab_file is None else os.fspath(vocab_file))
+        vocabulary = read_vocabulary(stored, vocab_file)
         bilm = BiLM(stored.options, name="bilm")
-        filled(bilm, stored.weights)
+        load_weights(bilm, stored.weights)
         return LoadedBiLM(bilm, vocabulary, stored.source)
 
 
@@ -77,7 +78,8 @@ def load_language_model(
         if not stored.has_softmax:
             raise InputError(
                 f"{model_dir}: {stored.weights_name} holds no softmax; expected a folder made by elmo-tf train, a "
-                "TensorFlow 1 checkpoint of bilm-tf, or softmax.hdf5 beside it"
+                "TensorFlow 1 checkpoint of bilm-tf, or softmax.hdf5 beside it",
+                path=model_dir,
             )
         vocabulary = stored.vocabulary_of_rows(vocab_file)
         if vocabulary is None:
@@ -85,15 +87,28 @@ def load_language_model(
         if stored.options.n_tokens_vocab != len(vocabulary):
             raise InputError(
                 f"{vocab_file or f'{model_dir}: {VOCAB_FILE}'}: expected {stored.options.n_tokens_vocab} words by "
-                f"{OPTIONS_FILE}, got {len(vocabulary)}"
+                f"{OPTIONS_FILE}, got {len(vocabulary)}",
+                path=vocab_file or model_dir,
             )
         model = LanguageModel(stored.options, name="language_model")
-        filled(model, stored.weights)
+        load_weights(model, stored.weights)
         return LoadedLanguageModel(model, vocabulary, stored.source)
 
 
-def _vocabulary(stored: StoredModel, vocab_file: str | None) -> Vocabulary | None:
-    options = stored.options
+def read_vocabulary(stored: StoredModel, vocab_file: str | os.PathLike[str] | None = None) -> Vocabulary | None:
+    """The vocabulary that a stored biLM is used with.
+
+    Args:
+        stored: the model.
+        vocab_file: a vocabulary that does not lie beside the model; None for the one that does.
+
+    Returns:
+        None for a model that reads characters, where no vocabulary lies beside it or that one cannot be used.
+
+    Raises:
+        InputError: a model with word input has no vocabulary, or one that does not fit; or `vocab_file` cannot be used.
+    """
+    options, vocab_file = stored.options, None if vocab_file is None else os.fspath(vocab_file)
     if options.char_cnn is not None and vocab_file is None:
         with contextlib.suppress(InputError):  # characters need none, so one that cannot be used does no harm
             return stored.vocabulary(None)
@@ -105,5 +120,7 @@ def _vocabulary(stored: StoredModel, vocab_file: str | None) -> Vocabulary | Non
         raise stored.without_vocabulary(WORD_INPUT)
     path = vocab_file or f"{stored.path}: {VOCAB_FILE}"
     if len(vocabulary) != options.n_tokens_vocab:
-        raise InputError(f"{path}: expected {options.n_tokens_vocab} words, those of the model, got {len(vocabulary)}")
+        raise InputError(
+            f"{path}: expected {options.n_tokens_vocab} words, those of the model, got {len(vocabulary)}", path=path
+        )
     return vocabulary

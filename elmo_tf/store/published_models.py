@@ -1,74 +1,27 @@
-"""The English models that AllenNLP published, by name: fetched once, checked, and kept in a cache.
+"""Fetches the English models that AllenNLP published: downloads and checks them once, and keeps them in a cache.
 
-Addresses as AllenNLP's documentation has them, all under `BASE`. Without network, copy a model's two files into
-`cache_folder(name)` as `options.json` and `weights.hdf5`.
+Without a network, copy a model's two files into `cache_folder(name)` as `options.json` and `weights.hdf5`.
 """
 
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-
-import h5py
+from collections.abc import Callable, Iterator, Sequence
 
 from elmo_tf.errors import InputError
-from elmo_tf.store.file_names import OPTIONS_FILE, WEIGHTS_FILE
+from elmo_tf.store.published_files import BASE, PUBLISHED, PublishedFile
 from elmo_tf.system import atomic_files
-from elmo_tf.system.download import DownloadError, Expected, Progress, download
+from elmo_tf.system.download import DownloadError, Progress, download
 from elmo_tf.system.download_progress import display_download
 from elmo_tf.system.locks import lock
 
-BASE = "https://s3-us-west-2.amazonaws.com/allennlp/models/elmo/"
 MIRROR_VARIABLE = "ELMO_TF_MIRROR"
 CACHE_VARIABLE = "ELMO_TF_CACHE"
 _ADDRESS = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?(/[!-~]*)?|file://[!-~]+")
 
 
-@dataclass(frozen=True)
-class PublishedFile:
-    """One file of a published model.
-
-    Args:
-        name: what it is called in the cache.
-        path: where it lies below `BASE` or a mirror.
-        size: its bytes; None where they are not known.
-        sha256: the hash of its content; None where it is not known.
-    """
-
-    name: str
-    path: str
-    size: int | None = None
-    sha256: str | None = None
-
-    def expected(self) -> Expected:
-        """What the file must be: its size and hash where they are known, and JSON, or HDF5 that is not cut short."""
-        return Expected(self.size, self.sha256, _check_json if self.name == OPTIONS_FILE else _check_hdf5)
-
-
-def _model(stem: str, size: int | None = None, sha256: str | None = None) -> tuple[PublishedFile, PublishedFile]:
-    start = f"{stem}/elmo_{stem}_"
-    return (
-        PublishedFile(OPTIONS_FILE, start + "options.json"),
-        PublishedFile(WEIGHTS_FILE, start + "weights.hdf5", size, sha256),
-    )
-
-
-PUBLISHED: Mapping[str, tuple[PublishedFile, ...]] = {
-    "small": _model(
-        "2x1024_128_2048cnn_1xhighway",
-        size=54_402_456,
-        sha256="747ba97abce8a5f446558369e10bb0f7931437a46867476fdd156f5d7f576229",
-    ),
-    "medium": _model("2x2048_256_2048cnn_1xhighway"),
-    "original": _model("2x4096_512_2048cnn_2xhighway"),
-    "5.5B": _model("2x4096_512_2048cnn_2xhighway_5.5B"),
-}
-"""By name. "5.5B" was trained on 5.5 billion words of Wikipedia and news, the others on the 1 Billion Word corpus."""
-
-
 def is_published(name: str) -> bool:
-    """Whether a name stands for a published model: one of the table, and no file or folder of that name is there.
+    """Whether a name is that of a published model; a file or folder of that name in the working directory comes first.
 
     >>> is_published("small"), is_published("./small"), is_published("huge")
     (True, False, False)
@@ -80,9 +33,9 @@ def cache_folder(name: str, cache_dir: str | None = None) -> str:
     """The folder in which a published model is kept.
 
     Args:
-        name: of the model.
-        cache_dir: the folder of all models; None for that of the environment variable ELMO_TF_CACHE, or else
-            `elmo_tf` in $XDG_CACHE_HOME, or in `~/.cache`.
+        name: the name of the model.
+        cache_dir: the folder of all models; None for the environment variable ELMO_TF_CACHE or, where that is not set,
+            for `elmo_tf` in $XDG_CACHE_HOME or in `~/.cache`.
 
     >>> cache_folder("small", "/data/models")
     '/data/models/small'
@@ -91,48 +44,48 @@ def cache_folder(name: str, cache_dir: str | None = None) -> str:
         cache_dir = os.environ.get(CACHE_VARIABLE)
     if not cache_dir:
         home = os.environ.get("XDG_CACHE_HOME", "")
-        # a relative one is to be ignored, by the XDG Base Directory Specification
+        # the XDG Base Directory Specification says to ignore a relative path
         cache_dir = os.path.join(home if os.path.isabs(home) else "~/.cache", "elmo_tf")
     return os.path.join(os.path.expanduser(cache_dir), name)
 
 
 def fetch(name: str, mirror: str | None = None, cache_dir: str | None = None, progress: Progress | None = None) -> str:
-    """The folder of a published model, with `options.json` and `weights.hdf5`, fetched if it is not there yet.
+    """Downloads a published model, unless it is in the cache; returns its folder.
 
-    A download that breaks off goes on where it was, at once or in the next call. Several processes can ask at the same
-    time: one fetches, the others wait for it. Files that are there are compared with size and hash where those are
-    known, and cause no request.
+    The folder has the files `options.json` and `weights.hdf5`. A download that breaks off goes on after the bytes
+    received so far, at once or in the next call. Where several processes fetch a model at the same time, one downloads
+    it and the others wait. Files in the cache are checked by size and hash, where those are known, without a request.
 
     Args:
         name: one of `PUBLISHED`.
-        mirror: an address (http, https, file) below which the files lie as they do below `BASE`; None for that of the
-            environment variable ELMO_TF_MIRROR, or else `BASE`.
+        mirror: an address (http, https or file) with the same paths as `BASE`; None for the environment variable
+            ELMO_TF_MIRROR or, where that is not set, for `BASE`.
         cache_dir: see `cache_folder`.
-        progress: called with the bytes that have come and those of the whole file, None where the server does not say.
-            Without it, stderr tells of a download; see `elmo_tf.system.download_progress`.
+        progress: called with the bytes received so far and the size of the whole file, None where the server does not
+            say it. Without a callback, stderr shows the progress; see `elmo_tf.system.download_progress`.
 
     Raises:
-        InputError: there is no such model, it cannot be had, or kept, or it is not what was published; the sentence
-            says where to put the files by hand.
+        InputError: no published model has that name, its files cannot be downloaded or stored, or they are not the
+            published ones; the message says where to put the files by hand.
 
-    Example (not run, for it fetches 54 MB):
+    Example (not run, because it downloads 54 MB):
 
         folder = fetch("small")
         loaded = elmo_tf.load_bilm(folder)
     """
     if name not in PUBLISHED:
-        raise InputError(f"{name}: no published model has that name; expected one of {', '.join(PUBLISHED)}")
+        raise InputError(f"{name}: no published model has that name; expected one of {', '.join(PUBLISHED)}", path=name)
     folder = cache_folder(name, cache_dir)
-    if not _missing(name, folder):  # before the lock, which a cache that is read-only could not have
+    if not _missing_files(name, folder):  # before the lock, which cannot be made in a read-only cache
         return folder
-    base = _base(mirror)
+    base = _base_address(mirror)
     with contextlib.ExitStack() as stack:
-        with _kept_in(folder, name):
+        with _advise_on_cache(folder, name):
             if folder.startswith("~"):
                 raise InputError("there is no home folder")
             atomic_files.make_folder(folder)
             stack.enter_context(lock(os.path.join(folder, ".lock")))
-        missing = _missing(name, folder)  # another process may have fetched them meanwhile
+        missing = _missing_files(name, folder)  # another process may have fetched them meanwhile
         if missing and progress is None:
             with display_download(f"the published model {name}", base, folder) as progress_of:
                 _download(missing, name, folder, base, progress_of)
@@ -146,28 +99,29 @@ def _download(
 ) -> None:
     for file in missing:
         try:
-            with _kept_in(folder, name):
+            with _advise_on_cache(folder, name):
                 path = os.path.join(folder, file.name)
                 download(base + file.path, path, file.expected(), progress_of(file.name))
         except DownloadError as error:
-            raise InputError(_advice(name, folder, base, error)) from error
+            raise InputError(_download_advice(name, folder, base, error), path=name) from error
 
 
 @contextlib.contextmanager
-def _kept_in(folder: str, name: str) -> Iterator[None]:
-    """An `InputError` of the block, that a file or folder cannot be written, says what to do about it."""
+def _advise_on_cache(folder: str, name: str) -> Iterator[None]:
+    """Adds to an `InputError` of the block, that a file or folder cannot be written, what the user can do."""
     try:
         yield
     except InputError as error:
         raise InputError(
             f"the published model {name} cannot be kept in {folder} ({error}); set {CACHE_VARIABLE} to a folder that "
             f"can be written, or put its files into any folder by hand, and give that instead of {name}: "
-            f"{_places(name)}"
+            f"{_manual_steps(name)}",
+            path=folder,
         ) from error
 
 
-def _missing(name: str, folder: str) -> list[PublishedFile]:
-    """The files that are not there; an `InputError` where one is there that is not the published one."""
+def _missing_files(name: str, folder: str) -> list[PublishedFile]:
+    """The files that the cache lacks; raises an `InputError` where it holds another file than the published one."""
     missing = []
     for file in PUBLISHED[name]:
         path = os.path.join(folder, file.name)
@@ -179,11 +133,14 @@ def _missing(name: str, folder: str) -> list[PublishedFile]:
         except OSError as error:
             fault = error.strerror or str(error)
         if fault is not None:
-            raise InputError(f"{path} is not that of the published model {name}: {fault}; remove it to fetch it anew")
+            raise InputError(
+                f"{path} is not that of the published model {name}: {fault}; remove it to fetch it anew", path=path
+            )
     return missing
 
 
-def _base(mirror: str | None) -> str:
+def _base_address(mirror: str | None) -> str:
+    """The address, with a slash at its end, that the paths of the files are added to."""
     source, base = "mirror", mirror
     if not base:
         source, base = MIRROR_VARIABLE, os.environ.get(MIRROR_VARIABLE)
@@ -191,14 +148,14 @@ def _base(mirror: str | None) -> str:
 
 
 def check_address(source: str, address: str) -> str:
-    """The address of a mirror, if it is one.
+    """Checks the address of a mirror; returns it.
 
     Args:
-        source: who named it, a flag or a variable, for the error.
-        address: what was given.
+        source: the flag or environment variable that it comes from, for the error message.
+        address: the address.
 
     Raises:
-        InputError: it is no address.
+        InputError: it is no address of http, https or file.
 
     Example:
 
@@ -206,37 +163,23 @@ def check_address(source: str, address: str) -> str:
     'https://mirror.example/elmo'
     """
     if not _ADDRESS.fullmatch(address):
-        raise InputError(f"{source}={address}: expected an address that begins with http://, https:// or file://")
+        raise InputError(
+            f"{source}={address}: expected an address that begins with http://, https:// or file://",
+            option="mirror",
+            path=source,
+        )
     return address
 
 
-def _advice(name: str, folder: str, base: str, error: DownloadError) -> str:
+def _download_advice(name: str, folder: str, base: str, error: DownloadError) -> str:
+    """The error message for files that cannot be downloaded, with what the user can do."""
     what = f"the published model {name} cannot be fetched"
-    by_hand = f"put its files into {folder} by hand: {_places(name)}"
+    by_hand = f"put its files into {folder} by hand: {_manual_steps(name)}"
     if base == BASE:
         return f"{what} ({error}); name a mirror of {BASE} by --mirror or {MIRROR_VARIABLE}, or {by_hand}"
     return f"{what}: the mirror {base} (--mirror, {MIRROR_VARIABLE}) does not give it ({error}); {by_hand}"
 
 
-def _places(name: str) -> str:
-    """Where a model's files lie, and what they are to be called."""
+def _manual_steps(name: str) -> str:
+    """The addresses of a model's files and the names to store them under, for error messages."""
     return " and ".join(f"{BASE}{file.path} as {file.name}" for file in PUBLISHED[name])
-
-
-def _check_json(path: str) -> None:
-    try:
-        is_object = isinstance(atomic_files.read_json(path), dict)
-    except InputError:
-        is_object = False
-    if not is_object:
-        raise InputError("expected a JSON object, got something else")
-
-
-def _check_hdf5(path: str) -> None:
-    if not h5py.is_hdf5(path):
-        raise InputError("expected an HDF5 file, got something else")
-    try:
-        with h5py.File(path, "r"):  # which compares the length that the file states with the one it has
-            pass
-    except OSError as error:
-        raise InputError("expected a whole HDF5 file, got one that is cut short or damaged") from error

@@ -6,30 +6,23 @@ Which forms there are, and how they are told apart, is said in `elmo_tf.store.mo
 import contextlib
 import dataclasses
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.formats import hdf5, safetensors_files
 from elmo_tf.formats.arrays import Arrays
-from elmo_tf.formats.read_ahead import read_ahead
 from elmo_tf.formats.tensorflow_checkpoint import CheckpointReader
 from elmo_tf.formats.zip_archive import unpack_zip
-from elmo_tf.layers.initial_values import given
-from elmo_tf.models.bilm import BiLM
-from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.tf1_weight_names import is_forward_only, our_name, tf1_name
-from elmo_tf.models.weight_names import SOFTMAX_PREFIX, check_shapes, expected_shapes, named_variables
+from elmo_tf.models.weight_names import SOFTMAX_PREFIX, check_shapes, expected_shapes
 from elmo_tf.options import Options
 from elmo_tf.store.checkpoint_weights import display_name, read_tf1_checkpoint, read_training_checkpoint
 from elmo_tf.store.file_names import OPTIONS_FILE, SOFTMAX_FILE, VOCAB_FILE
-from elmo_tf.store.model_location import CHECKPOINT, EXPECTED, HDF5, TF1, Place, find_model, is_zip_file
+from elmo_tf.store.model_location import CHECKPOINT, EXPECTED, HDF5, TF1, ModelLocation, find_model, is_zip_file
 from elmo_tf.store.published_models import fetch, is_published
-from elmo_tf.system import atomic_files
+from elmo_tf.system import input_files
 
 WORD_INPUT = "a model with word input"
 """Whose words `StoredModel.without_vocabulary` misses."""
@@ -95,7 +88,8 @@ class StoredModel:
             if own is not None and own.words != found.words:
                 raise InputError(
                     f"{vocab_file} differs from {self.vocab_file}, which says what the model's rows are: leave "
-                    "--vocab_file out, or bring the model to these words by elmo-tf convert --format=checkpoint"
+                    "--vocab_file out, or bring the model to these words by elmo-tf convert --format=checkpoint",
+                    path=vocab_file,
                 )
         return found
 
@@ -103,10 +97,11 @@ class StoredModel:
         """The error where `vocabulary` is None and cannot be done without, by "a model with word input", for one."""
         return InputError(
             f"{self.path}: no {VOCAB_FILE} lies beside the weights; {whose} cannot be used without it: put it beside "
-            "them, or give its path as vocab_file (--vocab_file)"
+            "them, or give its path as vocab_file (--vocab_file)",
+            path=self.path,
         )
 
-    def told(self, error: InputError) -> str:
+    def message_of(self, error: InputError) -> str:
         """An error's sentence, with the path of a ZIP file in place of the temporary folder where it is unpacked."""
         return str(error).replace(os.path.dirname(self.options_file), self.path) if self.is_zipped else str(error)
 
@@ -145,10 +140,10 @@ def open_model(path: str | os.PathLike[str], which: str | None = None) -> Iterat
         place = find_model(stack.enter_context(unpack_zip(path, SOFTMAX_FILE)) if zipped else path, path, which)
         options_file = place.options_file
         if options_file is None:
-            raise InputError(f"{path}: it holds no model: {OPTIONS_FILE} is missing; {EXPECTED}")
+            raise InputError(f"{path}: it holds no model: {OPTIONS_FILE} is missing; {EXPECTED}", path=path)
         options = Options.from_file(options_file)
-        parts = stack.enter_context(_opened(place))
-        options = _completed(options, options_file, parts)
+        parts = stack.enter_context(_open_parts(place))
+        options = _complete_options(options, options_file, parts)
         stored = StoredModel(
             path=path,
             form=place.form,
@@ -170,38 +165,8 @@ def resolve_model_path(path: str) -> str:
     return fetch(path) if is_published(path) else path
 
 
-def filled(model: BiLM | LanguageModel, arrays: Arrays) -> None:
-    """Builds a model with weights from a file, each of which is read once.
-
-    Tables and kernels are given to the layers as they are made; biases, and arrays that a layer took in another order,
-    are assigned.
-    """
-    expected = expected_shapes(model.options, softmax=isinstance(model, LanguageModel))
-    names = [name for name, shape in expected.items() if len(shape) > 1]
-    corners: dict[str, np.ndarray] = {}
-
-    def values() -> Generator[Any, None, None]:
-        for name, value in zip(names, read_ahead(arrays.raw, names), strict=True):
-            corners[name] = _corner(value)
-            yield value
-            del value  # before the next is read
-
-    with contextlib.closing(values()) as reading, given(reading):
-        model.build()
-    for name, variable in named_variables(model).items():
-        if name not in corners or not np.array_equal(_corner(variable), corners[name]):
-            variable.assign(arrays[name])
-
-
-def _corner(values: Any) -> np.ndarray:
-    """A few numbers of an array that tell it from others."""
-    if len(values.shape) == 4:
-        values = values[0, 0]
-    return np.array(values[:8, :8])
-
-
 @contextlib.contextmanager
-def _opened(place: Place) -> Iterator[_Parts]:
+def _open_parts(place: ModelLocation) -> Iterator[_Parts]:
     if place.form in (CHECKPOINT, TF1):
         reader = CheckpointReader(place.weights, display_name)
         read = read_training_checkpoint if place.form == CHECKPOINT else read_tf1_checkpoint
@@ -223,15 +188,18 @@ def read_softmax(arrays: Arrays) -> Arrays:
     names = {SOFTMAX_PREFIX + part for part in "Wb"}
     for name in arrays:
         if name not in names:
-            raise InputError(f"{arrays.source}: array {name} has no place in a softmax: expected softmax/W, softmax/b")
+            raise InputError(
+                f"{arrays.source}: array {name} has no place in a softmax: expected softmax/W, softmax/b",
+                path=arrays.source,
+            )
     if SOFTMAX_PREFIX + "b" not in arrays.shapes:
-        raise InputError(f"{arrays.source}: array softmax/b is missing")
+        raise InputError(f"{arrays.source}: array softmax/b is missing", path=arrays.source)
     return arrays
 
 
-def _completed(options: Options, path: str, parts: _Parts) -> Options:
+def _complete_options(options: Options, path: str, parts: _Parts) -> Options:
     """The options, and what a file leaves out and the arrays tell: the directions, and the number of words."""
-    if "bidirectional" not in atomic_files.read_json(path) and is_forward_only(parts.names):
+    if "bidirectional" not in input_files.read_json(path) and is_forward_only(parts.names):
         options = options.replace(bidirectional=False)
     if options.n_tokens_vocab is None:
         shapes = parts.weights.shapes
@@ -247,7 +215,9 @@ def _check(stored: StoredModel) -> None:
     wanted = expected_shapes(options, any(name.startswith(SOFTMAX_PREFIX) for name in weights))
 
     def spelled(name: str) -> str:
-        return tf1_name(name, options) if stored.form == TF1 and name not in weights.shapes else weights.spelled(name)
+        return (
+            tf1_name(name, options) if stored.form == TF1 and name not in weights.shapes else weights.name_in_file(name)
+        )
 
     check_shapes(wanted, weights.shapes, weights.source, spelled=spelled)
     if stored.slots:

@@ -1,1 +1,1 @@
-"""Files, folders, locks and downloads. Nothing in this folder knows anything of ELMo."""
+"""Files, folders, locks and downloads; nothing in this folder is specific to ELMo."""

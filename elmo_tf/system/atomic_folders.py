@@ -1,4 +1,4 @@
-"""Several files that appear together or not at all: written into a temporary folder, then moved."""
+"""Writes several files together or not at all: they are written into a temporary folder, then moved."""
 
 import contextlib
 import functools
@@ -13,17 +13,18 @@ from elmo_tf.system.locks import lock_folder
 
 @contextlib.contextmanager
 def atomic_folder(folder: str, check: Callable[[], None] | None = None) -> Iterator[str]:
-    """Yields a temporary folder, whose content moves into `folder` when the block ends.
+    """Yields a temporary folder, whose files move into `folder` when the block ends.
 
-    A folder that is missing appears with all its files at once. Into one that is there they move one by one, the
-    largest last; its other files stay. On any error nothing of them stays, but a file that was replaced is not brought
-    back.
+    A missing `folder` appears with all its files at once. Into an existing `folder` the files move one by one, the
+    largest last, and its other files stay. On any error the files that have moved are removed again, except
+    where one has replaced an older file: then the new file stays.
 
-    The temporary folder is made in `folder`, or, where that is missing, in its nearest existing parent.
+    The temporary folder is made in `folder` or, where `folder` is missing, in its nearest existing parent.
 
     Args:
-        folder: where the files shall be.
-        check: called before they move, while no other process moves its own; raises an `InputError` where they may not.
+        folder: the folder of the files.
+        check: called just before the files move, while other processes cannot move theirs; raises an `InputError` where
+            the files may not move.
 
     Example:
 
@@ -33,18 +34,18 @@ def atomic_folder(folder: str, check: Callable[[], None] | None = None) -> Itera
     >>> os.listdir("/tmp/elmo_tf_doc/model/hdf5")
     ['numbers.txt']
     """
-    given, folder = folder or ".", os.path.abspath(folder)
-    missing = _missing(folder)
+    shown, folder = folder or ".", os.path.abspath(folder)
+    missing = _missing_folders(folder)
     above = os.path.dirname(missing[-1]) if missing else folder
     if not os.path.isdir(above):
-        raise InputError(f"the folder {given} cannot be made: {above} is no folder")
+        raise InputError(f"the folder {shown} cannot be made: {above} is no folder", path=shown)
     temporary = temporary_name(above, os.path.basename(folder))
     try:
         try:
             os.mkdir(temporary)
         except OSError as error:
-            what = f"{given} cannot be written" if above == folder else f"the folder {given} cannot be made in {above}"
-            raise InputError(f"{what}: {error.strerror}") from error
+            what = f"{shown} cannot be written" if above == folder else f"the folder {shown} cannot be made in {above}"
+            raise InputError(f"{what}: {error.strerror}", path=shown) from error
         yield temporary
         with make_folder_or_undo(os.path.dirname(folder)) as parent, lock_folder(parent):
             if check is not None:
@@ -54,8 +55,8 @@ def atomic_folder(folder: str, check: Callable[[], None] | None = None) -> Itera
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _missing(folder: str) -> list[str]:
-    """Of the folder and its parents those that do not exist, the innermost first."""
+def _missing_folders(folder: str) -> list[str]:
+    """A folder and its parents as far as they do not exist, the innermost first."""
     missing: list[str] = []
     while not os.path.lexists(folder):
         missing.append(folder)
@@ -65,8 +66,7 @@ def _missing(folder: str) -> list[str]:
 
 @contextlib.contextmanager
 def make_folder_or_undo(folder: str) -> Iterator[str]:
-    """Makes a folder and its parents, those that are missing, which go again on an error of the block, if nobody has
-    put anything there.
+    """Makes a folder and its missing parents; where an error ends the block, removes the new folders that are empty.
 
     Example:
 
@@ -75,7 +75,7 @@ def make_folder_or_undo(folder: str) -> Iterator[str]:
     >>> os.path.exists("/tmp/elmo_tf_doc/made")
     False
     """
-    missing = _missing(os.path.abspath(folder))
+    missing = _missing_folders(os.path.abspath(folder))
     try:
         make_folder(folder)
         yield folder
@@ -87,11 +87,13 @@ def make_folder_or_undo(folder: str) -> Iterator[str]:
 
 
 def _move_all(source: str, folder: str) -> None:
-    """Moves all that is in `source`; on any error, or a signal, what has moved goes: the first half of a model's files
-    would pass for a model."""
+    """Moves all files of `source` into `folder`; on an error or a signal removes those that have moved.
+
+    A model with half of its files would else be taken for a whole one.
+    """
     pairs = [(source, folder)]
     if os.path.lexists(folder):
-        paths = sorted(files_in(source), key=os.path.getsize)
+        paths = sorted(find_files(source), key=os.path.getsize)
         pairs = [(path, os.path.join(folder, os.path.relpath(path, source))) for path in paths]
     with contextlib.ExitStack() as undoing:
         for path, target in pairs:
@@ -102,7 +104,7 @@ def _move_all(source: str, folder: str) -> None:
 
 
 def _remove_moved(source: str, target: str, error: type[BaseException] | None, *_: object) -> None:
-    """Removes the target on an error, if it is what was the source: another program may have been quicker."""
+    """Removes the target on an error if it was moved from the source; else another program has put it there."""
     if error is not None and not os.path.lexists(source):
         with contextlib.suppress(OSError):
             (shutil.rmtree if os.path.isdir(target) else os.remove)(target)
@@ -112,15 +114,15 @@ def _move(source: str, target: str) -> None:
     try:
         os.replace(source, target)
     except OSError as error:
-        raise InputError(f"{target} cannot be written: {error.strerror}") from error
+        raise InputError(f"{target} cannot be written: {error.strerror}", path=target) from error
 
 
-def files_in(folder: str) -> list[str]:
+def find_files(folder: str) -> list[str]:
     """The paths of all files below a folder."""
     return [os.path.join(inside, name) for inside, _, names in os.walk(folder) for name in names]
 
 
 def flush_folder_to_disk(folder: str) -> None:
     """Waits until all files below a folder are on the disk; raises as `elmo_tf.system.atomic_files.flush_to_disk`."""
-    for path in files_in(folder):
+    for path in find_files(folder):
         flush_to_disk(path)

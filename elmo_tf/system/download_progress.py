@@ -1,6 +1,7 @@
-"""What people see on stderr while files come: that they do and from where, on a terminal how far they are, the end.
+"""Shows the progress of downloads on stderr.
 
-Not Keras's `Progbar`: it writes to stdout, among a command's results, and whoever only fetches waits for no TensorFlow.
+Keras's `Progbar` does not fit: it writes to stdout, among a command's results, and a command that only downloads would
+wait for TensorFlow's import.
 """
 
 import contextlib
@@ -12,23 +13,24 @@ from collections.abc import Callable, Iterator
 from elmo_tf.system.download import Progress
 
 INTERVAL = 0.2
-"""Seconds between two states of the line."""
+"""Seconds after which the line on the terminal is written again."""
 
 
 @contextlib.contextmanager
 def display_download(what: str, address: str, folder: str) -> Iterator[Callable[[str], Progress]]:
-    """Says that something is fetched, and at the end that it has been, in a line each.
+    """Writes one line when a download begins and one line when it has ended.
 
-    Between the two there is, where stderr is a terminal, a line that is written over and over: bytes of bytes. It is
-    gone at the end, and where an error ends the block, which then has the last word.
+    In between, where stderr is a terminal, one line shows the bytes received so far and is written over and over. It is
+    cleared when the block ends. Where an error ends the block, the last line is not written.
 
     Args:
-        what: such as "the published model small".
-        address: from where.
-        folder: where to.
+        what: what is downloaded, such as "the published model small".
+        address: the server's address.
+        folder: the folder that the files are downloaded into.
 
     Yields:
-        What gives a callback for `elmo_tf.system.download.download` by a file's name.
+        A function that makes the progress callback of a file, from the file's name; see
+        `elmo_tf.system.download.download`.
 
     >>> import contextlib
     >>> with contextlib.redirect_stderr(sys.stdout):
@@ -48,7 +50,7 @@ def display_download(what: str, address: str, folder: str) -> Iterator[Callable[
 
 
 class _Line:
-    """The last line of a terminal; nothing where there is none."""
+    """The last line of the terminal, which is written over; does nothing where stderr is no terminal."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
@@ -70,8 +72,8 @@ class _Line:
 
 
 def _write(text: str) -> None:
-    if sys.stderr is None:  # as under pythonw
+    if sys.stderr is None:  # under pythonw
         return
-    with contextlib.suppress(OSError, ValueError):  # a terminal that has gone, or is closed, ends no download
+    with contextlib.suppress(OSError, ValueError):  # a terminal that was closed does not end the download
         sys.stderr.write(text)
         sys.stderr.flush()

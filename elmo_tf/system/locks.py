@@ -1,4 +1,4 @@
-"""Other processes are kept out, where the system and the file system have such locks (Windows has none of these)."""
+"""Locks between processes, where the operating system and the file system have them (Windows does not)."""
 
 import contextlib
 import errno
@@ -13,17 +13,17 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
-"""What a file system says that has no locks."""
+"""Error numbers of a file system that has no locks."""
 
 
 @contextlib.contextmanager
 def lock(path: str) -> Iterator[None]:
-    """Keeps other processes that ask for the same lock out, until it is done or the process ends; they wait.
+    """Holds a lock during the block; other processes and threads that ask for the same lock wait for its end.
 
-    Where there are no such locks it does nothing.
+    The system releases the lock, too, when the process ends. Where there are no locks, the block runs without one.
 
     Args:
-        path: a file for the lock, made if it is missing, and left there.
+        path: a file that stands for the lock; it is made if it is missing, and stays.
 
     Raises:
         InputError: the file cannot be made or locked.
@@ -37,7 +37,7 @@ def lock(path: str) -> Iterator[None]:
             file = stack.enter_context(open(path, "a"))
             _lock(file.fileno())
         except OSError as error:
-            raise InputError(f"{path} cannot be locked: {error.strerror}") from error
+            raise InputError(f"{path} cannot be locked: {error.strerror}", path=path) from error
         yield
 
 
@@ -53,8 +53,9 @@ def _lock(handle: int) -> None:
 
 @contextlib.contextmanager
 def lock_folder(folder: str) -> Iterator[None]:
-    """As `lock`, with a folder itself for the lock, so that nothing is left there; does nothing where that cannot be
-    opened or locked.
+    """Holds a lock on a folder during the block, as `lock` does on a file, without leaving a file there.
+
+    Where the folder cannot be opened or locked, the block runs without a lock.
 
     >>> with lock_folder("/tmp"):
     ...     print("alone")

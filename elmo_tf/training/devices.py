@@ -1,4 +1,4 @@
-"""Which devices train: all GPUs, some of them, or a CPU cut into logical ones."""
+"""The devices of a training run: all GPUs, some of them, or a CPU cut into logical ones; and settings of the CPU."""
 
 import ctypes
 import os
@@ -11,15 +11,15 @@ from elmo_tf.errors import InputError
 
 
 def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.distribute.MirroredStrategy:
-    """A `MirroredStrategy` with one replica a device.
+    """Makes a `MirroredStrategy` with one replica for each device.
 
-    Without a GPU it also sets, for the whole process, how many operations run at once, and that freed memory is kept
-    (`elmo_tf.training.devices`), unless the environment says otherwise.
+    Without a GPU it also sets, for the whole process, how many operations run at one time, and that freed memory is
+    kept (`keep_freed_memory`), unless the environment has settings of its own.
 
     Args:
-        devices: such as `["GPU:0", "GPU:1"]`; empty for all GPUs, or the CPU where there is none.
-        logical_cpus: with no devices named, how many logical CPUs to cut the CPU into, each a replica: for trying out
-            several replicas without a GPU.
+        devices: devices such as `["GPU:0", "GPU:1"]`; empty for all GPUs, or the CPU where there is none.
+        logical_cpus: the number of logical CPUs to cut the CPU into, each a replica, to try several replicas without a
+            GPU. It excludes `devices`.
 
     Raises:
         InputError: a device does not exist, or TensorFlow has already started so that the CPU cannot be cut any more.
@@ -28,31 +28,36 @@ def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.dist
     if not gpus:
         _set_threads(max(logical_cpus, 1))
         keep_freed_memory()
-    for gpu in gpus:  # take memory as it is needed, so that others on the machine can work
+    for gpu in gpus:  # take memory as it is needed, so that other processes can use the GPU too
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError:
             break  # already started, by a caller who has decided
     if logical_cpus > 1:
         if devices:
-            raise InputError("--logical_cpus cuts the CPU into replicas and goes without --devices, got both")
+            raise InputError(
+                "--logical_cpus cuts the CPU into replicas and goes without --devices, got both", option="logical_cpus"
+            )
         devices = _cut_cpu(logical_cpus)
     elif not devices:
         devices = [f"GPU:{number}" for number in range(len(gpus))] or ["CPU:0"]
     available = [_short(device.name) for device in tf.config.list_logical_devices()]
     for device in devices:
         if _short(device) not in available:
-            raise InputError(f"--devices={device}: no such device here; available are {', '.join(available)}")
+            raise InputError(
+                f"--devices={device}: no such device here; available are {', '.join(available)}", option="devices"
+            )
     if len({_short(device) for device in devices}) < len(devices):
-        raise InputError(f"--devices={','.join(devices)}: a device is named twice")
+        raise InputError(f"--devices={','.join(devices)}: a device is named twice", option="devices")
     return tf.distribute.MirroredStrategy([_short(device) for device in devices])
 
 
 def _set_threads(replicas: int) -> None:
-    """Two operations at once in each replica, the two directions, with half its cores each.
+    """Lets each replica run two operations at one time, the two directions, with half of its cores each.
 
-    Small products scale badly over threads, so the directions beside one another are faster than one after the other
-    with all cores each: 1.3 times at lstm 512, batch 64, on two cores. Whoever has set the numbers knows better.
+    Small matrix products gain little from more threads, so computing both directions at one time is faster than one
+    after the other with all cores: 1.3 times at lstm 512, batch 64, on two cores. Numbers that the user has set are
+    left as they are.
     """
     threading = tf.config.threading
     chosen = any(os.environ.get(f"TF_NUM_{kind}_THREADS") for kind in ("INTRAOP", "INTEROP"))
@@ -72,7 +77,9 @@ def _cut_cpu(count: int) -> list[str]:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
     except RuntimeError as error:
         if len(tf.config.list_logical_devices("CPU")) < count:
-            raise InputError(f"--logical_cpus={count}: TensorFlow has already started with fewer; {error}") from error
+            raise InputError(
+                f"--logical_cpus={count}: TensorFlow has already started with fewer; {error}", option="logical_cpus"
+            ) from error
     return [f"CPU:{number}" for number in range(count)]
 
 
@@ -84,18 +91,19 @@ def _short(name: str) -> str:
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3  # of malloc.h
 
 _SETTINGS = {_MMAP_THRESHOLD: 32 * 2**20, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 64 * 2**20}
-"""The first is the largest that glibc takes; the others keep a step's memory from going back and forth."""
+"""The threshold for mmap is the largest that glibc takes; the others keep freed memory from being returned at once."""
 
 
 def keep_freed_memory() -> bool:
-    """Lets glibc keep what is freed instead of giving it back to the system, and taking it again page by page.
+    """Lets glibc keep freed memory, instead of returning it to the system and taking it again page by page.
 
-    TensorFlow on a CPU frees and allocates every tensor of every step. With glibc's own settings a step of some hundred
-    megabytes takes tens of thousands of page faults, a fifth of the time of training at lstm 512 on two cores. Nothing
-    is done elsewhere, or where the environment has settings of its own (MALLOC_..., GLIBC_TUNABLES, LD_PRELOAD).
+    TensorFlow on a CPU allocates and frees every tensor in every step. With glibc's own settings a step of some hundred
+    megabytes takes tens of thousands of page faults: a fifth of the training time at lstm 512 on two cores. It does
+    nothing with another C library, or where the environment has settings of its own (MALLOC_..., GLIBC_TUNABLES,
+    LD_PRELOAD).
 
     Returns:
-        Whether it was done.
+        Whether the settings were changed.
     """
     own = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES", "LD_PRELOAD")
     if not sys.platform.startswith("linux") or any(name in os.environ for name in own):

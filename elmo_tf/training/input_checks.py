@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a training run's input, found before the first step."""
+"""Checks of a training run's input, which find everything that can be wrong with it before the first step."""
 
 import os
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from elmo_tf.store.file_names import OPTIONS_FILE, VOCAB_FILE
 from elmo_tf.system import atomic_files
 
 _FEWEST_TO_JUDGE = 1000
-"""Words of a vocabulary and of a text below which the order of the vocabulary is not looked at."""
+"""The number of words of a vocabulary and of a text below which the order of the vocabulary is not checked."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class RunInput:
     """The checked input of a run.
 
     Args:
-        options: with `n_tokens_vocab` and `n_train_tokens` filled in.
-        vocabulary: the words.
+        options: the model's options, with the counted `n_tokens_vocab` and `n_train_tokens`.
+        vocabulary: the vocabulary.
         corpus: the training text.
         validation: the held-out text, or None.
-        coverage: share of the words of a sample of the training text that are in the vocabulary.
+        coverage: the share of the words in a sample of the training text that are in the vocabulary.
     """
 
     options: Options
@@ -41,14 +41,14 @@ def check_run_input(
     """Reads the vocabulary, counts the text, and checks that they fit each other and the options.
 
     Args:
-        options: the model's.
-        train_files: names or patterns.
-        valid_files: names or patterns; empty for no validation.
-        vocab_file: the vocabulary.
+        options: the model's options.
+        train_files: names or patterns of the training text.
+        valid_files: names or patterns of the held-out text; empty for no validation.
+        vocab_file: the vocabulary's file.
         parts: replicas times accumulation steps.
 
     Raises:
-        InputError: one sentence on the first thing that is wrong.
+        InputError: something does not fit; the error is one sentence on the first thing that was found.
     """
     train_paths = expand_patterns(train_files, "--train_files")
     valid_paths = expand_patterns(valid_files, "--valid_files") if valid_files else []
@@ -56,7 +56,8 @@ def check_run_input(
     given = options.n_tokens_vocab
     if given is not None and given != len(vocabulary):
         raise InputError(
-            f"{vocab_file}: expected {given} words by n_tokens_vocab of the options, got {len(vocabulary)}"
+            f"{vocab_file}: expected {given} words by n_tokens_vocab of the options, got {len(vocabulary)}",
+            path=vocab_file,
         )
     corpus = Corpus.scan(train_paths)
     options = options.replace(n_tokens_vocab=len(vocabulary), n_train_tokens=corpus.words)
@@ -75,14 +76,18 @@ def _check_coverage(words: Sequence[str], vocabulary: Vocabulary, vocab_file: st
     if not known:
         raise InputError(
             f"{vocab_file} covers none of {len(words)} words of the training text, such as {words[0]!r}: "
-            "make it with elmo-tf vocab from the same text"
+            "make it with elmo-tf vocab from the same text",
+            path=vocab_file,
         )
     return known / len(words)
 
 
 def _check_sorted(words: Sequence[str], vocabulary: Vocabulary, vocab_file: str) -> None:
-    """The negatives are drawn as if the frequent words stood first. In a text of any language the first tenth of a
-    vocabulary by frequency holds more than half of the words; in an alphabetical one about a tenth."""
+    """Checks that the frequent words come first in the vocabulary, as the draw of negative samples supposes.
+
+    In a text of any language more than half of the words are in the first tenth of a vocabulary sorted by frequency,
+    and about a tenth are in that of an alphabetical one.
+    """
     size = len(vocabulary)
     if size < _FEWEST_TO_JUDGE or len(words) < _FEWEST_TO_JUDGE:
         return
@@ -91,7 +96,8 @@ def _check_sorted(words: Sequence[str], vocabulary: Vocabulary, vocab_file: str)
         raise InputError(
             f"{vocab_file} is not sorted by frequency, which the sampled softmax needs: its first tenth holds "
             f"{share:.0%} of the words of the training text; make it with elmo-tf vocab, or train with "
-            "--nosample_softmax"
+            "--nosample_softmax",
+            path=vocab_file,
         )
 
 
@@ -102,7 +108,8 @@ def _check_size(corpus: Corpus, options: Options, parts: int) -> None:
         raise InputError(
             f"the training text has {corpus.predictions} tokens, sentence ends counted; one batch takes {needed}: "
             f"{parts} times (by replicas and accumulation steps) --batch_size={training.batch_size} rows of "
-            f"--unroll_steps={training.unroll_steps}"
+            f"--unroll_steps={training.unroll_steps}",
+            option="batch_size",
         )
 
 
@@ -111,12 +118,13 @@ def _check_negatives(options: Options, vocab_file: str) -> None:
     if training.n_negative_samples_batch >= words:
         raise InputError(
             f"--n_negative_samples_batch={training.n_negative_samples_batch}: expected fewer than the {words} words of "
-            f"{vocab_file}, or --nosample_softmax for the full softmax"
+            f"{vocab_file}, or --nosample_softmax for the full softmax",
+            option="n_negative_samples_batch",
         )
 
 
 def check_model_folder(model_dir: str, prepared: RunInput) -> None:
-    """Checks that the `options.json` and `vocab.txt` in the folder, if there are any, are of the same model.
+    """Checks that any `options.json` and `vocab.txt` in the model's folder are those of this run's model.
 
     Raises:
         InputError: the folder holds a model with another architecture or vocabulary.
@@ -127,22 +135,26 @@ def check_model_folder(model_dir: str, prepared: RunInput) -> None:
     if os.path.exists(vocab_path):
         there = Vocabulary.from_file(vocab_path)
         if there.words != prepared.vocabulary.words:
-            raise InputError(f"{vocab_path} differs from --vocab_file: take that one, or a new --model_dir")
+            raise InputError(
+                f"{vocab_path} differs from --vocab_file: take that one, or a new --model_dir", path=vocab_path
+            )
 
 
 def write_model_folder(model_dir: str, prepared: RunInput) -> None:
-    """Writes `options.json` and `vocab.txt` into the folder, which is made if it is missing."""
+    """Writes `options.json` and `vocab.txt` into the model's folder, and makes the folder if it is missing."""
     atomic_files.make_folder(model_dir)
     prepared.options.write(os.path.join(model_dir, OPTIONS_FILE))
     prepared.vocabulary.save(os.path.join(model_dir, VOCAB_FILE))
 
 
 def _check_same_architecture(there: Options, wanted: Options, path: str) -> None:
-    if there.n_tokens_vocab is None:  # options that someone put there; the vocabulary is compared for itself
+    if there.n_tokens_vocab is None:  # a file that a user wrote; the vocabulary is compared by itself
         there = there.replace(n_tokens_vocab=wanted.n_tokens_vocab)
     old, new = there.architecture(), wanted.architecture()
     for name in {**new, **old}:
         if old.get(name) != new.get(name):
             raise InputError(
-                f"{path}: {name} is {old.get(name)}, this run asks for {new.get(name)}: take a new --model_dir"
+                f"{path}: {name} is {old.get(name)}, this run asks for {new.get(name)}: take a new --model_dir",
+                path=path,
+                option=name,
             )

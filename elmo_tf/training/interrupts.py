@@ -1,4 +1,4 @@
-"""Signals that end a training run between two steps."""
+"""Ctrl-C and SIGTERM, which end a training run between two steps."""
 
 import signal
 import threading
@@ -9,9 +9,9 @@ from types import FrameType
 
 @contextmanager
 def stop_between_steps(request_stop: Callable[[int], None], report: Callable[[str], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the run after the step under way, with a checkpoint; a second one at once.
+    """Lets Ctrl-C and SIGTERM end the run after the step under way, with a checkpoint, and a second signal at once.
 
-    Outside the main thread, which alone may handle signals, it does nothing.
+    Only Python's main thread may handle signals, so in any other thread this does nothing.
 
     Args:
         request_stop: called at the first signal, with its number.

@@ -1,4 +1,4 @@
-"""Keras callbacks that tell of a training run: on the terminal, in a CSV file, to TensorBoard."""
+"""The logs of a training run, as Keras callbacks: on the terminal, in a CSV file, and for TensorBoard."""
 
 import contextlib
 import csv
@@ -12,20 +12,21 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
-from elmo_tf.system.atomic_files import atomic_write, reason
-from elmo_tf.training.callbacks import Logs
+from elmo_tf.system.atomic_files import atomic_write
+from elmo_tf.system.error_text import reason
+from elmo_tf.training.state import Logs, RunState
 
 
 class Progress(keras.callbacks.Callback):
-    """Epoch, share done, time left, words a second, the loss by its right name.
+    """Shows the epoch, the share of steps taken, the time left, the words per second, and the loss.
 
-    Keras's progress bar on a terminal, a line now and then in a file.
+    On a terminal it is Keras's progress bar; elsewhere a line is reported from time to time.
 
     Args:
-        bounds: `bounds[e]` is the number of the first step of epoch e, and the last entry the number of all steps.
-        loss_name: what to show beside `words_per_second`.
+        bounds: `bounds[e]` is the number of the first step of epoch e; the last entry is the number of all steps.
+        loss_name: the name of the loss in the logs, by which it is shown.
         report: takes a line for people.
-        interval: seconds between lines where the output is no terminal.
+        interval: seconds between two lines where the output is no terminal.
     """
 
     def __init__(
@@ -39,14 +40,14 @@ class Progress(keras.callbacks.Callback):
         self._shown = self._started = 0.0
 
     def report(self, line: str) -> None:
-        """A line for people; the bar, where it stands on the terminal's last line, is left as it is."""
+        """Reports a line for people, below the progress bar if there is one."""
         if self._line_is_open:
             sys.stdout.write("\n")
             self._line_is_open = False
         self._print(line)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Starts a bar."""
+        """Reports the epoch, and starts a progress bar on a terminal."""
         self._epoch, self._started = epoch, time.monotonic()
         self._shown = self._started
         self.report(f"Epoch {epoch + 1}/{len(self._bounds) - 1}")
@@ -56,7 +57,7 @@ class Progress(keras.callbacks.Callback):
             self._bar = keras.utils.Progbar(steps, stateful_metrics=names, interval=0.2)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Moves the bar, or reports a line if one is due."""
+        """Moves the progress bar, or reports a line if one is due."""
         logs, first = logs or {}, self._bounds[self._epoch]
         done, steps = batch + 1 - first, self._bounds[self._epoch + 1] - first
         share = 100.0 * (batch + 1) / self._bounds[-1]
@@ -74,29 +75,29 @@ class Progress(keras.callbacks.Callback):
 
 
 class CsvLog(keras.callbacks.Callback):
-    """A row of numbers every so many steps, and at every validation, appended to a CSV file.
+    """Appends a row of numbers to a CSV file every so many steps, and at every validation.
+
+    A new run begins the file anew. A resumed run keeps the rows up to its checkpoint, and removes those that a killed
+    process wrote after it.
 
     Args:
+        state: the run's state, of which the step is logged.
         path: the file.
-        every_steps: how often.
-        names: the columns behind `step` and `epoch`; what the logs lack stays empty.
-        from_step: steps taken before; rows that a killed run wrote after its last checkpoint are taken out. None for a
-            new run, whose file begins anew.
-        from_epoch: the epoch that the last of them was of, from 1 on.
+        every_steps: steps between rows.
+        names: the columns behind `step` and `epoch`. A column that the logs have no number for stays empty.
+        epoch: the epoch that the last step before belongs to, counted from 1; 0 before the first step.
     """
 
-    def __init__(
-        self, path: str, every_steps: int, names: Sequence[str], from_step: int | None = None, from_epoch: int = 0
-    ) -> None:
+    def __init__(self, state: RunState, path: str, every_steps: int, names: Sequence[str], epoch: int = 0) -> None:
         super().__init__()
-        self._path, self._every_steps, self._names = path, every_steps, ["step", "epoch", *names]
-        self._epoch, self._step, self._goes_on = from_epoch, from_step or 0, from_step is not None
+        self._state, self._path, self._every_steps = state, path, every_steps
+        self._names, self._epoch = ["step", "epoch", *names], epoch
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Begins the file, or goes on where the last checkpoint was."""
+        """Begins the file, or removes the rows behind the checkpoint that the run was resumed from."""
         kept: list[dict[str, str]] = []
         validated = bool(logs and "val_perplexity" in logs)
-        if self._goes_on and os.path.exists(self._path):
+        if self._state.is_resumed and os.path.exists(self._path):
             with open(self._path, encoding="utf-8", errors="replace", newline="") as file:
                 reader = csv.DictReader(file)
                 kept = [row for row in reader if self._is_kept(row, validated)]
@@ -109,66 +110,66 @@ class CsvLog(keras.callbacks.Callback):
             self._row(logs)
 
     def _is_kept(self, row: Mapping[str, str | None], validated: bool) -> bool:
-        """Whether a row of the run before stays: a kill may have torn the last one, or come between the row of a
-        validation that is now done once more and the checkpoint."""
+        """Whether a row of the file is kept.
+
+        A row that a kill cut off is not, nor one of a step behind the checkpoint, nor that of a validation of the
+        checkpoint's own step if the resumed run has validated again.
+        """
         step = row.get("step") or ""
-        if not step.isdecimal() or int(step) > self._step:
+        if not step.isdecimal() or int(step) > self._state.step:
             return False
-        return not (validated and int(step) == self._step and row.get("val_perplexity"))
+        return not (validated and int(step) == self._state.step and row.get("val_perplexity"))
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Notes the epoch."""
+        """Remembers the epoch for the rows."""
         self._epoch = epoch + 1
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Writes a row where one is due."""
-        self._step = batch + 1
-        if logs and (self._step % self._every_steps == 0 or "val_perplexity" in logs):
+        if logs and (self._state.step % self._every_steps == 0 or "val_perplexity" in logs):
             self._row(logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Writes the epoch's validation."""
+        """Writes a row for a validation at the end of the epoch."""
         if logs and "val_perplexity" in logs:
             self._row(logs)
 
     def _row(self, logs: Logs) -> None:
         numbers = [f"{logs[name]:.6g}" if name in logs else "" for name in self._names[2:]]
         with _writing(self._path), open(self._path, "a", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerow([self._step, self._epoch, *numbers])
+            csv.writer(file).writerow([self._state.step, self._epoch, *numbers])
 
 
 class TensorBoardLog(keras.callbacks.Callback):
-    """The logs' numbers as TensorBoard scalars by step.
+    """Writes the numbers of the logs as TensorBoard scalars by step.
 
     Args:
-        folder: where the event files go.
-        every_steps: how often; validations always.
-        from_step: steps taken before.
+        state: the run's state, of which the step is logged.
+        folder: the folder of the event files.
+        every_steps: steps between two writes. Validations are always written.
     """
 
-    def __init__(self, folder: str, every_steps: int, from_step: int = 0) -> None:
+    def __init__(self, state: RunState, folder: str, every_steps: int) -> None:
         super().__init__()
-        self._folder = folder
+        self._state, self._folder, self._every_steps = state, folder, every_steps
         with _writing(folder):
             self._writer = tf.summary.create_file_writer(folder)
-        self._every_steps, self._step = every_steps, from_step
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Writes a validation before the first step, or one made up for."""
+        """Writes a validation before the first step, or one that is made up for after a resume."""
         self._write(logs or {})
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Writes what is due."""
-        self._step = batch + 1
-        if logs and (self._step % self._every_steps == 0 or "val_perplexity" in logs):
+        """Writes the numbers of a step where they are due."""
+        if logs and (self._state.step % self._every_steps == 0 or "val_perplexity" in logs):
             self._write(logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Writes the epoch's validation."""
+        """Writes a validation at the end of the epoch."""
         self._write({name: value for name, value in (logs or {}).items() if name.startswith("val_")})
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Closes the file."""
+        """Closes the event file."""
         with _writing(self._folder):
             self._writer.close()
 
@@ -176,14 +177,14 @@ class TensorBoardLog(keras.callbacks.Callback):
         with _writing(self._folder), self._writer.as_default():
             for name, value in logs.items():
                 group = "validation/" + name.removeprefix("val_") if name.startswith("val_") else "training/" + name
-                tf.summary.scalar(group, value, step=self._step)
+                tf.summary.scalar(group, value, step=self._state.step)
             self._writer.flush()
 
 
 @contextlib.contextmanager
 def _writing(path: str) -> Iterator[None]:
-    """A full disk is one sentence that names `path`."""
+    """Turns an error of writing, such as that of a full disk, into an `InputError` that names `path`."""
     try:
         yield
     except (tf.errors.OpError, OSError) as error:
-        raise InputError(f"{path} cannot be written: {reason(error)}") from error
+        raise InputError(f"{path} cannot be written: {reason(error)}", path=path) from error

@@ -1,4 +1,4 @@
-"""The training's input, computed while the step before is taken."""
+"""Prefetching: the input of a training step is computed while the steps before it are taken."""
 
 import collections
 import contextlib
@@ -16,15 +16,14 @@ from elmo_tf.training.step_input import flatten_step, signature
 
 
 class PrefetchedStream:
-    """A stream that is computed ahead in the background by `tf.data`, each step with the position that belongs to it.
+    """A training stream that `tf.data` computes ahead in a background thread.
 
-    The computing ends with it, or with the process.
+    Each step comes with the position of the stream after it. The thread ends when this object is deleted, or with the
+    process. The attribute `first` is the first step, for its shapes.
 
     Args:
         stream: the stream.
-        ahead: how many steps are kept ready.
-
-    `first` is the step that comes first, for its shapes.
+        ahead: the number of steps that are kept ready.
     """
 
     def __init__(self, stream: TrainingStream, ahead: int = 4) -> None:
@@ -45,7 +44,10 @@ class PrefetchedStream:
 
 
 class _Source:
-    """What `tf.data` calls in a thread of its own; it does not know who takes the steps, and so keeps nobody alive."""
+    """The generator that `tf.data` calls in its thread.
+
+    It holds no reference to the `PrefetchedStream`, which can so be deleted while the thread is running.
+    """
 
     def __init__(self, stream: TrainingStream) -> None:
         self.positions: collections.deque[Position] = collections.deque()
@@ -70,19 +72,20 @@ class _Source:
     def _next(self) -> tuple[Step, Position] | None:
         try:
             return next(self._steps)
-        except InputError as error:  # tf.data would bury it in an error of its own
+        except InputError as error:  # tf.data would wrap it in an error of its own
             self.error = error
             return None
 
 
 def _end(source: _Source, elements: Iterator[Any]) -> None:
-    """Ends the computing, and takes what there still is of it, which ends `tf.data`'s thread.
+    """Stops the generator and takes the steps that are ready, after which the thread of `tf.data` ends.
 
-    TensorFlow (2.21) waits for that thread when an iterator goes, and where Python goes first the thread waits for
-    Python: a program that has done its work hangs at its end for ever, or aborts.
+    TensorFlow (2.21) waits for that thread when an iterator is deleted, and the thread waits for Python's lock. Without
+    this a program that has done its work could hang at its end for ever, or abort.
     """
     source.is_wanted = False
-    # the garbage collector may come here while a function is traced, where the elements would be operations without end
+    # The garbage collector may call this while a function is traced. Without `init_scope` the loop would then add
+    # operations to the graph without end.
     with tf.init_scope(), contextlib.suppress(tf.errors.OpError):
         for _ in elements:
             pass

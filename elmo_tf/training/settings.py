@@ -1,61 +1,74 @@
-"""What a training run is asked for, how long it goes, and how it ended. No TensorFlow."""
+"""The settings of a training run, which are the flags of `elmo-tf train` too, and its result. No TensorFlow."""
 
 from dataclasses import dataclass
 
 from elmo_tf.options import Options
+from elmo_tf.system.documented_fields import documented_field, with_field_help
 
 
+@with_field_help
 @dataclass(frozen=True)
 class TrainSettings:
-    """A training run.
+    """The settings of a training run.
 
-    Args:
-        options: the model's, and batch size, unroll steps, epochs, dropout and so on.
-        train_files: names or patterns of the training text.
-        vocab_file: the vocabulary.
-        model_dir: the folder that the model lives in; a run that it holds is continued.
-        valid_files: names or patterns of the held-out text; empty for no validation.
-        max_steps: steps after which to stop, whatever the epochs; 0 for no such bound.
-        patience: validations without a better one after which to stop; 0 for never.
-        validation_steps: steps between validations; 0 for one an epoch.
-        validation_rows: rows that the held-out text is dealt to.
-        validate_first: whether to validate before the first step too.
-        fresh_states: whether rows whose window begins with a sentence start from the zero state; see `TrainStep`.
-        checkpoint_steps: steps between checkpoints, besides those at an epoch's end and with every best.
-        log_steps: steps between rows of the logs.
-        seed: of initial weights, shuffles, negatives and dropout.
-        devices: such as `("GPU:0", "GPU:1")`; empty for all GPUs, or the CPU.
-        logical_cpus: replicas to cut the CPU into.
-        accumulation_steps: batches of `batch_size` rows that a replica takes one after the other for one step, which so
-            is that of a batch as many times larger, in the memory of one.
-        precision: "float32"; or "bfloat16" or "float16", which compute in half precision: weights, Adagrad, LSTM cells,
-            the softmax and the clip stay float32.
-        jit_compile: whether XLA compiles loss and gradients.
-        initialize_from: a trained model, of any form, whose weights a new run starts from.
-        initialize_vocab_file: that model's vocabulary, where none lies beside it.
+    Each field but `options` is a flag of `elmo-tf train`, whose default, bounds and help are the field's.
     """
 
-    options: Options
-    train_files: tuple[str, ...]
-    vocab_file: str
-    model_dir: str
-    valid_files: tuple[str, ...] = ()
-    max_steps: int = 0
-    patience: int = 0
-    validation_steps: int = 0
-    validation_rows: int = 32
-    validate_first: bool = False
-    fresh_states: bool = True
-    checkpoint_steps: int = 1000
-    log_steps: int = 50
-    seed: int = 1
-    devices: tuple[str, ...] = ()
-    logical_cpus: int = 1
-    accumulation_steps: int = 1
-    precision: str = "float32"
-    jit_compile: bool = False
-    initialize_from: str | None = None
-    initialize_vocab_file: str | None = None
+    options: Options = documented_field(  # noqa: RUF009 (it is a field)
+        "the architecture of the model, and its batch size, unroll steps, epochs, dropout and so on"
+    )
+    train_files: tuple[str, ...] = documented_field(
+        "training text, a tokenised sentence a line: files or quoted patterns ('corpus/*.txt'), comma-separated, .gz "
+        "too"
+    )
+    vocab_file: str = documented_field("the vocabulary, from elmo-tf vocab")
+    model_dir: str = documented_field("folder that the model is kept in; a run that it holds is continued")
+    valid_files: tuple[str, ...] = documented_field(
+        "held-out text, for validation: files or quoted patterns, as for --train_files", ()
+    )
+    max_steps: int = documented_field("stop after so many steps, whatever the epochs; 0: no such bound", 0, lower=0)
+    patience: int = documented_field("stop after so many validations without a better one; 0: never", 0, lower=0)
+    validation_steps: int = documented_field("validate every so many steps; 0: at the end of every epoch", 0, lower=0)
+    validation_batch_size: int = documented_field("rows that the held-out text is dealt to", 32, lower=1)
+    validate_first: bool = documented_field("validate before the first step too", False)
+    fresh_states: bool = documented_field(
+        "let a row whose window begins with a sentence start from the zero state, as embeddings do; negated, states "
+        "are always carried on, as in bilm-tf",
+        True,
+    )
+    checkpoint_steps: int = documented_field(
+        "save every so many steps, at the end of every epoch, and with every best", 1000, lower=1
+    )
+    log_steps: int = documented_field("write to log.csv and TensorBoard every so many steps", 50, lower=1)
+    seed: int = documented_field(
+        "seed of initial weights, shuffles, negatives and dropout", 1, lower=0, upper=2**31 - 1
+    )
+    devices: tuple[str, ...] = documented_field(
+        "devices to train on, such as GPU:0,GPU:1; not set: all GPUs, or else the CPU", ()
+    )
+    logical_cpus: int = documented_field("cut the CPU into so many replicas, to try several without GPUs", 1, lower=1)
+    accumulation_steps: int = documented_field(
+        "batches of --batch_size rows that a replica takes one after the other for one step: the step of a batch as "
+        "many times larger, in the memory of one",
+        1,
+        lower=1,
+    )
+    precision: str = documented_field(
+        "what the products are computed in; weights, Adagrad, LSTM cells, the softmax and the clip stay float32",
+        "float32",
+        choices=("float32", "bfloat16", "float16"),
+    )
+    jit_compile: bool = documented_field("compile loss and gradients by XLA, for GPUs; slower on a CPU", False)
+    initialize_from: str | None = documented_field(
+        "a trained model, of any form that elmo-tf convert reads, whose weights a new run starts from; give its "
+        "options.json for --options_file",
+        None,
+    )
+    initialize_vocab_file: str | None = documented_field(
+        "the vocabulary of the model of --initialize_from, where none lies beside it, as in bilm-tf's checkpoint "
+        "folders: words in both vocabularies keep their rows of the softmax",
+        None,
+    )
 
     @property
     def policy(self) -> str:
@@ -65,15 +78,15 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """How a run ended.
+    """The result of a training run.
 
     Args:
         steps: steps taken, those before a resume included.
-        finished: whether its epochs or steps are done, or its patience is at an end, and no validation is due that a
-            signal cut short.
-        loss: mean training loss of the last steps; None where no step was taken.
-        best_perplexity: the best validation's; None without validation.
-        stopped_by: number of the signal that stopped it; None if none did.
+        finished: whether all epochs or steps are done, or the patience is at an end, and no validation is due that a
+            signal interrupted.
+        loss: the mean training loss of the last steps; None if this call took no step.
+        best_perplexity: the perplexity of the best validation; None if there was no validation.
+        stopped_by: the number of the signal that stopped the run; None if none did.
     """
 
     steps: int
@@ -86,13 +99,13 @@ class TrainResult:
 def epoch_bounds(predictions: int, tokens_per_step: int, epochs: int, max_steps: int = 0) -> list[int]:
     """The number of the first step of every epoch, and at the end that of all steps.
 
-    The rows flow on from one epoch into the next without a break; an epoch ends with the step that completes it.
+    The text runs on from one epoch into the next without a break; an epoch ends with the step that completes it.
 
     Args:
         predictions: tokens of the training text in one direction, sentence ends counted.
-        tokens_per_step: rows of all parts times unroll steps.
-        epochs: how many.
-        max_steps: where to cut; 0 for nowhere.
+        tokens_per_step: the rows of all parts times the unroll steps.
+        epochs: the number of epochs.
+        max_steps: the largest number of steps, whatever the epochs; 0 for no bound.
 
     Example:
 

@@ -9,56 +9,55 @@ from elmo_tf.data.windows import Window
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.state import BiLMState
 from elmo_tf.models.weight_names import named_variables
-from elmo_tf.training.optimizer import (
+from elmo_tf.training.gradients import (
     Gradient,
-    LossScale,
-    SparseAdagrad,
     add_gradients,
     clip_by_global_norm,
+    divide_gradient,
     sum_repeated_rows,
 )
+from elmo_tf.training.loss_scale import LossScale
+from elmo_tf.training.optimizer import SparseAdagrad
+from elmo_tf.training.state import LstmStates
 from elmo_tf.training.step_input import signature, unflatten_step
-
-States = tuple[BiLMState, ...]
-"""One biLM state a part, each of its own rows: a part is what one replica computes at one time."""
 
 
 class StepResult(NamedTuple):
-    """What a step gives.
+    """The result of a training step.
 
     Args:
-        losses: mean cross-entropy in nats by replica and direction `(replicas, directions)`, before the factor
-            `unroll_steps`; of the sampled softmax, if the model samples.
-        norm: norm of the summed gradient before the clip; where it is not finite nothing was updated.
-        states: LSTM states after the window.
-        loss_scale: for the next step.
+        losses: the mean cross-entropy in nats of each replica and direction, `(replicas, directions)`, before it is
+            multiplied by `unroll_steps`; that of the sampled softmax, if the model is trained with it.
+        norm: the norm of the summed gradient before the clip; where it is not finite, no weight was updated.
+        states: the LSTM states after the window.
+        loss_scale: the loss scale of the next step.
     """
 
     losses: tf.Tensor
     norm: tf.Tensor
-    states: States
+    states: LstmStates
     loss_scale: LossScale
 
 
 class TrainStep:
-    """The compiled step.
+    """A training step, compiled on the first call.
 
-    The gradient is that of the mean loss of both directions times `unroll_steps`, averaged over parts; then repeated
-    rows are summed, then the global norm is clipped, then Adagrad is applied once (bilm-tf's `training.py`, `train`).
-    Clipping each replica's gradient first would be another optimizer.
+    The objective is the mean loss of both directions times `unroll_steps`, averaged over parts. Of its gradient the
+    repeated rows are summed, then the global norm is clipped, then Adagrad is applied once, as in bilm-tf
+    (`training.py`, `train`). Clipping the gradient of each replica by itself would be another optimizer.
 
     Args:
-        model: built in the strategy's scope.
-        optimizer: made in the strategy's scope.
-        strategy: whose replicas compute.
-        seed: of the dropout masks, which are a function of (seed, step, part).
-        fresh_states: whether a row whose window begins with a sentence starts from the zero state, instead of the one
-            that the sentences before it left. bilm-tf never does so, and can end in a model whose LSTM holds some cell
-            at its bound all through the training, and does badly from zero, where embeddings start.
-        accumulation_steps: parts of rows that a replica takes one after the other, with the memory of one, before the
-            weights are updated: the step of a batch as many times larger.
-        jit_compile: whether XLA compiles loss and gradients of a part. Lookups in the large tables, dropout masks, sums
-            over replicas and the optimizer stay outside.
+        model: the model, built in the strategy's scope.
+        optimizer: the optimizer, made in the strategy's scope.
+        strategy: the strategy whose replicas compute.
+        seed: the seed of the dropout masks, which are a function of (seed, step, part).
+        fresh_states: whether a row whose window begins with a sentence starts from the zero state, instead of the state
+            after the sentence before it. bilm-tf always carries states on. Its LSTM can then learn to hold some cell at
+            its bound throughout the training, and such a model does badly from the zero state, where embeddings start.
+        accumulation_steps: the number of parts that a replica takes one after the other, in the memory of one, before
+            the weights are updated: the step of a batch as many times larger.
+        jit_compile: whether XLA compiles the loss and gradients of a part. Look-ups in the large tables, dropout masks,
+            sums over replicas and the optimizer are not compiled by XLA.
     """
 
     def __init__(
@@ -81,35 +80,40 @@ class TrainStep:
         self._function: Any = None
 
     def __call__(
-        self, step: int, tensors: Sequence[tf.Tensor], states: States, loss_scale: LossScale | None = None
+        self, step: int, tensors: Sequence[tf.Tensor], states: LstmStates, loss_scale: LossScale | None = None
     ) -> StepResult:
         """Takes one step.
 
         Args:
-            step: its number, which the dropout masks are a function of.
+            step: the step's number, which decides the dropout masks.
             tensors: the input, in the order of `elmo_tf.training.step_input.flatten_step`.
-            states: LSTM states before the window.
-            loss_scale: what the step before gave; from the first on if left out.
+            states: the LSTM states before the window.
+            loss_scale: the loss scale that the step before returned; that of a first step if left out.
         """
         scale = LossScale.first(self._model.compute_dtype) if loss_scale is None else loss_scale
         if self._function is None:
             self._function = tf.function(self._step, input_signature=self._signature(tensors, states), autograph=False)
         return StepResult(*self._function(tf.constant(step, tf.int32), tuple(tensors), states, scale))
 
-    def zero_states(self, rows: int) -> States:
-        """The states that a text starts from.
+    def zero_states(self, rows: int) -> LstmStates:
+        """The LSTM states that a text starts from.
 
         Args:
-            rows: rows of one part.
+            rows: the rows of one part.
         """
         return tuple(self._model.zero_state(rows) for _ in range(self._parts))
 
-    def _signature(self, tensors: Sequence[tf.Tensor], states: States) -> tuple[Any, ...]:
-        """One trace for all steps: the number of distinct words, and their longest, are left open."""
+    def _signature(self, tensors: Sequence[tf.Tensor], states: LstmStates) -> tuple[Any, ...]:
+        """The shapes and types of the arguments, for one trace that serves all steps.
+
+        The number of distinct words and their length are left open.
+        """
         state_specs = tf.nest.map_structure(lambda state: tf.TensorSpec(state.shape, state.dtype), states)
         return tf.TensorSpec([], tf.int32), signature(tensors), state_specs, LossScale.signature()
 
-    def _step(self, step: tf.Tensor, tensors: Sequence[tf.Tensor], states: States, scale: LossScale) -> tuple[Any, ...]:
+    def _step(
+        self, step: tf.Tensor, tensors: Sequence[tf.Tensor], states: LstmStates, scale: LossScale
+    ) -> tuple[Any, ...]:
         windows, negatives, tries = unflatten_step(tensors)
         parts, own = list(zip(windows, states, strict=True)), self._accumulation
         inputs = self._strategy.experimental_distribute_values_from_function(
@@ -143,7 +147,7 @@ class TrainStep:
         gradients: list[Gradient] = []
         for number, (window, state) in enumerate(inputs):
             part = context.replica_id_in_sync_group * len(inputs) + number
-            # one after the other, or all would be in memory together
+            # TensorFlow must compute the parts one after the other, or all would be in memory at one time
             before = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]
             with tf.control_dependencies(before):
                 losses, more, new_state = compute(step, tf.identity(part), window, state, negatives, tries, factor)
@@ -167,9 +171,9 @@ class TrainStep:
         tries: tf.Tensor,
         factor: tf.Tensor,
     ) -> tuple[tf.Tensor, list[Gradient], BiLMState]:
-        """Losses, gradients and new state of one part. The objective is computed times `factor`."""
+        """Computes the losses, gradients and new state of one part; the objective is multiplied by `factor`."""
         if self._fresh:
-            state = _begun_afresh(state, window.begins)
+            state = _reset_rows(state, window.begins)
         sampled = (negatives, tries) if negatives.shape[1] > 0 else (None, None)
         seed = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(self._seed, tf.int32), step]), part)
         masks = self._model.dropout_masks(seed, *window.inputs.shape[1:])
@@ -181,11 +185,14 @@ class TrainStep:
             scaled = objective * factor if self._scales else objective
         gradients = [sum_repeated_rows(gradient) for gradient in tape.gradient(scaled, self._variables)]
         if self._scales:
-            gradients = [_unscaled(gradient, factor) for gradient in gradients]
+            gradients = [divide_gradient(gradient, factor) for gradient in gradients]
         return losses, gradients, new_state
 
     def _entropies(self) -> Any:
-        """The model's, compiled if so asked; a function of its own in every replica, whose variables it reads."""
+        """The function that computes the model's cross-entropies, compiled by XLA if asked to.
+
+        Every replica has a function of its own, because it reads the variables of that replica.
+        """
 
         def entropies(
             looked_up: Any, window: Window, state: BiLMState, negatives: Any, tries: Any, masks: Any
@@ -205,18 +212,12 @@ class TrainStep:
         return tf.function(entropies, jit_compile=True, autograph=False) if self._jit_compile else entropies
 
     def _apply(self, gradients: Sequence[Gradient], norm: tf.Tensor) -> None:
-        """Updates the weights, unless the gradients overflowed."""
+        """Updates the weights, unless a gradient is not finite."""
         tf.cond(tf.math.is_finite(norm), lambda: self._optimizer.apply(gradients), lambda: None)
 
 
-def _unscaled(gradient: Gradient, factor: tf.Tensor) -> Gradient:
-    if isinstance(gradient, tf.IndexedSlices):
-        return tf.IndexedSlices(gradient.values / factor, gradient.indices, gradient.dense_shape)
-    return gradient / factor
-
-
-def _begun_afresh(state: BiLMState, begins: tf.Tensor) -> BiLMState:
-    """Zero states for the rows `begins` `(directions, B)`, the others as they are."""
+def _reset_rows(state: BiLMState, begins: tf.Tensor) -> BiLMState:
+    """Sets the states of the rows where `begins` `(directions, B)` is true to zero."""
     fresh, zero = [rows[:, None] for rows in tf.unstack(begins)], tf.zeros_like
     return tuple(
         tuple((tf.where(rows, zero(cell), cell), tf.where(rows, zero(output), output)) for cell, output in layers)

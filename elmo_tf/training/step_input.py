@@ -1,4 +1,4 @@
-"""The order in which the arrays of a training step's input travel: the one place that knows it."""
+"""A training step's input as a flat list of arrays, as `tf.data` and `tf.function` take it, and back."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,12 +11,12 @@ from elmo_tf.data.windows import Window
 
 
 def flatten_step(step: Step) -> list[np.ndarray]:
-    """The arrays of a step in a fixed order: negatives, tries, then of each part words, inputs, targets, begins."""
+    """Lists the arrays of a step in order: negatives, tries, then of each part words, inputs, targets, begins."""
     return [step.negatives, step.tries, *(array for window in step.windows for array in window)]
 
 
 def unflatten_step(arrays: Sequence[Any]) -> Step:
-    """The step whose `flatten_step` these arrays are, or tensors, or whatever stands for them."""
+    """Reverses `flatten_step`, of arrays or of anything that stands for them, such as tensors or shapes."""
     negatives, tries, *rest = arrays
     size = len(Window._fields)
     windows = tuple(Window(*rest[start : start + size]) for start in range(0, len(rest), size))
@@ -24,9 +24,9 @@ def unflatten_step(arrays: Sequence[Any]) -> Step:
 
 
 def signature(arrays: Sequence[Any]) -> tuple[tf.TensorSpec, ...]:
-    """The types and shapes of the arrays of `flatten_step`, the same for every step.
+    """The types and shapes of the arrays of `flatten_step`, which are the same for every step.
 
-    The number of distinct words and, with characters, the length of the longest word are left open.
+    The number of distinct words and, with character input, the length of the longest word are left open.
     """
     shapes: Any = unflatten_step([list(array.shape) for array in arrays])
     windows = tuple(window._replace(words=[None] * len(window.words)) for window in shapes.windows)

@@ -1,4 +1,4 @@
-"""A new run that starts from a trained model's weights, whatever form it lies in: fine-tuning."""
+"""Warm start: a new run begins with the weights of a trained model of any form, for fine-tuning."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -21,22 +21,23 @@ def warm_start(
     seed: int = 1,
     vocab_file: str | None = None,
 ) -> tuple[str, ...]:
-    """Assigns the weights of a trained model to those of a new run; Adagrad and the step stay as they are.
+    """Copies the weights of a trained model into those of a new run. Adagrad and the step stay as they are.
 
-    Everything but the softmax is taken over as it is. Of the softmax (and of the table of a model with word input) the
-    rows of words in both vocabularies are, by word; a model without one, such as a published HDF5 file, gets a new one.
+    The softmax, and the table of a model with word input, have a row for each word: the rows of words in both
+    vocabularies are copied, and the other words get new ones. A model without a softmax, such as a published HDF5 file,
+    gets a new one. All other weights are copied as they are.
 
     Args:
-        variables: the run's, by name.
-        options: the run's.
-        vocabulary: the run's.
-        path: what `elmo_tf.store.stored_model.open_model` takes.
-        seed: of new rows.
-        vocab_file: the model's own vocabulary, where none lies beside it. Without either, the run's is taken for it
-            where it has as many words as the model.
+        variables: the run's weights by name.
+        options: the run's options.
+        vocabulary: the run's vocabulary.
+        path: the trained model, as `elmo_tf.store.stored_model.open_model` takes it.
+        seed: the seed of new rows.
+        vocab_file: the trained model's vocabulary, where none lies beside it. Without either, the run's vocabulary is
+            taken for it if it has as many words.
 
     Returns:
-        A line that says what came from where, and one for what was supposed.
+        Lines for people: where the weights are from, and which vocabulary was taken for the model's.
 
     Raises:
         InputError: the model cannot be read, or is of another architecture, or a vocabulary does not fit it.
@@ -45,19 +46,21 @@ def warm_start(
         _check_architecture(stored, options)
         own = own_vocabulary(stored, vocabulary, vocab_file)
         if vocab_file is not None and own is None:
-            Vocabulary.from_file(vocab_file)  # not needed, but what was given is looked at
+            Vocabulary.from_file(vocab_file)  # it is not needed, but a file that cannot be read is still an error
         if own is None and options.char_cnn is None:
             raise InputError(
                 f"--initialize_from={path}: the model reads word ids, and no vocabulary beside it says of which words: "
-                "give --initialize_vocab_file"
+                "give --initialize_vocab_file",
+                path=path,
+                option="initialize_vocab_file",
             )
         whole = transfer_vocabulary(stored, vocabulary, own, seed)
         for name, variable in variables.items():
             variable.assign(whole.weights[name])
-        return tuple(_told(stored, vocabulary, own, whole, vocab_file))
+        return tuple(_describe(stored, vocabulary, own, whole, vocab_file))
 
 
-def _told(
+def _describe(
     stored: StoredModel, vocabulary: Vocabulary, own: Vocabulary | None, whole: TransferredModel, vocab_file: str | None
 ) -> Iterator[str]:
     kept = "a new softmax"
@@ -78,7 +81,7 @@ def _told(
 
 
 def _check_architecture(stored: StoredModel, options: Options) -> None:
-    """An `InputError` that says every option in which the two differ, and what the options file must say instead."""
+    """Raises an `InputError` that names every option in which the two models differ, and what the file must contain."""
     theirs, ours = (_json(part.architecture()) for part in (stored.options, options))
     wanted = _differing(theirs, ours)
     if not wanted:
@@ -88,18 +91,20 @@ def _check_architecture(stored: StoredModel, options: Options) -> None:
         for name, left, right in _differences(wanted, ours)
     )
     raise InputError(
-        f"--initialize_from={stored.path}: {found}: --options_file must contain {json.dumps(wanted)[1:-1]}"
+        f"--initialize_from={stored.path}: {found}: --options_file must contain {json.dumps(wanted)[1:-1]}",
+        path=stored.path,
+        option="options_file",
     )
 
 
 def _json(architecture: dict[str, Any]) -> dict[str, Any]:
-    """The architecture without the number of words, and with what it leaves out where it has its usual value."""
+    """The architecture without the number of words, and with the default of options that it leaves out."""
     architecture.pop("n_tokens_vocab", None)
     return {"char_cnn": None, "share_embedding_softmax": False, **architecture}
 
 
 def _differing(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
-    """What of the first is otherwise in the second."""
+    """The options of the first architecture that have another value in the second."""
     found = {}
     for name, value in theirs.items():
         other = ours[name]
@@ -111,7 +116,7 @@ def _differing(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
 
 
 def _differences(wanted: dict[str, Any], ours: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The name, as in `lstm.dim`, and both values of each option that differs."""
+    """Yields the name, such as `lstm.dim`, and both values of each option that differs."""
     for name, value in wanted.items():
         if isinstance(value, dict) and isinstance(ours[name], dict):
             yield from _differences(value, ours[name], f"{prefix}{name}.")

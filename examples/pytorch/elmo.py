@@ -1,22 +1,23 @@
 """ELMo in plain PyTorch: every layer's vectors from `options.json` and `weights.hdf5` or `model.safetensors`.
 
-To be copied and changed. It needs torch, numpy, and h5py or safetensors; no AllenNLP, no TensorFlow, nothing of
-elmo_tf. The folder is one that `elmo-tf convert` writes, or holds what AllenNLP publishes or bilm-tf dumps; older dumps
-and those of one layer have other names, are refused, and need `elmo-tf convert`:
+Copy this file into your project and change it as you like. It needs torch, numpy, and h5py or safetensors, and neither
+AllenNLP nor TensorFlow nor elmo_tf. It reads a folder that `elmo-tf convert` writes, a model that AllenNLP publishes,
+or a dump of bilm-tf. The arrays in older dumps, and in dumps of one-layer models, have other names. Such a dump is
+refused; `elmo-tf convert` gives its arrays today's names:
 
     from elmo import Elmo, ScalarMix
 
     elmo = Elmo.from_folder("hdf5")
     inputs, mask = elmo.encode([["The", "first", "sentence", "."], ["Another", "one"]])
-    layers = elmo(inputs, mask)  # (rows, layers, tokens, 2 * projection), zero where a sentence has ended
+    layers = elmo(inputs, mask)  # (batch, layers, tokens, 2 * projection), zero after the end of a sentence
     mix = ScalarMix(layers.shape[1])  # to be trained with your task
-    vectors = mix(layers)  # (rows, tokens, 2 * projection)
+    vectors = mix(layers)  # (batch, tokens, 2 * projection)
 
-Every sentence starts from the zero state, so its vectors depend on nothing but the sentence. Unlike AllenNLP's module
-this one also reads models without skip connections, without projections, with words of other lengths than 50
-characters, with word ids, and those that read forwards only. Weights are frozen until `elmo.requires_grad_(True)`, and
-have the file's names and layout: with `options.json` and `vocab.txt` copied beside it, what
-`safetensors.torch.save_file(elmo.state_dict(), "tuned/model.safetensors")` writes is a model for elmo_tf, too.
+Every sentence starts from the zero state, so its vectors depend on nothing but the sentence. Unlike AllenNLP's module,
+this one also reads models without skip connections, without projections, with another number of characters a word than
+50, with word ids, and with the forward direction only. The weights are frozen until `elmo.requires_grad_(True)`, and
+have the names and layouts of the file. `safetensors.torch.save_file(elmo.state_dict(), "tuned/model.safetensors")`
+therefore writes a model that elmo_tf reads, with `options.json` and `vocab.txt` copied beside it.
 
 B rows, T tokens of the longest sentence, C characters of a word, D projection, H cells, L LSTM layers.
 """

@@ -16,7 +16,7 @@ from benchmarks import counting
 from elmo_tf.data.characters import encode_words
 from elmo_tf.options import CharCnnOptions, LstmOptions, Options, TrainingOptions
 
-FOLDER = pathlib.Path(__file__).parents[1] / "benchmarks"
+FOLDER = pathlib.Path(__file__).parents[2] / "benchmarks"
 SCRIPTS = ["training", "recurrence", "input", "vocabulary", "scaling"]
 
 

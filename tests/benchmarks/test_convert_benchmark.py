@@ -7,7 +7,7 @@ import sys
 
 from elmo_tf.options import Options
 
-SCRIPT = pathlib.Path(__file__).parents[1] / "benchmarks" / "convert.py"
+SCRIPT = pathlib.Path(__file__).parents[2] / "benchmarks" / "convert.py"
 
 
 def test_the_last_line_is_json_with_the_promised_figures(tmp_path):

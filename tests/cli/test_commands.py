@@ -183,7 +183,7 @@ def test_convert_goes_round_through_every_form(here, models, capsys):
 def test_convert_says_what_starts_anew(here, capsys):
     ran(capsys, "convert --model_dir=model --output_dir=hdf5")
     said = ran(capsys, "convert --model_dir=hdf5 --output_dir=ours --format=checkpoint --vocab_file=model/vocab.txt")
-    assert "note: it has no softmax: that starts anew\n" in said.err
+    assert "note: it has no softmax: the softmax starts anew\n" in said.err
     assert "note: it has no Adagrad accumulators: they start anew, at 1\n" in said.err
 
 

@@ -1,17 +1,18 @@
-import ast
+import gzip
 import importlib
 import json
 import os
 import pathlib
+import random
 import signal
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from model_cases import WORD_INPUT
 
-import elmo_tf
-from elmo_tf.cli.main import _AFTER_A_PATH, main
+from elmo_tf.cli.main import main
 from elmo_tf.errors import InputError
 from elmo_tf.version import __version__
 
@@ -134,75 +135,204 @@ def test_a_mistake_in_the_command_line_is_one_sentence_and_code_2(corpus, capsys
     assert not (corpus / "v").exists()
 
 
-def test_a_path_that_an_error_begins_with_is_told_with_its_flag(corpus, capsys, monkeypatch):
-    def fail(paths):
-        raise InputError("v.txt: expected other words")
+MESSAGE = "v.txt: expected other words"
 
-    monkeypatch.setattr("elmo_tf.cli.vocab.count_corpus", fail)
-    for vocab_file, flag in (("v.txt", "--vocab_file="), ("v", ""), ("other.txt", "")):
-        assert main(["vocab", "--train_files=corpus.txt", f"--vocab_file={vocab_file}"]) == 1
-        assert capsys.readouterr().err == f"elmo-tf vocab: {flag}v.txt: expected other words\n"
-
-
-GONE = "there is no such file or folder; expected a folder made by elmo-tf train"
-
-TOLD = {
-    "a text": ("inspect --model_dir=none", f"elmo-tf inspect: --model_dir=none: {GONE}"),
-    "another flag's": (
-        "train --initialize_from=none --train_files=corpus.txt --vocab_file=v.txt --model_dir=m --options_file=o.json "
-        "--batch_size=1 --unroll_steps=2 --nosample_softmax",
-        f"elmo-tf train: --initialize_from=none: {GONE}",
+ERRORS = {
+    "with the flag's path": ("v.txt", InputError(MESSAGE, path="v.txt"), f"--vocab_file={MESSAGE}"),
+    "with the flag's path and a line": (
+        "v.txt",
+        InputError("v.txt, line 3: odd", path="v.txt", line=3),
+        "--vocab_file=v.txt, line 3: odd",
     ),
-    "one of a list": (
-        "vocab --train_files=corpus.txt,latin.txt --vocab_file=new.txt",
-        "elmo-tf vocab: --train_files=latin.txt, line 1: not UTF-8 text",
+    "with a path that goes on in any way": (
+        "v.txt",
+        InputError("v.txt somehow", path="v.txt"),
+        "--vocab_file=v.txt somehow",
     ),
-    "what cannot be read": (
-        "train --train_files=corpus.txt --vocab_file=none --model_dir=m --options_file=o.json",
-        "elmo-tf train: --vocab_file=none cannot be read: No such file",
+    "with the path of a list's second file": (
+        "v.txt",
+        InputError("b.txt is odd", path="b.txt"),
+        "--train_files=b.txt is odd",
+    ),
+    "with a path that two flags have": (
+        "a.txt",
+        InputError("a.txt is odd", path="a.txt"),
+        "--train_files=a.txt is odd",
+    ),
+    "with a path of several words": ("my v: 2.txt", InputError("my v: 2.txt is odd", path="my v: 2.txt"), None),
+    "with a path that has a line break": (
+        "v\n.txt",
+        InputError("v\n.txt is odd", path="v\n.txt"),
+        "--vocab_file=v\\n.txt is odd",
+    ),
+    "with the beginning of the path": ("v", InputError(MESSAGE, path="v.txt"), MESSAGE),
+    "with another path": ("other.txt", InputError(MESSAGE, path="v.txt"), MESSAGE),
+    "with a path inside the flag's": ("v", InputError("v/x.txt is odd", path="v/x.txt"), "v/x.txt is odd"),
+    "without a path": ("v.txt", InputError(MESSAGE), MESSAGE),
+    "whose path stands within the message": (
+        "v.txt",
+        InputError("the folder v.txt cannot be made", path="v.txt"),
+        "the folder v.txt cannot be made",
+    ),
+    "that names its flag": (
+        "v.txt",
+        InputError("--vocab_file=v.txt is old", path="v.txt", option="vocab_file"),
+        "--vocab_file=v.txt is old",
+    ),
+    "with an option alone": (
+        "v.txt",
+        InputError("max_vocab is 3; expected more", option="max_vocab"),
+        "max_vocab is 3; expected more",
     ),
 }
 
 
-@pytest.mark.parametrize("case", TOLD)
-def test_a_path_that_an_error_begins_with_is_told_with_the_flag_that_gave_it(corpus, capsys, case):
-    (corpus / "latin.txt").write_bytes(b"\xff\n")
-    (corpus / "v.txt").write_text("<S>\n</S>\n<UNK>\nthe\ncat\n")
-    (corpus / "o.json").write_text(json.dumps(WORD_INPUT))
-    arguments, message = TOLD[case]
+@pytest.mark.parametrize("case", ERRORS)
+def test_an_error_that_begins_with_its_path_names_the_flag_of_that_path(corpus, capsys, monkeypatch, case):
+    vocab_file, error, message = ERRORS[case]
+
+    def fail(paths):
+        raise error
+
+    for name in ("a.txt", "b.txt"):
+        (corpus / name).write_text("the cat sat\n")
+    monkeypatch.setattr("elmo_tf.cli.vocab.count_corpus", fail)
+    monkeypatch.setattr("elmo_tf.cli.vocab._check_target", lambda *_: None)
+    assert main(["vocab", "--train_files=a.txt,b.txt", f"--vocab_file={vocab_file}"]) == 1
+    assert capsys.readouterr().err == f"elmo-tf vocab: {message or f'--vocab_file={error}'}\n"
+
+
+GONE = "there is no such file or folder; expected a folder made by elmo-tf train"
+TRAIN = "--train_files=corpus.txt --model_dir=m --batch_size=1 --unroll_steps=2"
+PLAIN = f"train {TRAIN} --nosample_softmax --vocab_file=v.txt --options_file=o.json"
+
+MISTAKES = {
+    "a model that is missing": ("inspect --model_dir=none", f"--model_dir=none: {GONE}"),
+    "a model of nothing": ("inspect --model_dir=empty", "--model_dir=empty: it holds no model; "),
+    "a model that is another file": ("inspect corpus.txt", "--model_dir=corpus.txt: it is no file of a model; "),
+    "two models": ("inspect two", "--model_dir=two: it holds 2 models, "),
+    "a softmax": ("inspect softmax.hdf5", "--model_dir=softmax.hdf5: it is only a softmax; "),
+    "a model without options": ("inspect two/a.weights.hdf5", "--model_dir=two/a.weights.hdf5: it holds no model: "),
+    "a damaged HDF5 file": (
+        "embed --model_dir=m.hdf5 --input_file=corpus.txt --output_file=out.hdf5",
+        "--model_dir=m.hdf5 cannot be read as HDF5",
+    ),
+    "a damaged ZIP file": ("inspect --model_dir=m.zip", "--model_dir=m.zip cannot be read as ZIP"),
+    "a ZIP file of nothing": ("inspect --model_dir=nothing.zip", "--model_dir=nothing.zip holds no model: "),
+    "a damaged checkpoint's folder": ("inspect listed", "listed/checkpoint, which names the checkpoints, names 'x', "),
+    "options inside the folder": ("inspect optioned", "optioned/options.json, line 1: not valid JSON"),
+    "a model to start from": (f"{PLAIN} --initialize_from=none", f"--initialize_from=none: {GONE}"),
+    "a text, one of a list": (
+        "vocab --train_files=corpus.txt,latin.txt --vocab_file=new.txt",
+        "--train_files=latin.txt, line 1: not UTF-8 text",
+    ),
+    "a text that is cut short": (
+        "vocab --train_files=cut.gz --vocab_file=new.txt",
+        "--train_files=cut.gz cannot be read past line 1: ",
+    ),
+    "a text of no words": (
+        f"{PLAIN.replace('corpus.txt', 'blank.txt')}",
+        "--train_files=blank.txt: no text in it; ",
+    ),
+    "two texts of no words": (
+        f"{PLAIN.replace('corpus.txt', 'blank.txt,blanks.txt')}",
+        "--train_files=blank.txt and 1 more files: no text in it; ",
+    ),
+    "a text that is found by a pattern": (
+        "vocab --train_files=lat*.txt --vocab_file=new.txt",
+        "latin.txt, line 1: not UTF-8 text",
+    ),
+    "texts of one name": (
+        "tokenize --input_files=corpus.txt,empty/corpus.txt --output_dir=out --language=en",
+        "--input_files=corpus.txt and empty/corpus.txt would both be written to out/corpus.txt; ",
+    ),
+    "a folder to write to": (
+        "vocab --train_files=corpus.txt --vocab_file=empty",
+        "--vocab_file=empty is a folder; ",
+    ),
+    "a folder that cannot be made": (
+        "vocab --train_files=corpus.txt --vocab_file=corpus.txt/v.txt",
+        "the folder corpus.txt cannot be made: ",
+    ),
+    "a vocabulary that is missing": (
+        f"train {TRAIN} --vocab_file=none --options_file=o.json",
+        "--vocab_file=none cannot be read: No such file",
+    ),
+    "a vocabulary without words": (PLAIN.replace("v.txt", "blank.txt"), "--vocab_file=blank.txt is empty; "),
+    "a vocabulary without special words": (PLAIN.replace("v.txt", "corpus2.txt"), "--vocab_file=corpus2.txt lacks <S>"),
+    "a word that comes twice": (PLAIN.replace("v.txt", "twice.txt"), "--vocab_file=twice.txt, line 5: the word 'the' "),
+    "a vocabulary of another text": (PLAIN.replace("v.txt", "other.txt"), "--vocab_file=other.txt covers none of 3 "),
+    "options that are missing": (PLAIN.replace("o.json", "none"), "--options_file=none cannot be read: No such file"),
+    "options that are no JSON": (
+        PLAIN.replace("o.json", "other.txt"),
+        "--options_file=other.txt, line 1: not valid JSON: ",
+    ),
+    "options that are no text": (PLAIN.replace("o.json", "latin.txt"), "--options_file=latin.txt is not UTF-8 text: "),
+    "options that are no object": (PLAIN.replace("o.json", "list.json"), "--options_file=list.json: expected a JSON "),
+    "an option that is missing": (
+        PLAIN.replace("o.json", "lstm.json"),
+        "--options_file=lstm.json: lstm.dim is missing",
+    ),
+    "options that contradict each other": (
+        PLAIN.replace("o.json", "wide.json"),
+        "--options_file=wide.json: lstm.projection_dim: expected at most lstm.dim, ",
+    ),
+    "an option that a flag gives": (f"{PLAIN} --dropout=2", "--dropout: expected "),
+    "a text shorter than a batch": (
+        PLAIN.replace("--batch_size=1", "--batch_size=100"),
+        "the training text has 4 tokens",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def mistaken(tmp_path_factory):
+    """A folder with the files of `MISTAKES`, which no command changes."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    specials = "<S>\n</S>\n<UNK>\n"
+    for name in ("empty", "two", "listed", "optioned"):
+        (folder / name).mkdir()
+    for name, text in {
+        "corpus.txt": "the cat sat\n",
+        "empty/corpus.txt": "the cat sat\n",
+        "blank.txt": "\n\n",
+        "blanks.txt": "\n",
+        "corpus2.txt": "the\ncat\nsat\n",
+        "v.txt": f"{specials}the\ncat\n",
+        "twice.txt": f"{specials}the\nthe\n",
+        "other.txt": f"{specials}dog\n",
+        "o.json": json.dumps({key: value for key, value in WORD_INPUT.items() if key != "n_tokens_vocab"}),
+        "list.json": "[]",
+        "lstm.json": '{"lstm": {}}',
+        "wide.json": '{"lstm": {"dim": 4, "projection_dim": 8}}',
+        "two/a.weights.hdf5": "",
+        "two/b.weights.hdf5": "",
+        "softmax.hdf5": "",
+        "m.hdf5": "nothing",
+        "options.json": json.dumps({**WORD_INPUT, "n_tokens_vocab": 5}),
+        "m.zip": "PK",
+        "listed/checkpoint": 'model_checkpoint_path: "x"\n',
+        "optioned/options.json": "{",
+        "optioned/weights.hdf5": "",
+    }.items():
+        (folder / name).write_text(text)
+    (folder / "latin.txt").write_bytes(b"\xff\n")
+    (folder / "cut.gz").write_bytes(
+        gzip.compress(b"the cat sat\n" + random.Random(1).randbytes(5000).hex().encode())[:2000]
+    )
+    with zipfile.ZipFile(folder / "nothing.zip", "w") as archive:
+        archive.writestr("a.txt", "a")
+    return folder
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_in_a_file_names_the_flag_that_gave_its_path(mistaken, capsys, monkeypatch, case):
+    monkeypatch.chdir(mistaken)
+    arguments, message = MISTAKES[case]
     assert main(arguments.split()) == 1
     said = capsys.readouterr().err
-    assert said.startswith(message)
+    assert said.startswith(f"elmo-tf {arguments.split()[0]}: {message}")
     assert said.count("\n") == 1
-
-
-def beginnings():
-    """How each sentence of the package goes on that begins with a value, such as a path."""
-    package = pathlib.Path(elmo_tf.__file__).parent
-    for path in sorted(package.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("InputError", "NotFiniteError")):
-                continue
-            parts = node.args[0].values if isinstance(node.args[0], ast.JoinedStr) else []
-            if len(parts) > 1 and isinstance(parts[0], ast.FormattedValue) and isinstance(parts[1], ast.Constant):
-                yield f"{path.relative_to(package)}:{node.lineno}", parts[1].value
-
-
-def test_every_sentence_that_begins_with_a_path_is_told_with_the_flag_that_gave_it():
-    found = dict(beginnings())
-    assert len(found) > 60
-    others = {place: text for place, text in found.items() if not text.startswith(_AFTER_A_PATH)}
-    assert {text for text in others.values() if not text.startswith("=")} == set(), others  # "=": of {flag}={value}
-
-
-@pytest.mark.parametrize("after", _AFTER_A_PATH)
-def test_a_path_is_told_with_its_flag_however_the_sentence_goes_on(corpus, capsys, monkeypatch, after):
-    def fail(paths):
-        raise InputError(f"some/v.txt{after}and so on")
-
-    monkeypatch.setattr("elmo_tf.cli.vocab.count_corpus", fail)
-    assert main(["vocab", "--train_files=corpus.txt", "--vocab_file=some/v.txt"]) == 1
-    assert capsys.readouterr().err == f"elmo-tf vocab: --vocab_file=some/v.txt{after}and so on\n"
 
 
 def test_flags_can_stand_in_a_file_and_the_command_line_goes_over_them(corpus, capsys):

@@ -100,4 +100,4 @@ def test_vocabulary_of_wikitext_is_the_reference_one(shared, tmp_path, capsys):
 )
 def test_a_vocabulary_that_leaves_nothing_to_unk_is_noted(corpus, capsys, files, flags, noted):
     assert run(f"--train_files={files}", "--vocab_file=v.txt", *flags) == 0
-    assert ("--min_count=2 leaves the rare words to <UNK>" in capsys.readouterr().err) is noted
+    assert ("--min_count=2 turns rare words into <UNK>" in capsys.readouterr().err) is noted

@@ -65,7 +65,7 @@ def test_a_vocabulary_that_cannot_be_used_is_left_out_with_a_note_where_characte
     (note,) = made.notes
     assert note.startswith(f"{model}/vocab.txt")
     assert fault in note
-    assert note.endswith("the model reads characters, and was converted without a vocabulary")
+    assert note.endswith("the model reads characters and was converted without its vocabulary")
 
 
 @pytest.mark.parametrize(("words", "fault"), UNUSABLE.values(), ids=UNUSABLE)

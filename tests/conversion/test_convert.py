@@ -184,7 +184,7 @@ def test_a_model_that_another_conversion_wrote_meanwhile_is_refused_and_kept(
         (tmp_path / there).write_text("theirs")
         return checked(*arguments)
 
-    monkeypatch.setattr(convert_module, "_checked", slow)
+    monkeypatch.setattr(convert_module, "_compare", slow)
     with pytest.raises(InputError, match=r"give a new (folder|name)$"):
         convert(trained[0], tmp_path / "new", settings=ConvertSettings(zipped=zipped))
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()] == [there]

@@ -271,7 +271,7 @@ def test_hdf5_without_a_softmax_gets_a_new_one_for_its_vocabulary_or_a_given_one
     convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=ConvertSettings(softmax=True))
     (tmp_path / "b" / "softmax.hdf5").rename(tmp_path / "softmax.hdf5")
     done = convert(str(tmp_path / "b"), str(tmp_path / "c"), settings=ConvertSettings("checkpoint"))
-    assert "it has no softmax: that starts anew" in done.notes
+    assert "it has no softmax: the softmax starts anew" in done.notes
     found = opened(tmp_path / "c")[1]
     assert (found["softmax/b"] == 0).all()
     assert np.std(found["softmax/W"]) == pytest.approx(0.5, rel=0.5)

@@ -13,7 +13,7 @@ from model_folders import LATEST_STEP, change_options, hdf5_folder, trained_fold
 from elmo_tf.conversion import inspection
 from elmo_tf.conversion.convert import ConvertSettings, convert
 from elmo_tf.conversion.inspection import inspect
-from elmo_tf.data.vocabulary import build_vocabulary, count_corpus
+from elmo_tf.data.word_counts import build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
 
 FIFTY = changed(CHARACTERS, cnn_max_characters_per_token=50)
@@ -108,7 +108,7 @@ def in_order(words):
 def test_a_vocabulary_by_frequency_is_not_taken_for_one_by_the_alphabet(folders, words, is_odd):
     (folders / "hdf5" / "vocab.txt").write_text(in_order(words))
     change_options(folders / "hdf5", n_tokens_vocab=None)
-    assert any("sorted by the alphabet" in oddity for oddity in inspect(str(folders / "hdf5")).oddities) is is_odd
+    assert any("sorted alphabetically" in oddity for oddity in inspect(str(folders / "hdf5")).oddities) is is_odd
 
 
 def test_the_vocabulary_of_a_real_text_is_not_odd(shared, folders):
@@ -166,7 +166,7 @@ CELL = "RNN_1/RNN/MultiRNNCell/Cell0/LSTMCell/W_0"
         (
             "hdf5",
             lambda f: (f / "vocab.txt").write_text(in_order(f"w{n:03}" for n in range(200))),
-            "sorted by the alphabet",
+            "sorted alphabetically",
         ),
         ("hdf5", lambda f: rename(f, CELL, CELL.replace("W_0", "kernel")), f"such as {CELL.replace('W_0', 'kernel')}"),
     ],

@@ -35,7 +35,7 @@ golden = pytest.mark.parametrize(("word", "max_characters", "row"), GOLDENS.valu
 
 
 @pytest.mark.parametrize("text", ["cat", "", b"cat"])
-def test_a_text_is_no_list_of_words(text):
+def test_a_single_string_is_refused_as_a_list_of_words(text):
     with pytest.raises(ValueError, match=f"words: expected a list of words, got the text {text!r}"):
         characters.encode_words(text, 6)
 
@@ -61,7 +61,7 @@ def test_a_batch_has_the_rows_of_its_words_in_order():
 
 
 @pytest.mark.parametrize("max_characters", [3, 7, 50])
-def test_twins_agree_on_every_word_of_four_corpora(shared, max_characters):
+def test_numpy_and_tensorflow_agree_on_every_word_of_four_corpora(shared, max_characters):
     files = sorted((shared / "data" / "multilingual").glob("*.txt"))
     words = sorted({word for file in files for word in file.read_text("utf-8").split()})
     assert len(words) > 10_000
@@ -75,7 +75,7 @@ def test_twins_agree_on_every_word_of_four_corpora(shared, max_characters):
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8"))), st.integers(3, 12))
-def test_twins_agree_on_any_text(words, max_characters):
+def test_numpy_and_tensorflow_agree_on_any_text(words, max_characters):
     by_numpy = characters.encode_words(words, max_characters)
     assert by_numpy.shape == (len(words), max_characters)
     np.testing.assert_array_equal(by_numpy, character_ids.encode_words_tf(np.array(words, object), max_characters))
@@ -115,7 +115,7 @@ def test_graph_of_unknown_rank_gives_the_rows():
     np.testing.assert_array_equal(encode("ab"), characters.encode_words(["ab"], 5)[0])
 
 
-def test_prediction_ids_are_one_up_and_zero_without_a_token():
+def test_prediction_ids_are_one_higher_and_zero_for_padding():
     ids = characters.encode_words(["a", "", "<S>"], 4).reshape(1, 3, 4)
     shifted = characters.shift_for_prediction(ids, [[True, False, True]])
     assert shifted.dtype == np.int32
@@ -132,7 +132,7 @@ def test_a_word_is_cut_where_its_bytes_exceed_the_row(word, cut):
     assert flags.tolist() == [cut]
 
 
-def test_specials_are_never_cut_but_unknown_is():
+def test_sentence_boundaries_are_never_cut_but_unknown_is():
     assert characters.is_truncated(["<S>", "</S>", "<UNK>"], 3).tolist() == [False, False, True]
 
 
@@ -148,7 +148,7 @@ def test_specials_are_those_of_the_vocabulary():
     assert ids.max() < characters.N_CHARACTERS
 
 
-def test_numpy_side_does_not_load_tensorflow():
+def test_encoding_with_numpy_does_not_import_tensorflow():
     code = (
         "import sys; from elmo_tf.data import characters, vocabulary; characters.encode_words(['a'], 5); "
         "sys.exit('tensorflow' in sys.modules)"

@@ -1,4 +1,4 @@
-"""The corpus: what is counted, that blocks in any order hold the sentences of the files, and what is refused."""
+"""The corpus: its counts, its blocks, which hold the sentences of the files in any order, and files that it refuses."""
 
 import gzip
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elmo_tf.data import text
-from elmo_tf.data.corpus import BLOCK_BYTES, Block, BlockReader, Corpus, in_pools, runs
+from elmo_tf.data.corpus import BLOCK_BYTES, Block, BlockReader, Corpus, group_into_pools, sequential_runs
 from elmo_tf.data.text import iterate_lines
 from elmo_tf.errors import InputError
 
@@ -16,7 +16,7 @@ MARK = b"\xef\xbb\xbf"
 
 
 def written(folder, *contents, pack=bytes):
-    """Files with these bytes; their paths."""
+    """Writes files with these contents; returns their paths."""
     paths = [folder / f"{number}.txt" for number in range(len(contents))]
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(pack(content))
@@ -24,7 +24,7 @@ def written(folder, *contents, pack=bytes):
 
 
 def lines_of(blocks):
-    """The sentences of blocks, in the order of the blocks, by one reader."""
+    """The sentences of blocks, read by one reader in the order of the blocks."""
     reader = BlockReader()
     lines = [line.strip() for block in blocks for line in reader.lines(block)]
     reader.close()
@@ -52,7 +52,7 @@ def test_sentences_and_words_are_counted_and_read(tmp_path, pack, content, sente
     assert (corpus.sentences, corpus.words) == (len(sentences), words)
     assert corpus.predictions == len(sentences) + words
     assert lines_of(corpus.blocks) == sentences
-    assert [block.packed for block in corpus.blocks] == [pack is gzip.compress]
+    assert [block.is_gzip for block in corpus.blocks] == [pack is gzip.compress]
 
 
 @PACKINGS
@@ -85,7 +85,7 @@ def test_small_blocks_hold_the_same_sentences_in_whatever_order_they_are_read(tm
     packed=st.booleans(),
     block_bytes=st.integers(1, 30),
 )
-def test_blocks_are_what_a_plain_reading_of_the_file_gives(tmp_path_factory, contents, packed, block_bytes):
+def test_the_blocks_together_hold_all_lines_of_a_file(tmp_path_factory, contents, packed, block_bytes):
     sentences = [line.split() for content in contents for line in content.split("\n") if line.split()]
     folder = tmp_path_factory.mktemp("corpus")
     pack = gzip.compress if packed else bytes
@@ -102,7 +102,7 @@ def test_blocks_are_what_a_plain_reading_of_the_file_gives(tmp_path_factory, con
 
 
 @PACKINGS
-def test_a_line_longer_than_a_block_is_a_block_of_its_own(tmp_path, pack):
+def test_a_line_longer_than_a_block_makes_a_block_by_itself(tmp_path, pack):
     long = b"word " * 100
     corpus = Corpus.scan(written(tmp_path, b"a\n" + long + b"\nb\n", pack=pack), block_bytes=10)
     assert [block.words for block in corpus.blocks] == [101, 1]
@@ -130,13 +130,13 @@ def test_blocks_of_blank_lines_are_left_out(tmp_path, pack):
         (MARK + b"\na\n", ["", "a"]),
     ],
 )
-def test_blank_lines_are_sentences_of_no_words_where_that_is_asked_for(tmp_path, pack, block_bytes, content, sentences):
+def test_blank_lines_count_as_sentences_without_words_on_request(tmp_path, pack, block_bytes, content, sentences):
     corpus = Corpus.scan(written(tmp_path, content, pack=pack), block_bytes, blank_lines=True)
     assert lines_of(corpus.blocks) == sentences
     assert corpus.predictions == len(sentences) + len(" ".join(sentences).split())
 
 
-def test_blank_lines_alone_are_no_text_even_where_they_are_sentences(tmp_path):
+def test_a_file_of_blank_lines_is_refused_even_where_they_count_as_sentences(tmp_path):
     with pytest.raises(InputError, match=r"0\.txt: no text in it"):
         Corpus.scan(written(tmp_path, b"\n\n"), blank_lines=True)
 
@@ -144,7 +144,7 @@ def test_blank_lines_alone_are_no_text_even_where_they_are_sentences(tmp_path):
 @PACKINGS
 @pytest.mark.parametrize("block_bytes", [5, 1000])
 @pytest.mark.parametrize("mark", [b"", MARK])
-def test_bytes_that_are_not_utf8_are_refused_with_file_line_and_byte_as_where_lines_are_read(
+def test_bytes_that_are_not_utf8_are_refused_with_file_line_and_byte_as_in_reading_lines(
     tmp_path, pack, block_bytes, mark
 ):
     for before, line in ((b"good\n\nfine\nmore\n", 5), (b"", 1)):
@@ -202,7 +202,7 @@ def test_files_without_a_word_are_refused(tmp_path, pack, contents, message):
 
 
 @pytest.mark.parametrize(("name", "why"), [("none.txt", "No such file"), ("", "Is a directory")])
-def test_what_cannot_be_opened_is_refused_by_name(tmp_path, name, why):
+def test_a_path_that_cannot_be_opened_is_refused_by_name(tmp_path, name, why):
     with pytest.raises(InputError, match=f"{name} cannot be read: {why}"):
         Corpus.scan([str(tmp_path / name)])
 
@@ -241,7 +241,7 @@ def test_a_gzip_file_that_broke_after_the_scan_is_refused(tmp_path, damage):
         BlockReader().lines(blocks[-1])
 
 
-def test_a_packed_file_read_in_order_is_opened_once(tmp_path, monkeypatch):
+def test_a_gzip_file_read_in_order_is_opened_once(tmp_path, monkeypatch):
     paths = written(tmp_path, b"a b c\n" * 50, b"d e f\n" * 50, pack=gzip.compress)
     blocks = Corpus.scan(paths, 30).blocks
     assert len(blocks) > 10
@@ -251,7 +251,7 @@ def test_a_packed_file_read_in_order_is_opened_once(tmp_path, monkeypatch):
     assert opened == paths
 
 
-def test_the_fingerprint_tells_texts_apart_but_not_folders(tmp_path):
+def test_the_fingerprint_depends_on_the_text_but_not_on_the_folder(tmp_path):
     for name in ("x", "y"):
         (tmp_path / name).mkdir()
     here, there = (Corpus.scan(written(tmp_path / name, b"a b\n", b"c\n")) for name in ("x", "y"))
@@ -288,9 +288,9 @@ def names(groups):
     return [[f"{block.path}{block.start}" for block in group] for group in groups]
 
 
-def test_plain_blocks_run_alone_and_those_of_a_packed_file_together():
+def test_each_plain_block_is_a_run_and_all_blocks_of_a_gzip_file_are_one_run():
     corpus = corpus_of(("p", False, [5, 5]), ("q", True, [5, 5]), ("r", True, [5]), ("s", False, [5]))
-    assert names(runs(corpus)) == [["p0"], ["p5"], ["q0", "q5"], ["r0"], ["s0"]]
+    assert names(sequential_runs(corpus)) == [["p0"], ["p5"], ["q0", "q5"], ["r0"], ["s0"]]
 
 
 @pytest.mark.parametrize(
@@ -305,4 +305,4 @@ def test_plain_blocks_run_alone_and_those_of_a_packed_file_together():
 )
 def test_pools_take_runs_in_the_order_given_until_they_are_full(order, pool_bytes, pools):
     corpus = corpus_of(("p", False, [5, 5]), ("q", True, [5, 5]), ("s", False, [5]))
-    assert names(in_pools(corpus, order, pool_bytes)) == pools
+    assert names(group_into_pools(corpus, order, pool_bytes)) == pools

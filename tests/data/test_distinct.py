@@ -1,4 +1,4 @@
-"""Distinct values and their places, against dictionaries, which keep the order of appearance."""
+"""Distinct values and their positions, compared with dictionaries, which keep the order of insertion."""
 
 import numpy as np
 import pytest
@@ -6,22 +6,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from elmo_tf.data.distinct import first_places, in_order_of_appearance
+from elmo_tf.data.distinct import first_positions, unique_in_order
 
 SHAPES = st_numpy.array_shapes(max_dims=3, max_side=9)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=60))
-def test_first_places_are_where_a_dictionary_meets_them(values):
+def test_first_positions_are_those_at_which_a_dictionary_gets_new_keys(values):
     expected = {value: place for place, value in reversed(list(enumerate(values)))}
-    assert first_places(np.array(values, np.int64)).tolist() == sorted(expected.values())
+    assert first_positions(np.array(values, np.int64)).tolist() == sorted(expected.values())
 
 
 @settings(max_examples=200, deadline=None)
 @given(st_numpy.arrays(np.int32, SHAPES, elements=st.integers(0, 12)))
-def test_distinct_values_appear_in_order_and_make_up_the_array_again(values):
-    distinct, index = in_order_of_appearance(values)
+def test_distinct_values_are_in_order_of_occurrence_and_indexing_them_restores_the_array(values):
+    distinct, index = unique_in_order(values)
     assert distinct.tolist() == list(dict.fromkeys(values.ravel().tolist()))
     assert (distinct.dtype, index.dtype) == (np.int32, np.int32)
     np.testing.assert_array_equal(distinct[index], values)
@@ -30,7 +30,7 @@ def test_distinct_values_appear_in_order_and_make_up_the_array_again(values):
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
 def test_large_numbers_do_not_overflow(dtype):
     largest = np.iinfo(np.int32).max
-    distinct, index = in_order_of_appearance(np.tile(np.array([largest, 0, largest - 1], dtype), 1000))
+    distinct, index = unique_in_order(np.tile(np.array([largest, 0, largest - 1], dtype), 1000))
     assert distinct.tolist() == [largest, 0, largest - 1]
     assert index.tolist() == [0, 1, 2] * 1000
-    assert first_places(distinct[index]).tolist() == [0, 1, 2]
+    assert first_positions(distinct[index]).tolist() == [0, 1, 2]

@@ -34,7 +34,7 @@ def test_more_negatives_than_words_are_refused():
         draw_negatives(11, 10, seed=1, step=0)
 
 
-def test_the_same_arguments_draw_the_same():
+def test_the_same_arguments_draw_the_same_ids():
     for _ in range(2):
         ids, tries = draw_negatives(20, 1000, seed=5, step=6, direction=1)
         again, tries_again = draw_negatives(20, 1000, seed=5, step=6, direction=1)
@@ -42,14 +42,14 @@ def test_the_same_arguments_draw_the_same():
         assert tries == tries_again
 
 
-def test_the_first_draws_stay_what_they_are():
+def test_the_draws_do_not_change_between_versions():
     """A resumed run of a later version must draw what the earlier one drew."""
     ids, tries = draw_negatives(8, 1000, seed=1, step=2, direction=0)
     assert (ids.tolist(), tries) == ([6, 0, 159, 1, 8, 406, 375, 17], 9)
 
 
 @pytest.mark.parametrize("other", [{"seed": 2}, {"step": 1}, {"direction": 1}, {"seed": 0, "step": 1}])
-def test_other_seeds_steps_and_directions_draw_others(other):
+def test_another_seed_step_or_direction_draws_other_ids(other):
     usual = {"seed": 1, "step": 0, "direction": 0}
     ids, _ = draw_negatives(200, 100_000, **usual)
     others, _ = draw_negatives(200, 100_000, **{**usual, **other})

@@ -103,5 +103,5 @@ def test_a_row_takes_its_sentence_only_when_it_needs_it():
 )
 def test_filled_counts_the_tokens_of_each_row_at_the_end(lengths, rows, steps, filled):
     packer = RowPacker(iter(numbered(lengths)), rows)
-    assert [packer.window(steps)[2].tolist() for _ in filled] == filled
-    assert packer.window(steps)[2].tolist() == [0] * rows
+    assert [packer.window(steps).filled.tolist() for _ in filled] == filled
+    assert packer.window(steps).filled.tolist() == [0] * rows

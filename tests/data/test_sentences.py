@@ -1,4 +1,4 @@
-"""Sentences as numbers, and the order in which the epochs read them."""
+"""Words as numbers, and the order of the sentences in each epoch."""
 
 import gzip
 import itertools
@@ -17,14 +17,14 @@ from elmo_tf.data.vocabulary import Vocabulary
 VOCABULARY = Vocabulary(("a", "<UNK>", "</S>", "b", "<S>"))
 
 
-def test_words_of_the_vocabulary_have_its_ids_and_others_numbers_behind_in_the_order_they_come():
+def test_words_of_the_vocabulary_have_its_ids_and_others_the_numbers_after_it_in_order():
     numbers = WordNumbers(VOCABULARY, by_characters=True)
     assert [numbers[word] for word in ("zebra", "b", "<S>", "øl", "zebra", "</S>", "<UNK>")] == [5, 3, 4, 6, 5, 2, 1]
     assert numbers.others == ["zebra", "øl"]
     assert [numbers.word(number) for number in range(7)] == ["a", "<UNK>", "</S>", "b", "<S>", "zebra", "øl"]
 
 
-def test_with_word_input_a_word_outside_the_vocabulary_is_unknown_and_not_remembered():
+def test_with_word_input_a_word_outside_the_vocabulary_is_unknown_and_gets_no_number():
     numbers = WordNumbers(VOCABULARY, by_characters=False)
     assert [numbers[word] for word in ("a", "zebra", "øl", "b")] == [0, 1, 1, 3]
     assert numbers.others == []
@@ -42,7 +42,7 @@ def test_a_sentence_stands_between_its_boundaries_and_backward_is_the_reverse(wo
     assert numbers.sentence(words.split(), backward=True).tolist() == forward[::-1]
 
 
-def test_forgotten_words_get_numbers_anew_and_the_vocabulary_stays():
+def test_after_forgetting_words_get_new_numbers_and_the_vocabulary_keeps_its_ids():
     numbers = WordNumbers(VOCABULARY, by_characters=True)
     numbers.sentence(["zebra", "øl", "a"])
     before = numbers.others
@@ -83,7 +83,7 @@ POOLS = pytest.mark.parametrize("pool_bytes", [1, 100, 333, 1 << 20])
 
 
 @POOLS
-def test_every_epoch_reads_each_sentence_once_in_an_order_of_its_own(corpus, pool_bytes):
+def test_every_epoch_reads_each_sentence_once_in_a_different_order(corpus, pool_bytes):
     stream = ShuffledSentences(corpus, seed=3, direction=0, pool_bytes=pool_bytes)
     epochs = [read(stream, N) for _ in range(4)]
     assert all(Counter(epoch) == ALL for epoch in epochs)
@@ -102,7 +102,7 @@ def test_the_order_is_a_function_of_seed_epoch_and_direction_and_of_each_of_them
     assert len({order for came in found.values() for order in came}) == 6 * 3
 
 
-def test_every_pool_of_every_epoch_is_shuffled_in_a_way_of_its_own(tmp_path):
+def test_every_pool_of_every_epoch_is_shuffled_differently(tmp_path):
     (tmp_path / "0.gz").write_bytes(gzip.compress(b"".join(b"%d\n" % number for number in range(10, 70))))
     corpus = Corpus.scan([str(tmp_path / "0.gz")], block_bytes=28)  # six blocks of ten sentences, which stay in order
     assert [block.sentences for block in corpus.blocks] == [10] * 6
@@ -116,7 +116,7 @@ def test_every_pool_of_every_epoch_is_shuffled_in_a_way_of_its_own(tmp_path):
     assert len(shuffles) == 2 * 2 * 6
 
 
-def test_sentences_far_apart_in_the_files_meet_when_all_is_one_pool(corpus):
+def test_one_pool_of_all_files_mixes_sentences_that_are_far_apart(corpus):
     order = [int(line.split()[1]) for line in read(ShuffledSentences(corpus, 1, 0), N)]
     assert np.mean(np.abs(np.diff(order))) > 10
 
@@ -135,7 +135,7 @@ def test_a_pool_is_about_as_large_as_asked(corpus):
 @POOLS
 @settings(max_examples=40, deadline=None)
 @given(start=st.integers(0, 3 * N), count=st.integers(1, N + 5), seed=st.integers(0, 5), direction=st.integers(0, 1))
-def test_from_any_position_on_the_same_sentences_follow(corpus, pool_bytes, start, count, seed, direction):
+def test_reading_from_any_position_gives_the_same_sentences(corpus, pool_bytes, start, count, seed, direction):
     stream = ShuffledSentences(corpus, seed, direction, pool_bytes=pool_bytes)
     read(stream, start)
     position = stream.position
@@ -155,7 +155,7 @@ def test_the_position_is_epoch_pool_and_sentences_of_the_pool(corpus):
     assert all(type(part) is int for part in stream.position)
 
 
-def test_file_order_is_that_of_the_files_every_time(corpus):
+def test_sentences_in_file_order_are_those_of_the_files_every_time(corpus):
     expected = [f"sentence {number}" for number in range(59)] + ["sentence 7"]
     for _ in range(2):
         assert [" ".join(words) for words in sentences_in_file_order(corpus)] == expected

@@ -8,7 +8,7 @@ from elmo_tf.errors import InputError
 
 @pytest.fixture
 def corpus(tmp_path, monkeypatch):
-    """A folder to stand in: b.txt, a.txt, sub/c.txt, empty folder.txt/."""
+    """A working directory with b.txt, a.txt, sub/c.txt and the empty folder folder.txt/."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
     (tmp_path / "folder.txt").mkdir()
@@ -28,7 +28,7 @@ def corpus(tmp_path, monkeypatch):
         (["odd[1].txt"], ["odd[1].txt"]),
     ],
 )
-def test_patterns_stand_for_files_sorted_and_once(corpus, patterns, files):
+def test_patterns_expand_to_a_sorted_list_without_repeats(corpus, patterns, files):
     if files is None:
         with pytest.raises(InputError, match="only folders match"):
             text.expand_patterns(patterns, "--files")
@@ -67,11 +67,11 @@ def test_a_pattern_without_a_file_is_refused_by_flag(corpus, patterns, message):
     ],
     ids=["empty", "no line end", "inner and outer space", "carriage returns", "byte order mark", "odd separators"],
 )
-def test_lines_come_without_their_ends(tmp_path, pack, content, lines):
+def test_lines_are_read_without_their_line_ends(tmp_path, pack, content, lines):
     path = tmp_path / "any.name"  # packed or not shows in the bytes, not in the name
     path.write_bytes(pack(content))
     assert list(text.iterate_lines(str(path))) == lines
-    assert text.is_packed(str(path)) == (pack is gzip.compress)
+    assert text.is_gzip(str(path)) == (pack is gzip.compress)
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])

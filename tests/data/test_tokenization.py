@@ -44,7 +44,7 @@ def test_sentences_and_tokens_by_the_rules_of_the_language(language, paragraph, 
         ("One.\u3000 \u00a0Two.", ["One .", "Two ."]),
     ],
 )
-def test_white_space_is_no_token_and_in_no_token(english, paragraph, sentences):
+def test_no_token_is_or_holds_white_space(english, paragraph, sentences):
     assert tokenize(english, paragraph) == sentences
 
 
@@ -65,17 +65,17 @@ def test_white_space_is_no_token_and_in_no_token(english, paragraph, sentences):
         ('"Why?" (', ['" Why ? " (']),
     ],
 )
-def test_quotes_and_brackets_open_a_sentence_behind_white_space(paragraph, sentences):
+def test_quotes_and_brackets_after_white_space_begin_a_sentence(paragraph, sentences):
     assert tokenize(tokenization.make_pipeline("xx"), paragraph) == sentences
 
 
-def test_no_sentence_reaches_over_a_line(english):
+def test_a_sentence_ends_with_its_line(english):
     assert tokenize(english, "no full stop", "here either") == ["no full stop", "here either"]
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(st.characters(codec="utf-8")))
-def test_splitting_gives_back_the_tokens_and_no_letter_is_lost(english, paragraph):
+def test_splitting_the_output_returns_the_tokens_and_no_letter_is_lost(english, paragraph):
     sentences = list(tokenization.tokenize_paragraphs(english, [paragraph]))
     for sentence in sentences:
         assert sentence
@@ -100,13 +100,13 @@ def test_a_sentence_longer_than_a_piece_is_cut_but_keeps_its_letters(english, mo
     assert "".join("".join(sentences).split()) == "".join(paragraph.split())
 
 
-def test_a_line_longer_than_spacy_takes_is_tokenised(monkeypatch):
+def test_a_line_longer_than_the_limit_of_spacy_is_tokenised(monkeypatch):
     nlp = tokenization.make_pipeline("en")
     nlp.max_length = 100
     assert tokenize(nlp, "A short one. " * 40) == ["A short one ."] * 40
 
 
-def test_spacy_does_not_remember_the_words_it_met(english):
+def test_spacy_does_not_keep_the_words_of_earlier_paragraphs(english):
     before = len(english.vocab.strings)
     tokenize(english, *(f"zq{number} qz{number}" for number in range(200)))
     assert len(english.vocab.strings) == before
@@ -126,21 +126,21 @@ def test_paragraphs_are_read_as_a_stream(english, monkeypatch):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
-def test_a_file_becomes_a_sentence_a_line(english, tmp_path, pack):
+def test_a_file_is_written_as_one_sentence_a_line(english, tmp_path, pack):
     source, target = tmp_path / "in", tmp_path / "made" / "out.txt"
     source.write_bytes(pack("\ufeffOne. Two\u00a0too!\r\n\r\nÆrlig.\n".encode()))
     assert tokenization.tokenize_file(english, str(source), str(target)) == (3, 7)
     assert target.read_bytes().decode() == "One .\nTwo too !\nÆrlig .\n"
 
 
-def test_a_file_that_fails_half_way_leaves_nothing(english, tmp_path):
+def test_an_error_half_way_through_a_file_leaves_no_output(english, tmp_path):
     (tmp_path / "in").write_bytes(b"Fine.\n" * 50_000 + b"\xff\n")
     with pytest.raises(InputError, match="line 50001: not UTF-8"):
         tokenization.tokenize_file(english, str(tmp_path / "in"), str(tmp_path / "out" / "in.txt"))
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_an_unknown_language_is_refused_with_those_known():
+def test_an_unknown_language_is_refused_with_the_list_of_known_ones():
     with pytest.raises(InputError, match=r"does not know the language 'english'; expected one of af .* en .* zh"):
         tokenization.make_pipeline("english")
 
@@ -178,7 +178,7 @@ def test_inputs_with_one_output_name_are_refused():
 
 
 @pytest.mark.parametrize("folder", [".", "link"])
-def test_an_output_that_is_an_input_is_refused(tmp_path, monkeypatch, folder):
+def test_an_output_that_would_overwrite_an_input_is_refused(tmp_path, monkeypatch, folder):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(tmp_path)
     (tmp_path / "x.txt").write_text("raw")

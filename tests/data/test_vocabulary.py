@@ -1,4 +1,3 @@
-import collections
 import dataclasses
 import gzip
 import pickle
@@ -7,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elmo_tf.data.vocabulary import CorpusReport, Vocabulary, build_vocabulary, count_corpus
+from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 
 SPECIALS = ("<S>", "</S>", "<UNK>")
@@ -37,14 +36,14 @@ def test_a_word_outside_has_the_id_of_unknown():
     assert "The" not in vocabulary
 
 
-def test_it_iterates_over_its_words_and_knows_its_size():
+def test_a_vocabulary_iterates_over_its_words_and_has_their_number_as_length():
     vocabulary = Vocabulary((*SPECIALS, "the"))
     assert list(vocabulary) == [*SPECIALS, "the"]
     assert len(vocabulary) == 4
     assert repr(vocabulary) == "<Vocabulary of 4 words>"
 
 
-def test_it_does_not_change():
+def test_a_vocabulary_cannot_be_changed():
     vocabulary = Vocabulary(SPECIALS)
     with pytest.raises(dataclasses.FrozenInstanceError):
         vocabulary.words = ("other",)
@@ -70,7 +69,7 @@ def test_equal_words_make_equal_vocabularies_also_through_pickle():
     ],
     ids=["carriage returns", "byte order mark", "no last line end", "empty lines at the end", "outer space", "gzip"],
 )
-def test_files_of_many_makes_read_the_same(write, content):
+def test_line_ends_marks_and_compression_make_no_difference(write, content):
     assert Vocabulary.from_file(write(content)).words == (*SPECIALS, "æ")
 
 
@@ -102,12 +101,12 @@ def test_a_missing_file_is_named(tmp_path):
         Vocabulary.from_file(tmp_path / "none.txt")
 
 
-def test_a_wrong_word_is_found_behind_one_that_has_no_utf8():
+def test_a_wrong_word_is_found_after_one_that_utf8_cannot_encode():
     with pytest.raises(InputError, match=r"^the vocabulary, line 5: 'a b' has white space inside"):
         Vocabulary((*SPECIALS, "\ud800", "a b"))
 
 
-def test_an_error_without_a_file_names_the_source_given():
+def test_an_error_without_a_file_names_the_source():
     with pytest.raises(InputError, match=r"^words of the test lacks <UNK>"):
         Vocabulary(("<S>", "</S>"), source="words of the test")
 
@@ -116,7 +115,7 @@ _word = st.text(st.characters(codec="utf-8"), min_size=1).map(lambda text: "".jo
 
 
 @given(st.lists(_word, unique=True))
-def test_what_is_saved_reads_back(tmp_path_factory, words):
+def test_a_saved_vocabulary_reads_back_equal(tmp_path_factory, words):
     vocabulary = Vocabulary((*SPECIALS, *(word for word in words if word not in SPECIALS)))
     path = tmp_path_factory.mktemp("saved") / "vocab.txt"
     vocabulary.save(path)
@@ -134,81 +133,7 @@ def test_the_vocabulary_of_wikitext_reads(shared):
     assert (len(vocabulary), vocabulary["the"], vocabulary.unknown) == (33_279, 3, 2)
 
 
-def test_counting_adds_up_all_files_plain_and_packed(tmp_path):
-    (tmp_path / "a.txt").write_text("the cat\n\n  the\tdog \n", "utf-8")
-    (tmp_path / "b.txt.gz").write_bytes(gzip.compress("the\u00a0end\r\n \n".encode()))
-    paths = [str(tmp_path / "a.txt"), str(tmp_path / "b.txt.gz")]
-    counts, sentences = count_corpus(paths)
-    assert counts == {"the": 3, "cat": 1, "dog": 1, "end": 1}
-    assert sentences == 3
-    assert isinstance(counts, collections.Counter)
-
-
-COUNTS = {"b": 2, "a": 2, "é": 2, "B": 2, "rare": 1, "the": 5, "<S>": 9, "<UNK>": 3}
-
-
-@pytest.mark.parametrize(
-    ("max_vocab", "min_count", "words"),
-    [
-        (100, 1, ["the", "B", "a", "b", "é", "rare"]),
-        (100, 2, ["the", "B", "a", "b", "é"]),
-        (100, 3, ["the"]),
-        (6, 1, ["the", "B", "a"]),
-        (4, 1, ["the"]),
-    ],
-)
-def test_specials_then_falling_counts_then_code_points(max_vocab, min_count, words):
-    assert build_vocabulary(COUNTS, max_vocab, min_count).words == (*SPECIALS, *words)
-
-
-def test_the_order_of_counting_does_not_matter():
-    backwards = dict(reversed(COUNTS.items()))
-    assert build_vocabulary(COUNTS) == build_vocabulary(backwards)
-
-
-@pytest.mark.parametrize(
-    ("counts", "max_vocab", "min_count", "message"),
-    [
-        (COUNTS, 3, 1, "max_vocab is 3; expected at least 4"),
-        (COUNTS, 100, 6, "no word comes min_count=6 times; the most frequent comes 5 times"),
-        ({"<S>": 9}, 100, 1, "the most frequent comes 0 times"),
-    ],
-)
-def test_a_vocabulary_without_words_is_refused(counts, max_vocab, min_count, message):
-    with pytest.raises(InputError, match=message):
-        build_vocabulary(counts, max_vocab, min_count)
-
-
-def test_report_counts_tokens_types_and_shares():
-    counts = {"the": 5, "cat": 2, "<UNK>": 1, "overlong": 2}
-    report = CorpusReport.of(counts, 4, Vocabulary((*SPECIALS, "the", "overlong")), max_characters=9)
-    assert report == CorpusReport(
-        tokens=10,
-        types=4,
-        sentences=4,
-        vocabulary_size=5,
-        coverage=0.7,
-        max_characters=9,
-        tokens_cut=0.2,
-        types_cut=0.25,
-    )
-
-
-def test_report_reads_as_four_lines():
-    report = CorpusReport(1_234_567, 1000, 50_000, 900, 0.999999, 50, 0.000001, 0.0345)
-    assert report.describe().splitlines() == [
-        "corpus       1,234,567 tokens, 1,000 distinct words, 50,000 sentences",
-        "vocabulary   900 words, with <S>, </S> and <UNK>",
-        "coverage     over 99.99 % of tokens are in the vocabulary",
-        "cut          under 0.01 % of tokens, 3.45 % of distinct words are longer than 48 bytes",
-    ]
-
-
-def test_report_on_nothing_has_no_division_by_zero():
-    assert CorpusReport.of({}, 0, Vocabulary(SPECIALS), 50).coverage == 0
-
-
-def test_a_foreign_vocabulary_may_hold_no_break_spaces(tmp_path):
+def test_a_vocabulary_of_another_program_may_hold_no_break_spaces(tmp_path):
     path = tmp_path / "vocab.txt"
     path.write_text("<S>\n</S>\n<UNK>\n10\u00a0000\nx\n", encoding="utf-8")
     assert Vocabulary.from_file(path).words[3:] == ("10\u00a0000", "x")

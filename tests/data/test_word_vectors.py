@@ -1,4 +1,4 @@
-"""Files of word vectors in all their forms, and files that are none."""
+"""Files of word vectors in all formats, and files of other kinds."""
 
 import gzip
 import zlib
@@ -34,7 +34,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_is_read(form, tmp_path):
+def test_every_format_is_read(form, tmp_path):
     (tmp_path / "vectors").write_bytes(FORMS[form])
     words, vectors = read_word_vectors(tmp_path / "vectors")
     assert words == WORDS
@@ -44,13 +44,13 @@ def test_every_form_is_read(form, tmp_path):
     assert (words, vectors.shape) == (WORDS[:2], (2, 7))
 
 
-def test_a_limit_reads_no_further(tmp_path):
+def test_no_more_words_than_the_limit_are_read(tmp_path):
     (tmp_path / "vectors").write_bytes(as_binary() + b"more")
     assert read_word_vectors(tmp_path / "vectors", limit=3)[0] == WORDS[:3]
 
 
 @pytest.mark.parametrize("binary", [True, False])
-def test_gensim_writes_what_is_read(binary, tmp_path):
+def test_files_written_by_gensim_are_read(binary, tmp_path):
     models = pytest.importorskip("gensim.models")
     keyed = models.KeyedVectors(7)
     keyed.add_vectors(WORDS, VECTORS)
@@ -70,7 +70,7 @@ def test_binary_numbers_that_look_like_a_line_of_text_are_read(first, pack, tmp_
     assert vectors.tobytes() == numbers
 
 
-def test_a_large_binary_file_is_read_over_its_blocks(tmp_path):
+def test_a_binary_file_larger_than_one_read_is_read_whole(tmp_path):
     vectors = np.random.default_rng(1).normal(size=(3000, 50)).astype("<f4")
     parts = [f"word{n} ".encode() + row.tobytes() for n, row in enumerate(vectors)]
     (tmp_path / "vectors").write_bytes(b"3000 50\n" + b"".join(parts))
@@ -79,7 +79,7 @@ def test_a_large_binary_file_is_read_over_its_blocks(tmp_path):
     np.testing.assert_array_equal(came, vectors)
 
 
-def test_words_with_spaces_repeated_ones_and_ones_that_are_not_utf8(tmp_path):
+def test_words_may_hold_spaces_repeat_or_not_be_utf8(tmp_path):
     (tmp_path / "text").write_bytes(b"2 2\n. . . 1 2\na 3 4\na 5 6\n\xff 7 8\n")
     words, vectors = read_word_vectors(tmp_path / "text")
     assert words == [". . .", "a", "\ufffd"]
@@ -110,7 +110,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_no_file_of_vectors_is_one_clear_error(case, tmp_path):
+def test_a_file_of_another_kind_is_one_clear_error(case, tmp_path):
     content, message = WRONG[case]
     (tmp_path / "vectors").write_bytes(content)
     with pytest.raises(InputError, match=message) as caught:
@@ -124,14 +124,14 @@ def test_a_missing_file_is_one_clear_error(tmp_path):
 
 
 @pytest.mark.parametrize("form", [as_text(True), as_text(False), as_binary()], ids=["text", "GloVe", "binary"])
-def test_no_flipped_bit_of_a_packed_file_is_missed_or_more_than_one_clear_error(form, tmp_path):
+def test_a_gzip_file_with_a_flipped_bit_is_read_right_or_is_one_clear_error(form, tmp_path):
     packed, causes = gzip.compress(form, mtime=0), set()
     for bit in range(8 * len(packed)):
         damaged = bytearray(packed)
         damaged[bit // 8] ^= 1 << bit % 8
         (tmp_path / "vectors").write_bytes(damaged)
         try:
-            words, vectors = read_word_vectors(tmp_path / "vectors")  # some bits of its head say nothing
+            words, vectors = read_word_vectors(tmp_path / "vectors")  # some bits of the gzip header have no effect
         except InputError as error:
             causes.add(type(error.__cause__))
         else:

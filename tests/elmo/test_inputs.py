@@ -84,7 +84,9 @@ def test_each_distinct_word_is_encoded_once(monkeypatch):
     seen = []
     encode = word_vectors.encode_characters
     monkeypatch.setattr(
-        word_vectors, "encode_characters", lambda encoder, ids: seen.append(len(ids)) or encode(encoder, ids)
+        word_vectors,
+        "encode_characters",
+        lambda encoder, ids, *rest: seen.append(len(ids)) or encode(encoder, ids, *rest),
     )
     made, tokens = elmo_cases.layer(), padded([["a", "b"] * 50, ["b"] * 3])
     made(tokens)
@@ -248,7 +250,9 @@ def test_a_cached_word_is_not_encoded_again(monkeypatch):
     seen = []
     encode = word_vectors.encode_characters
     monkeypatch.setattr(
-        word_vectors, "encode_characters", lambda encoder, ids: seen.append(len(ids)) or encode(encoder, ids)
+        word_vectors,
+        "encode_characters",
+        lambda encoder, ids, *rest: seen.append(len(ids)) or encode(encoder, ids, *rest),
     )
     made(padded([["The", "dog", "cat", "dog"]]))
     made(padded([["The", "cat"]]))

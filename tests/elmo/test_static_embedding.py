@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from elmo_cases import SENTENCES, padded
+from layer_harness import check_layer
 
 from elmo_tf.elmo.serving import export_model
 from elmo_tf.elmo.static_embedding import StaticEmbedding
@@ -79,6 +80,12 @@ def test_trainable_can_be_changed_later(path):
     assert not embed.trainable_weights
     embed.trainable = True
     assert len(embed.trainable_weights) == 1
+
+
+@pytest.mark.parametrize("changes", [{}, {"unknown": "mean", "lowercase": True, "trainable": True}])
+def test_it_keeps_what_keras_asks_of_a_layer(changes, tmp_path):
+    config = {"words": list(VECTORS), "size": 3, **changes}
+    check_layer(StaticEmbedding, config, TOKENS, n_weights=1, tmp_path=tmp_path)
 
 
 def test_what_it_cannot_take_is_one_clear_error(path):

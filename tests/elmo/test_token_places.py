@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from elmo_cases import SENTENCES, padded
+from layer_harness import check_layer
 from model_cases import CHARACTERS, changed
 
 from elmo_tf.elmo.outputs import TokenMask, places_of
@@ -37,6 +38,12 @@ def test_the_mask_layer_alone():
     inputs = keras.Input((None,), dtype="string")
     model = keras.Model(inputs, TokenMask.from_config(TokenMask(keep_boundaries=True).get_config())(inputs))
     np.testing.assert_array_equal(model(tf.constant(tokens)), [[0, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
+
+
+@pytest.mark.parametrize("keep_boundaries", [False, True])
+def test_the_mask_layer_keeps_what_keras_asks_of_a_layer(keep_boundaries, tmp_path):
+    mask = np.array([[1, 1, 0, 1, 1]] * len(TOKENS), bool)
+    check_layer(TokenMask, {"keep_boundaries": keep_boundaries}, TOKENS, {"mask": mask}, n_weights=0, tmp_path=tmp_path)
 
 
 def test_the_mask_is_there_for_layers_that_are_given_it_by_name(tmp_path):

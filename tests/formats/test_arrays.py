@@ -1,4 +1,4 @@
-"""Arrays by name: read when they are asked for and not before, checked, chosen and joined."""
+"""Arrays by name: read and checked at each look-up and not before; selected and merged."""
 
 import numpy as np
 import pytest
@@ -18,19 +18,19 @@ def counted(values, shapes=None):
     return Arrays("numbers", shapes or {name: np.shape(value) for name, value in values.items()}, reader), read
 
 
-def test_nothing_is_read_to_tell_names_shapes_and_size():
+def test_names_shapes_and_size_are_known_without_reading():
     arrays, read = counted({"a": np.ones((2, 3)), "b": np.zeros(4)})
     assert "a" in arrays
     assert "c" not in arrays
     assert (list(arrays), len(arrays), arrays.size) == (["a", "b"], 2, 10)
-    assert arrays.only({"b": None}).shapes == {"b": (4,)}
+    assert arrays.select({"b": None}).shapes == {"b": (4,)}
     assert arrays.with_others({"c": np.ones(1)}).shapes == {"a": (2, 3), "b": (4,), "c": (1,)}
     assert read == []
     assert arrays["a"].dtype == np.float32
     assert read == ["a"]
 
 
-def test_others_stand_beside_or_in_place_of_the_own():
+def test_other_arrays_are_added_or_replace_those_of_the_same_name():
     arrays, read = counted({"a": np.ones(2), "b": np.zeros(2)})
     both = arrays.with_others({"b": np.full(2, 7.0), "c": np.full(2, 8.0)})
     assert [both[name][0] for name in "abc"] == [1, 7, 8]
@@ -44,12 +44,12 @@ def test_numbers_that_are_not_finite_in_float32_are_an_error_that_names_the_arra
         arrays["a"]
 
 
-def test_an_array_of_another_shape_than_was_said_is_an_error():
+def test_an_array_of_another_shape_than_announced_is_an_error():
     arrays, _ = counted({"a": np.ones(3)}, {"a": (2,)})
     with pytest.raises(InputError, match=r"array a: expected shape \(2,\), got \(3,\): a damaged file\?"):
         arrays["a"]
 
 
-def test_finite_numbers_whose_sum_is_not_are_finite():
+def test_finite_numbers_are_finite_even_if_their_sum_overflows():
     assert is_finite(np.full(4, 3e38, np.float32))
     assert not is_finite(np.array([np.inf, -np.inf], np.float32))

@@ -1,8 +1,8 @@
-"""What of a checkpoint's numbers is missing is told by the names and sizes of its files."""
+"""Missing and short data files of a checkpoint are found by the names and sizes of its files."""
 
 import pytest
 
-from elmo_tf.formats.tensorflow_checkpoint import find_missing_data
+from elmo_tf.formats.tensorflow_checkpoint import describe_missing_data
 
 
 def made(folder, *files):
@@ -25,8 +25,8 @@ def shard(place, number, size):
         [shard(0, 1, 5), shard(0, 2, 60), shard(1, 2, 40)],
     ],
 )
-def test_nothing_is_wrong_with_whole_files(tmp_path, files):
-    assert find_missing_data(made(tmp_path, *files), 100) is None
+def test_complete_data_files_have_no_fault(tmp_path, files):
+    assert describe_missing_data(made(tmp_path, *files), 100) is None
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,9 @@ def test_nothing_is_wrong_with_whole_files(tmp_path, files):
             [shard(0, 2, 60), shard(1, 2, 39)],
             "got 99 in model.ckpt-[60].data-00000-of-00002 and the 1 beside it: cut short",
         ),
-        ([shard(1, 2, 60)], "of 2 files of numbers model.ckpt-[60].data-00000-of-00002 is missing"),
-        ([shard(1, 3, 60)], "of 3 files of numbers model.ckpt-[60].data-00000-of-00003, and 1 more, is missing"),
+        ([shard(1, 2, 60)], "model.ckpt-[60].data-00000-of-00002, one of 2 data files, is missing"),
+        ([shard(1, 3, 60)], "model.ckpt-[60].data-00000-of-00003 and 1 more of 3 data files are missing"),
     ],
 )
-def test_what_is_missing_is_said(tmp_path, files, said):
-    assert said in find_missing_data(made(tmp_path, *files), 100)
+def test_a_missing_or_short_data_file_is_named(tmp_path, files, said):
+    assert said in describe_missing_data(made(tmp_path, *files), 100)

@@ -1,4 +1,4 @@
-"""`weights.hdf5`: written whole or not at all, read with every name, shape and number checked."""
+"""HDF5 files: written whole or not at all; read with checks of names, shapes and numbers."""
 
 import resource
 
@@ -26,7 +26,7 @@ def path(tmp_path):
     return tmp_path / "weights.hdf5"
 
 
-def test_a_file_has_exactly_the_names_in_float32_to_the_last_bit(path):
+def test_a_file_has_exactly_the_arrays_in_float32_to_the_last_bit(path):
     with h5py.File(path) as file:
         names = []
         file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
@@ -36,7 +36,7 @@ def test_a_file_has_exactly_the_names_in_float32_to_the_last_bit(path):
             assert file[name][...].tobytes() == array.tobytes()
 
 
-def test_what_was_written_is_read(path):
+def test_arrays_read_back_as_written(path):
     arrays = read_weights(str(path), SHAPES)
     assert arrays.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
@@ -94,7 +94,7 @@ def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
     assert refused(read_arrays, str(tmp_path)) == f"{tmp_path} cannot be read: Is a directory"
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     path = tmp_path / "weights.hdf5"
     assert refused(read_arrays, str(path)) == f"{path} cannot be read: No such file or directory"
 
@@ -114,7 +114,7 @@ def test_a_file_cut_short_anywhere_is_named(path):
         assert refused(read_weights, str(path), SHAPES).startswith(f"{path} cannot be read as HDF5")
 
 
-def test_a_damaged_file_is_read_or_named_and_nothing_else(path):
+def test_a_damaged_file_is_read_or_is_an_error_that_names_it(path):
     content, random, messages = path.read_bytes(), np.random.default_rng(1), []
     for _ in range(150):
         damaged = bytearray(content)

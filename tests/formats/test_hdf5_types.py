@@ -1,4 +1,4 @@
-"""Datasets that hold numbers are told from those that do not by the type that the file states."""
+"""Datasets with numbers are distinguished from others by the type in the file."""
 
 import h5py
 import numpy as np
@@ -10,7 +10,7 @@ from elmo_tf.errors import InputError
 
 
 def bfloat16():
-    """As a program would state it that writes what TPUs and GPUs compute in."""
+    """The HDF5 type of bfloat16, in which TPUs and GPUs compute."""
     kind = h5t.IEEE_F32LE.copy()
     kind.set_fields(15, 7, 8, 0, 7)
     kind.set_size(2)
@@ -50,7 +50,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_number_is_refused_by_name_with_what_came(tmp_path, name):
+def test_a_dataset_without_numbers_is_refused_with_its_name_and_type(tmp_path, name):
     kind, came = REFUSED[name]
     path = str(tmp_path / "weights.hdf5")
     with h5py.File(path, "w") as file:

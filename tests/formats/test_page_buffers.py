@@ -1,4 +1,4 @@
-"""Memory that TensorFlow takes over: no copy is made, and what is made of it is an ordinary tensor or variable."""
+"""Arrays that become tensors and variables without a copy, and that can be used like any other."""
 
 import gc
 import weakref
@@ -16,7 +16,7 @@ def address(values):
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0), (1,), (5,), (2, 3, 4), (1000, 33)])
-def test_a_buffer_has_its_shape_and_begins_where_tensorflow_wants_it(shape):
+def test_a_buffer_has_its_shape_and_is_aligned_for_tensorflow(shape):
     array = page_buffer(shape)
     assert (array.shape, array.dtype) == (shape, np.float32)
     assert array.size == 0 or array.ctypes.data % 64 == 0
@@ -26,7 +26,7 @@ def test_a_buffer_has_its_shape_and_begins_where_tensorflow_wants_it(shape):
     np.testing.assert_array_equal(tensor, np.full(shape, 7))
 
 
-def test_tensor_and_variable_lie_in_the_arrays_own_memory():
+def test_tensor_and_variable_share_the_memory_of_the_array():
     array = page_buffer((50, 20))
     array[...] = np.arange(20)
     tensor = as_tensor(array)

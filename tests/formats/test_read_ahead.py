@@ -1,4 +1,4 @@
-"""Reading ahead: what comes, in which order, how far ahead, and where an error shows."""
+"""Reading ahead: the results and their order, the number of names read ahead, and errors."""
 
 import gc
 import threading
@@ -15,7 +15,7 @@ NAMES = [str(number) for number in range(9)]
 
 
 @pytest.mark.parametrize("names", [[], NAMES[:1], NAMES[:2], NAMES[:3], NAMES])
-def test_everything_comes_in_the_order_of_the_names_whichever_is_read_first(names):
+def test_results_are_in_the_order_of_the_names_whichever_is_read_first(names):
     def read(name):
         time.sleep(0.002 * (int(name) % 3))
         return name * 2
@@ -36,7 +36,7 @@ def test_two_are_read_at_a_time_and_no_more():
     assert max(most) == 2
 
 
-def test_nothing_is_read_before_it_is_asked_for_and_little_more_than_was():
+def test_reading_begins_with_the_first_request_and_stays_a_little_ahead():
     asked = []
     results = read_ahead(asked.append, NAMES)
     assert asked == []
@@ -45,7 +45,7 @@ def test_nothing_is_read_before_it_is_asked_for_and_little_more_than_was():
     assert 1 <= len(asked) <= 3
 
 
-def test_an_error_comes_in_its_turn_and_ends_the_reading():
+def test_an_error_is_raised_in_its_turn_and_ends_the_reading():
     asked = []
 
     def read(name):
@@ -61,7 +61,7 @@ def test_an_error_comes_in_its_turn_and_ends_the_reading():
     assert NAMES[-1] not in asked
 
 
-def test_what_was_given_out_is_not_kept():
+def test_results_handed_out_are_not_kept_in_memory():
     results = read_ahead(lambda name: np.zeros(3), NAMES)
     end = weakref.ref(next(results))
     gc.collect()

@@ -1,4 +1,4 @@
-"""`model.safetensors`: numbers of every kind that has some are read, all else is one sentence with file and array."""
+"""Safetensors files: numbers of every type are read; anything else is one error that names file and array."""
 
 import json
 import struct
@@ -18,7 +18,7 @@ EXPECTED = "numbers (bfloat16, float16, float32, float64 or whole ones)"
 
 
 def made(path, kind, shape, content, name="x"):
-    """A file by the letter of the format, for kinds that NumPy has no word for."""
+    """Writes a file byte by byte, for types that NumPy lacks."""
     header = json.dumps({name: {"dtype": kind, "shape": shape, "data_offsets": [0, len(content)]}}).encode()
     header += b" " * (-len(header) % 8)
     path.write_bytes(struct.pack("<Q", len(header)) + header + content)
@@ -88,7 +88,7 @@ def test_bfloat16_that_is_not_finite_is_named(tmp_path):
         ("C64", 1, 8),
     ],
 )
-def test_what_is_no_number_or_of_too_few_bits_is_refused_by_name(tmp_path, kind, numbers, size):
+def test_an_array_without_numbers_or_with_too_few_bits_is_refused_by_name(tmp_path, kind, numbers, size):
     path = made(tmp_path / "a.safetensors", kind, [numbers], bytes(size))
     message = refused(read, path)
     # an older package knows fewer kinds, and says which they are
@@ -96,7 +96,7 @@ def test_what_is_no_number_or_of_too_few_bits_is_refused_by_name(tmp_path, kind,
     assert of_package or message == f"{path}: array x: expected {EXPECTED}, got {kind}"
 
 
-def test_an_array_that_the_package_cannot_give_is_named(tmp_path, monkeypatch):
+def test_an_array_that_the_package_cannot_read_is_named(tmp_path, monkeypatch):
     path = made(tmp_path / "a.safetensors", "F32", [1], bytes(4))
     real = safetensors.safe_open
 
@@ -132,7 +132,7 @@ def test_another_kind_of_file_is_named(tmp_path, content):
     )
 
 
-def test_what_is_missing_or_a_folder_is_said_in_plain_words(tmp_path):
+def test_a_missing_file_or_a_folder_is_a_plain_error(tmp_path):
     assert refused(read, str(tmp_path)) == f"{tmp_path} cannot be read: Is a directory"
     assert refused(read, f"{tmp_path}/none") == f"{tmp_path}/none cannot be read: No such file or directory"
 
@@ -142,7 +142,7 @@ def test_a_name_with_a_line_break_does_not_break_the_sentence(tmp_path):
     assert refused(read, path) == rf"{path}: array a\nb: expected {EXPECTED}, got BOOL"
 
 
-def test_a_damaged_file_is_read_or_named_and_nothing_else(tmp_path):
+def test_a_damaged_file_is_read_or_is_an_error_that_names_it(tmp_path):
     path = str(tmp_path / "a.safetensors")
     write_safetensors(path, Arrays.of("x", {"a/b": np.ones((3, 2), "f4"), "c": np.zeros(5, "f4")}), {"options": "{}"})
     content, random, messages = (tmp_path / "a.safetensors").read_bytes(), np.random.default_rng(0), []

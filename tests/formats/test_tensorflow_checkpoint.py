@@ -1,4 +1,4 @@
-"""Damaged checkpoints of TensorFlow: the part that cannot be read is named, in words without names of operations."""
+"""Damaged checkpoints of TensorFlow: the error names the unreadable part, without names of operations."""
 
 import logging
 
@@ -9,8 +9,8 @@ import tf1
 from refusals import refused
 
 from elmo_tf.errors import InputError
-from elmo_tf.formats.tensorflow_checkpoint import CheckpointReader, tf1_prefix
-from elmo_tf.store.checkpoint_files import latest_in
+from elmo_tf.formats.tensorflow_checkpoint import CheckpointReader, newest_tf1_checkpoint
+from elmo_tf.store.checkpoint_files import newest_checkpoint
 from elmo_tf.store.checkpoint_weights import display_name, read_training_checkpoint
 
 ARRAYS = {"lm/a": np.arange(600, dtype="f"), "lm/b": np.ones((3, 5), "f"), "lm/text": np.array(b"x" * 50)}
@@ -53,7 +53,7 @@ def refused_plainly(prefix):
 @pytest.mark.parametrize(
     ("ending", "spoil", "said"),
     [
-        (".data-00000-of-00001", lambda content: content[:-1], "entry lm/text cannot be read: the file of numbers is"),
+        (".data-00000-of-00001", lambda content: content[:-1], "entry lm/text cannot be read: the data file is"),
         (
             ".data-00000-of-00001",
             lambda content: content[:2000],
@@ -67,12 +67,12 @@ def refused_plainly(prefix):
         (".index", flipped(20), "its index cannot be read: its content does not match its checksum"),
     ],
 )
-def test_what_cannot_be_read_is_named_in_plain_words(prefix, ending, spoil, said):
+def test_an_unreadable_part_is_named_in_plain_words(prefix, ending, spoil, said):
     change(prefix + ending, spoil)
     assert refused_plainly(prefix).startswith(f"{prefix} is damaged: {said}")
 
 
-def test_a_missing_file_of_numbers_is_said_before_anything_is_read(prefix, tmp_path):
+def test_a_missing_data_file_is_an_error_before_anything_is_read(prefix, tmp_path):
     (tmp_path / "model.ckpt-60.data-00000-of-00001").unlink()
     with pytest.raises(InputError) as caught:
         CheckpointReader(prefix, display_name)
@@ -88,7 +88,7 @@ def test_a_good_checkpoint_of_any_type_is_read(tmp_path):
     assert reader.tensor("lm/none").shape == (0, 4)
 
 
-def test_an_array_of_our_own_checkpoint_is_named_as_everywhere_else(tmp_path):
+def test_an_array_of_a_training_checkpoint_is_named_without_tensorflows_additions(tmp_path):
     checkpoint = tf.train.Checkpoint(weights=tf.train.Checkpoint(**{"softmax/W": tf.Variable(np.ones((9, 9), "f"))}))
     prefix = checkpoint.write(str(tmp_path / "ckpt-1"))
     change(prefix + ".data-00000-of-00001", flipped(0))
@@ -98,8 +98,10 @@ def test_an_array_of_our_own_checkpoint_is_named_as_everywhere_else(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b'model_checkpoint_path "x', b"\xff\x00", b'model_checkpoint_path: "none"'])
-@pytest.mark.parametrize("find", [tf1_prefix, lambda folder: latest_in(folder, ".")], ids=["tf1", "own"])
-def test_of_a_damaged_list_of_checkpoints_tensorflow_says_nothing_beside_our_sentence(tmp_path, find, content):
+@pytest.mark.parametrize(
+    "find", [newest_tf1_checkpoint, lambda folder: newest_checkpoint(folder, ".")], ids=["tf1", "own"]
+)
+def test_a_damaged_list_of_checkpoints_is_our_error_alone_without_tensorflows_log(tmp_path, find, content):
     (tmp_path / "checkpoint").write_bytes(content)
     records, handler = [], logging.Handler()
     handler.emit = records.append

@@ -1,4 +1,4 @@
-"""ZIP files: the model's files alone are unpacked, and what is wrong with one says what to do."""
+"""ZIP files: only the files of the model are unpacked, and an error says what is wrong and what to do."""
 
 import errno
 import os
@@ -28,7 +28,7 @@ def names_in(path):
 
 
 @pytest.mark.parametrize("folder", ["", "11/", "a/b/"])
-def test_what_macos_packs_beside_the_files_is_no_part_of_the_model(tmp_path, folder):
+def test_the_attribute_files_of_macos_are_not_unpacked(tmp_path, folder):
     path = zip_of(
         tmp_path / "a.zip",
         *((folder + name, content) for name, content in MODEL),
@@ -41,18 +41,18 @@ def test_what_macos_packs_beside_the_files_is_no_part_of_the_model(tmp_path, fol
 
 
 @pytest.mark.parametrize("name", ["model.hdf5", "options.json", "vocab.txt"])
-def test_a_name_that_stands_twice_is_refused(tmp_path, name):
+def test_a_name_that_occurs_twice_is_refused(tmp_path, name):
     path = zip_of(tmp_path / "a.zip", *MODEL, (name, b"another"))
     assert refused(names_in, path) == f"{path}: the name '{name}' stands in it 2 times; expected every file once"
 
 
-def test_what_stands_twice_elsewhere_or_in_other_letters_does_no_harm(tmp_path):
+def test_repeated_names_of_other_files_or_in_another_case_do_no_harm(tmp_path):
     others = (("x/notes.txt", b"1"), ("x/notes.txt", b"2"), ("README", b"1"), ("README", b"2"), ("VOCAB.txt", b"3"))
     path = zip_of(tmp_path / "a.zip", *MODEL, *others)
     assert names_in(path) == ["VOCAB.txt", "model.hdf5", "options.json", "vocab.txt"]
 
 
-def test_too_little_room_is_said_with_what_to_do(tmp_path, monkeypatch):
+def test_too_little_space_is_an_error_with_advice(tmp_path, monkeypatch):
     path = zip_of(tmp_path / "a.zip", *MODEL)
     usage = shutil.disk_usage(tmp_path)._replace(free=13)
     monkeypatch.setattr("shutil.disk_usage", lambda folder: usage)
@@ -63,7 +63,7 @@ def test_too_little_room_is_said_with_what_to_do(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_disk_that_fills_up_on_the_way_is_said_with_what_to_do(tmp_path, monkeypatch, number):
+def test_a_disk_that_fills_up_while_unpacking_is_an_error_with_advice(tmp_path, monkeypatch, number):
     def copy(source, target, length):
         raise OSError(number, os.strerror(number))
 
@@ -75,7 +75,7 @@ def test_a_disk_that_fills_up_on_the_way_is_said_with_what_to_do(tmp_path, monke
     )
 
 
-def test_no_temporary_folder_at_all_is_a_sentence(tmp_path, monkeypatch):
+def test_a_missing_temporary_folder_is_an_input_error(tmp_path, monkeypatch):
     path = zip_of(tmp_path / "a.zip", *MODEL)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
     assert refused(names_in, path).startswith(

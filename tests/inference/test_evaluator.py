@@ -9,7 +9,8 @@ import tiny
 from tf1 import tf1_weights
 
 from elmo_tf.data.corpus import Corpus
-from elmo_tf.data.vocabulary import Vocabulary, build_vocabulary, count_corpus
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.data.word_counts import build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
 from elmo_tf.inference.evaluator import Evaluator, Perplexity
 from elmo_tf.models.language_model import LanguageModel
@@ -57,7 +58,7 @@ def test_the_number_of_steps_at_a_time_does_not_matter_to_one_row(text):
 def test_one_row_equals_the_sum_over_the_text_read_in_one_go(text):
     corpus, vocabulary = text
     model = model_for(vocabulary)
-    evaluator = Evaluator(model, corpus, vocabulary, rows=1, steps=corpus.predictions)
+    evaluator = Evaluator(model, corpus, vocabulary, batch_size=1, unroll_steps=corpus.predictions)
     (window, mask), *rest = evaluator.windows()
     assert not rest
     assert mask.all()
@@ -69,7 +70,7 @@ def test_a_blank_line_that_counts_is_one_prediction_after_the_begin_of_a_sentenc
     (tmp_path / "text.txt").write_text("\na b\n\n")
     vocabulary = Vocabulary(["<S>", "</S>", "<UNK>", "a", "b"])
     corpus = Corpus.scan([str(tmp_path / "text.txt")], blank_lines=True)
-    (window, mask), *rest = Evaluator(model_for(vocabulary), corpus, vocabulary, rows=1, steps=5).windows()
+    (window, mask), *rest = Evaluator(model_for(vocabulary), corpus, vocabulary, batch_size=1, unroll_steps=5).windows()
     assert not rest
     assert mask.all()
     assert window.targets[:, 0].tolist() == [[1, 3, 4, 1, 1], [0, 4, 3, 0, 0]]
@@ -120,7 +121,7 @@ def test_bilm_tfs_own_losses_are_reproduced_to_1e_5(shared, name):
     for variable_name, variable in named_variables(model).items():
         variable.assign(weights[variable_name])
     corpus = Corpus.scan([str(folder / "heldout.txt")])
-    found = Evaluator(model, corpus, vocabulary, rows=golden["batch_size"], steps=1, drop_remainder=True)()
+    found = Evaluator(model, corpus, vocabulary, batch_size=golden["batch_size"], unroll_steps=1, drop_remainder=True)()
     assert found.tokens == golden["tokens_per_direction"]
     assert found.losses[0] == pytest.approx(golden["loss_forward"], abs=1e-5)
     assert found.losses[1] == pytest.approx(golden["loss_backward"], abs=1e-5)

@@ -288,8 +288,8 @@ print(*[name for name, weight in elmo.named_parameters() if weight.grad is None 
 
 
 def saving_as_shown():
-    """What the README shows of a trained model's way back."""
-    blocks = re.findall(r"(?s)```py\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"))
+    """The code by which docs/pytorch.md saves a trained model."""
+    blocks = re.findall(r"(?s)```py\n(.*?)```", (ROOT / "docs" / "pytorch.md").read_text(encoding="utf-8"))
     return next(block for block in blocks if "elmo.float().state_dict()" in block)
 
 

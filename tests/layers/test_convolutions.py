@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from elmo_tf.layers.convolutions import highest_window, in_groups_of_like_length
+from elmo_tf.layers.convolutions import convolve_and_max_pool, map_in_length_buckets
 
 PADDING = 9
 
@@ -30,7 +30,7 @@ def test_values_and_gradients_are_those_of_tensorflows_convolution(width, in_a_g
     characters[1, 2:] = characters[1, 2]  # windows that are equal, and share the gradient
     expected = value_and_gradients(plain, characters, kernel)
     specs = tf.TensorSpec([None, None, 3], tf.float64), tf.TensorSpec([width, 3, 4], tf.float64)
-    ours = tf.function(highest_window, input_signature=specs) if in_a_graph else highest_window
+    ours = tf.function(convolve_and_max_pool, input_signature=specs) if in_a_graph else convolve_and_max_pool
     for came, wanted in zip(value_and_gradients(ours, characters, kernel), expected, strict=True):
         np.testing.assert_allclose(came, wanted, atol=1e-13)
 
@@ -50,6 +50,10 @@ def told_apart(part):
     return tf.cast(tf.reduce_sum(squares, 1), tf.float32)[:, None]
 
 
+def two_more(longest):
+    return longest + 2
+
+
 @pytest.mark.parametrize(("words", "groups"), [(0, 1), (1, 1), (2, 1), (41, 1), (255, 1), (256, 5), (1001, 5)])
 @pytest.mark.parametrize("longest", [0, 3, 8])
 def test_words_come_back_in_their_order_each_cut_behind_its_groups_longest(words, groups, longest):
@@ -61,7 +65,7 @@ def test_words_come_back_in_their_order_each_cut_behind_its_groups_longest(words
         assert part.shape[0] > 0
         return told_apart(part)
 
-    came = in_groups_of_like_length(tf.constant(ids), PADDING, 2, compute)
+    came = map_in_length_buckets(tf.constant(ids), PADDING, two_more, compute)
     np.testing.assert_array_equal(came[:, 0], expected)
     lengths = (ids != PADDING).sum(1)
     assert len(widths) == groups
@@ -76,7 +80,7 @@ def test_a_graph_that_does_not_know_how_many_words_there_are_gives_the_same(word
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int64)], autograph=False)
     def run(ids):
-        return in_groups_of_like_length(ids, PADDING, 2, lambda part: groups.append(part) or told_apart(part))
+        return map_in_length_buckets(ids, PADDING, two_more, lambda part: groups.append(part) or told_apart(part))
 
     np.testing.assert_array_equal(run(ids)[:, 0], expected)
     assert len(groups) == 5

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import oracle
 import pytest
-from layer_harness import check_layer, randomised
+from layer_harness import check_layer, randomise_weights
 
 from elmo_tf.layers import Highway
 
@@ -12,7 +12,7 @@ from elmo_tf.layers import Highway
 def made(size, dtype="float64"):
     layer = Highway(dtype=dtype)
     layer.build((None, size))
-    return randomised(layer)
+    return randomise_weights(layer)
 
 
 def values_of(layer):

@@ -4,7 +4,7 @@ import numpy as np
 import oracle
 import pytest
 import tensorflow as tf
-from layer_harness import check_layer, randomised
+from layer_harness import check_layer, randomise_weights
 
 from elmo_tf.layers import LstmStack
 from elmo_tf.layers.lstm_stack import dropout_mask
@@ -18,7 +18,7 @@ SEED = np.array([3, 4], "int32")
 def made(n_layers=3, units=6, skip=True, clips=(0.3, 0.2), dtype="float64", **arguments):
     layer = LstmStack(n_layers, units, 4, *clips, use_skip_connections=skip, dtype=dtype, **arguments)
     layer.build((None, None, 4))
-    return randomised(layer)
+    return randomise_weights(layer)
 
 
 def states(n_layers, units=6, dtype="float64"):

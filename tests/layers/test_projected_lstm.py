@@ -5,7 +5,7 @@ import numpy as np
 import oracle
 import pytest
 import tensorflow as tf
-from layer_harness import check_layer, randomised
+from layer_harness import check_layer, randomise_weights
 
 from elmo_tf.layers import ProjectedLSTM
 from elmo_tf.layers.projected_lstm import IMPLEMENTATIONS
@@ -19,7 +19,7 @@ MASK = np.array([[1, 1, 1, 1, 1], [0, 1, 0, 1, 1], [0, 0, 0, 0, 0]], bool)
 def made(units=6, projection_dim=2, size=4, dtype="float64", **arguments):
     layer = ProjectedLSTM(units, projection_dim, dtype=dtype, **arguments)
     layer.build((None, None, size))
-    return randomised(layer)
+    return randomise_weights(layer)
 
 
 @pytest.mark.parametrize("implementation", ["fused", "plain", "lean"])

@@ -7,14 +7,14 @@ import oracle
 import pytest
 import tensorflow as tf
 
-from elmo_tf.layers import lean_recurrence, recurrence
-from elmo_tf.layers.fused_recurrence import fused
-from elmo_tf.layers.lean_recurrence import lean
-from elmo_tf.layers.recurrence import Weights
+from elmo_tf.layers import lean_recurrence as lean_module
+from elmo_tf.layers.fused_recurrence import fused_recurrence
+from elmo_tf.layers.lean_recurrence import lean_recurrence
+from elmo_tf.layers.recurrence import Weights, plain_recurrence
 
 B, I, H, D = 4, 3, 5, 2
-BOTH = {"plain": recurrence.plain, "fused": fused}
-ALL = {**BOTH, "lean": lean}
+BOTH = {"plain": plain_recurrence, "fused": fused_recurrence}
+ALL = {**BOTH, "lean": lean_recurrence}
 ARGUMENTS = ("inputs", "kernel", "bias", "projection", "cell", "output")
 CLIPS = {"no clips": (None, None), "tight clips": (0.25, 0.04), "far clips": (50.0, 50.0)}
 STEPS = (1, 6, 40)  # written out, written out, a while loop
@@ -80,10 +80,10 @@ def test_all_give_the_oracles_values_and_each_others_gradients(steps, has_projec
     given, clips = numbers(steps, has_projection), CLIPS[clips]
     mask = holed_mask(steps) if masked == "holes" else None
     expected = by_oracle(given, clips, mask)
-    plain, plain_gradients = values_and_gradients(recurrence.plain, given, clips, mask)
+    plain, plain_gradients = values_and_gradients(plain_recurrence, given, clips, mask)
     for one, right in zip(plain, expected, strict=True):
         np.testing.assert_allclose(one, right, rtol=0, atol=1e-12)
-    for implementation in (fused, lean):
+    for implementation in (fused_recurrence, lean_recurrence):
         values, gradients = values_and_gradients(implementation, given, clips, mask)
         for one, right in zip(values, expected, strict=True):
             np.testing.assert_allclose(one, right, rtol=0, atol=1e-12)
@@ -137,10 +137,10 @@ def test_a_graph_that_knows_neither_steps_nor_rows_gives_the_eager_numbers(name,
 @pytest.mark.parametrize("together", [1, 7, 12, 512])
 @pytest.mark.parametrize("steps", [1, 5, 24])
 def test_the_lean_one_gives_the_same_in_parts_of_any_size(steps, together, monkeypatch):
-    monkeypatch.setattr(lean_recurrence, "_VECTORS_TOGETHER", together)
+    monkeypatch.setattr(lean_module, "_VECTORS_PER_PRODUCT", together)
     given = numbers(steps)
     for mask in (None, holed_mask(steps)):
-        came, expected = (call(each, given, CLIPS["tight clips"], mask) for each in (lean, recurrence.plain))
+        came, expected = (call(each, given, CLIPS["tight clips"], mask) for each in (lean_recurrence, plain_recurrence))
         for one, other in zip(came, expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-13)
 
@@ -256,11 +256,11 @@ def test_in_a_graph_where_the_gates_are_compiled_values_and_gradients_are_the_pl
     steps, clips, has_projection, masked, jit_compile
 ):
     given, mask = numbers(steps, has_projection), holed_mask(steps) if masked else None
-    expected, expected_gradients = values_and_gradients(recurrence.plain, given, CLIPS[clips], mask)
+    expected, expected_gradients = values_and_gradients(plain_recurrence, given, CLIPS[clips], mask)
 
     @tf.function(jit_compile=jit_compile)
     def run():
-        return values_and_gradients(fused, given, CLIPS[clips], mask)
+        return values_and_gradients(fused_recurrence, given, CLIPS[clips], mask)
 
     results, gradients = run()
     for one, other in zip(results, expected, strict=True):
@@ -294,8 +294,8 @@ def test_gates_at_their_ends_lose_nothing_in_float32(jit_compile):
     single = {name: tf.constant(array, tf.float32) for name, array in given.items()}
 
     def run():
-        return call(fused, single, (None, None), None)
+        return call(fused_recurrence, single, (None, None), None)
 
     came = run() if jit_compile is None else tf.function(run, jit_compile=jit_compile)()
-    for ours, expected in zip(came, call(recurrence.plain, given, (None, None), None), strict=True):
+    for ours, expected in zip(came, call(plain_recurrence, given, (None, None), None), strict=True):
         np.testing.assert_allclose(ours, expected, atol=1e-6)

@@ -4,7 +4,7 @@ import numpy as np
 import oracle
 import pytest
 import tensorflow as tf
-from layer_harness import check_layer, randomised
+from layer_harness import check_layer, randomise_weights
 
 from elmo_tf.layers import ScalarMix
 
@@ -16,7 +16,7 @@ MASK = np.array([[1, 1, 1, 1, 1], [0, 1, 0, 1, 0], [0, 0, 0, 0, 0]], bool)
 def made(dtype="float64", **arguments):
     layer = ScalarMix(4, dtype=dtype, **arguments)
     layer.build()
-    return randomised(layer)
+    return randomise_weights(layer)
 
 
 @pytest.mark.parametrize("mask", [None, MASK])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from elmo_tf.layers.scan import scan, shifted, stacked
+from elmo_tf.layers.scan import scan, shift, stack
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -30,7 +30,9 @@ def test_steps_that_may_not_begin_early_wait_for_the_step_before():
         def step(carry, items):
             return ((carry[0] + items[0], carry[1]), [carry[0]])
 
-        return scan(step, (tf.zeros([1]), tf.zeros([1])), [numbers], [tf.float32], unrolled=False, ahead=1)
+        return scan(
+            step, (tf.zeros([1]), tf.zeros([1])), [numbers], [tf.float32], may_unroll=False, parallel_iterations=1
+        )
 
     graph = run.get_concrete_function(tf.TensorSpec([None, 1])).graph
     (loop,) = [operation for operation in graph.get_operations() if operation.type in ("While", "StatelessWhile")]
@@ -40,7 +42,7 @@ def test_steps_that_may_not_begin_early_wait_for_the_step_before():
 
 def test_lists_and_tensors_are_stacked_and_shifted_alike():
     values = tf.reshape(tf.range(6.0), [3, 2])
-    np.testing.assert_array_equal(stacked(tf.unstack(values)), stacked(values))
+    np.testing.assert_array_equal(stack(tf.unstack(values)), stack(values))
     first = tf.constant([8.0, 9.0])
-    np.testing.assert_array_equal(stacked(shifted(first, tf.unstack(values))), shifted(first, values))
-    np.testing.assert_array_equal(shifted(first, values), [[8, 9], [0, 1], [2, 3]])
+    np.testing.assert_array_equal(stack(shift(first, tf.unstack(values))), shift(first, values))
+    np.testing.assert_array_equal(shift(first, values), [[8, 9], [0, 1], [2, 3]])

@@ -5,7 +5,7 @@ import numpy as np
 import oracle
 import pytest
 import tensorflow as tf
-from layer_harness import check_layer, randomised
+from layer_harness import check_layer, randomise_weights
 from softmax_cases import HIDDEN, KERNEL, NEGATIVES, TARGETS, TRIES, D, N, V, with_gradients
 
 from elmo_tf.layers import SoftmaxHead
@@ -32,7 +32,7 @@ def test_it_keeps_what_keras_asks_of_a_layer(config, arguments, tmp_path):
 def test_the_full_loss_runs_in_a_graph_of_unknown_sizes():
     head = SoftmaxHead(V, chunk=6, dtype="float64")
     head.build((None, D))
-    randomised(head)
+    randomise_weights(head)
 
     @tf.function(input_signature=[tf.TensorSpec([None, D], tf.float64), tf.TensorSpec([None], tf.int32)])
     def run(hidden, targets):

@@ -5,7 +5,7 @@ import numpy as np
 import oracle
 import pytest
 import tensorflow as tf
-from layer_harness import check_layer, randomised
+from layer_harness import check_layer, randomise_weights
 
 from elmo_tf.layers import CharacterEncoder, WordEncoder
 
@@ -16,7 +16,7 @@ FILTERS = [(1, 3), (2, 4), (4, 5)]  # 12 filters
 def made(projection_dim=7, activation="relu", n_highway=1, dtype="float64", filters=FILTERS):
     layer = CharacterEncoder(filters, projection_dim, 5, activation, n_highway, dtype=dtype)
     layer.build(None)
-    return randomised(layer)
+    return randomise_weights(layer)
 
 
 def weights_of(layer):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from layer_harness import check_layer
 
 from elmo_tf.layers.word_table import WordTable
 
@@ -59,3 +60,8 @@ def test_a_saved_model_has_words_and_vectors(tmp_path):
 def test_words_that_make_no_table_are_refused(words, message):
     with pytest.raises(ValueError, match=message):
         WordTable(words, 3)
+
+
+def test_it_keeps_what_keras_asks_of_a_layer(tmp_path):
+    inputs = np.array([["cat", "dog"], ["日本", ""]], dtype=object)
+    check_layer(WordTable, {"words": WORDS, "size": 3}, inputs, n_weights=1, tmp_path=tmp_path)

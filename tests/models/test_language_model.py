@@ -8,6 +8,7 @@ import numpy as np
 import oracle
 import pytest
 import tensorflow as tf
+from layer_harness import check_layer
 from model_cases import CASES, CHARACTERS, WORD_INPUT, changed, filled, weights_of
 
 from elmo_tf.data.negatives import draw_negatives
@@ -237,6 +238,17 @@ def test_a_saved_model_gives_the_same_numbers(case, how, tmp_path):
         again.build()
         again.load_weights(tmp_path / how)
     is_equal(again(**given), came, 0)
+
+
+@pytest.mark.parametrize(
+    ("case", "sampled", "n_weights"), [("one layer", False, 21), ("word input, forward only, one layer", True, 6)]
+)
+def test_it_keeps_what_keras_asks_of_a_layer(case, sampled, n_weights, tmp_path):
+    options = CASES[case]
+    config, arguments = {"options": Options.from_dict(options).to_dict()}, window(options, "float32")
+    arguments |= {"mask": MASK[: oracle.directions(options)], **(sample(options) if sampled else {})}
+    words = arguments.pop("words")
+    check_layer(LanguageModel, config, words, arguments, n_weights=n_weights, tmp_path=tmp_path)
 
 
 def test_the_config_holds_every_argument():

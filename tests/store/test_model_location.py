@@ -1,9 +1,9 @@
-"""Where a model lies is told by the names of files, empty ones too, for none is read."""
+"""A model is found and its form recognized by the names of files; the files may be empty, because none is read."""
 
 import pytest
 
 from elmo_tf.errors import InputError
-from elmo_tf.store.model_location import Place, check_for_training, find_model, has_checkpoint, is_zip_file
+from elmo_tf.store.model_location import ModelLocation, check_for_training, find_model, has_checkpoint, is_zip_file
 
 
 def made(folder, *names):
@@ -29,10 +29,10 @@ def found(folder, which=None):
         (["weights.hdf5", "model.safetensors", "any.safetensors"], "safetensors", "model.safetensors"),
     ],
 )
-def test_the_form_is_told_by_the_names(tmp_path, names, form, weights):
+def test_the_form_follows_from_the_names_of_the_files(tmp_path, names, form, weights):
     folder = made(tmp_path, *names)
-    assert found(tmp_path) == Place(form, f"{folder}/{weights}", folder)
-    assert found(tmp_path / weights) == Place(form, f"{folder}/{weights}", folder)
+    assert found(tmp_path) == ModelLocation(form, f"{folder}/{weights}", folder)
+    assert found(tmp_path / weights) == ModelLocation(form, f"{folder}/{weights}", folder)
     assert not has_checkpoint(folder)
 
 
@@ -43,9 +43,9 @@ def test_the_form_is_told_by_the_names(tmp_path, names, form, weights):
 )
 def test_a_checkpoint_may_be_given_as_tensorflow_names_it(tmp_path, monkeypatch, prefix, form, inside, ending):
     folder = made(tmp_path, f"{prefix}.index", f"{prefix}.data-00000-of-00001", "model.ckpt-9.index")
-    assert found(f"{folder}/{prefix}{ending}") == Place(form, f"{folder}/{prefix}", folder + inside)
+    assert found(f"{folder}/{prefix}{ending}") == ModelLocation(form, f"{folder}/{prefix}", folder + inside)
     monkeypatch.chdir(tmp_path)
-    assert found(prefix + ending) == Place(form, prefix, inside.removeprefix("/") or ".")
+    assert found(prefix + ending) == ModelLocation(form, prefix, inside.removeprefix("/") or ".")
     with pytest.raises(InputError, match=r"^the model: it holds no latest checkpoint, only "):
         found(prefix + ending, "latest")
 
@@ -54,19 +54,19 @@ def test_a_checkpoint_may_be_given_from_inside_its_folder(tmp_path, monkeypatch)
     made(tmp_path, "run/latest/ckpt-3.index")
     monkeypatch.chdir(tmp_path / "run" / "latest")
     for name in ("ckpt-3", "./ckpt-3", "ckpt-3.index"):
-        assert found(name) == Place("checkpoint", name.removesuffix(".index"), "..")
+        assert found(name) == ModelLocation("checkpoint", name.removesuffix(".index"), "..")
 
 
-def test_a_folder_goes_before_an_index_of_its_name(tmp_path):
+def test_a_folder_is_preferred_to_a_checkpoint_of_its_name(tmp_path):
     folder = made(tmp_path / "x", "weights.hdf5")
     made(tmp_path, "x.index")
-    assert found(folder) == Place("hdf5", f"{folder}/weights.hdf5", folder)
+    assert found(folder) == ModelLocation("hdf5", f"{folder}/weights.hdf5", folder)
 
 
-def test_what_hides_a_published_model_says_so(tmp_path, monkeypatch):
+def test_a_folder_that_hides_a_published_model_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made(tmp_path / "medium", "notes.txt")
-    with pytest.raises(InputError, match=r"^medium: it holds no model, and goes before the published model of that n"):
+    with pytest.raises(InputError, match=r"^medium: it holds no model, and it hides the published model of that name"):
         find_model("medium", "medium", None)
     with pytest.raises(InputError, match=r"or the name of a published model: small, medium, original, 5\.5B$"):
         find_model("Small", "Small", None)
@@ -102,16 +102,16 @@ def test_a_folder_without_a_model_is_refused(tmp_path, names, message):
 
 
 @pytest.mark.parametrize("name", ["weights.hdf5", "model.hdf5", "model.safetensors"])
-def test_a_folder_named_as_a_file_of_weights_is_none_and_is_said_to_be_one(tmp_path, name):
+def test_a_folder_with_the_name_of_a_weight_file_is_named_in_the_error(tmp_path, name):
     made(tmp_path, "options.json")
     (tmp_path / name).mkdir()
-    with pytest.raises(InputError, match=f"^the model: it holds no model, for {name} in it is a folder; expected"):
+    with pytest.raises(InputError, match=f"^the model: it holds no model, because {name} in it is a folder; expected"):
         found(tmp_path)
     made(tmp_path, "my_weights.hdf5")
     assert found(tmp_path).weights == str(tmp_path / "my_weights.hdf5")
 
 
-def test_what_is_no_model_itself_is_refused(tmp_path):
+def test_a_file_that_is_no_model_is_refused(tmp_path):
     made(tmp_path, "softmax.hdf5", "notes.txt", "weights.hdf5")
     with pytest.raises(InputError, match=r"softmax\.hdf5: it is only a softmax; expected the weights"):
         found(tmp_path / "softmax.hdf5")
@@ -123,7 +123,7 @@ def test_what_is_no_model_itself_is_refused(tmp_path):
         found(tmp_path, "best")
 
 
-def test_options_lie_beside_the_weights_under_either_name(tmp_path):
+def test_options_are_found_under_either_name(tmp_path):
     made(tmp_path, "small_weights.hdf5", "options.json")
     place = found(tmp_path)
     assert place.options_file == str(tmp_path / "options.json")
@@ -133,7 +133,7 @@ def test_options_lie_beside_the_weights_under_either_name(tmp_path):
     assert place.options_file == str(tmp_path / "small_options.json")
     (tmp_path / "small_options.json").unlink()
     assert place.options_file is None
-    assert Place("hdf5", str(tmp_path / "model.hdf5"), str(tmp_path)).options_file is None
+    assert ModelLocation("hdf5", str(tmp_path / "model.hdf5"), str(tmp_path)).options_file is None
     assert place.beside("vocab.txt", "large_options.json") == str(tmp_path / "large_options.json")
 
 
@@ -148,26 +148,26 @@ def test_options_lie_beside_the_weights_under_either_name(tmp_path):
         ("model.safetensors", b"PK\x03\x04", False),
     ],
 )
-def test_a_zip_file_is_told_by_its_ending_or_its_first_bytes(tmp_path, name, content, is_one):
+def test_a_zip_file_is_recognized_by_its_ending_or_first_bytes(tmp_path, name, content, is_one):
     (tmp_path / name).write_bytes(content)
     assert is_zip_file(str(tmp_path / name)) == is_one
 
 
-def test_what_is_no_file_is_no_zip_file(tmp_path):
+def test_a_folder_or_missing_path_is_no_zip_file(tmp_path):
     (tmp_path / "folder.zip").mkdir()
     assert not is_zip_file(str(tmp_path / "folder.zip"))
     assert not is_zip_file(str(tmp_path / "none.zip"))
 
 
-def test_a_checkpoint_counts_before_all_other_forms(tmp_path):
+def test_a_checkpoint_is_preferred_to_all_other_forms(tmp_path):
     folder = made(tmp_path, "weights.hdf5", "latest/ckpt-3.index", "latest/ckpt-3.data-00000-of-00001")
     (tmp_path / "latest" / "checkpoint").write_text('model_checkpoint_path: "ckpt-3"\n')
     assert has_checkpoint(folder)
-    assert found(tmp_path) == Place("checkpoint", f"{folder}/latest/ckpt-3", folder)
+    assert found(tmp_path) == ModelLocation("checkpoint", f"{folder}/latest/ckpt-3", folder)
 
 
 @pytest.mark.parametrize("name", ["weights.hdf5", "model.safetensors", "model.ckpt-60.index"])
-def test_training_writes_to_no_folder_of_a_model_of_another_form(tmp_path, name):
+def test_training_refuses_a_folder_with_a_model_of_another_form(tmp_path, name):
     made(tmp_path / "theirs", name, "options.json")
     with pytest.raises(InputError, match=r"theirs holds a model already, .*: to go on with it, give what elmo-tf conv"):
         check_for_training(str(tmp_path / "theirs"))

@@ -1,4 +1,4 @@
-"""Published models come from a server once, whole and checked; where they cannot, a sentence says what to do."""
+"""Published models are downloaded once, whole and checked; where that fails, the error says what to do."""
 
 import dataclasses
 import hashlib
@@ -25,10 +25,11 @@ from elmo_tf.errors import InputError
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.store import published_models
 from elmo_tf.store.load_model import load_bilm
-from elmo_tf.store.published_models import BASE, PUBLISHED, cache_folder, fetch, is_published
-from elmo_tf.system import download
+from elmo_tf.store.published_files import BASE, PUBLISHED
+from elmo_tf.store.published_models import cache_folder, fetch, is_published
+from elmo_tf.system import resumable_transfer
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +43,9 @@ def content(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch, tmp_path, content):
-    """No address but those of this machine, no cache but one of the test; "small" is as large as `content`."""
+    """Only addresses of this machine, a cache for each test, and size and hash of `content` for the model "small"."""
     monkeypatch.setattr(published_models, "BASE", "http://127.0.0.1:9/")
-    monkeypatch.setattr(download, "PAUSE", 0.0)
+    monkeypatch.setattr(resumable_transfer, "PAUSE", 0.0)
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.delenv("ELMO_TF_MIRROR", raising=False)
     monkeypatch.setenv("ELMO_TF_CACHE", str(tmp_path / "cache"))
@@ -111,10 +112,10 @@ def test_a_model_is_fetched_once_and_can_be_loaded(server, content, name):
     assert load_bilm(folder).bilm.options.lstm.dim == CHARACTERS["lstm"]["dim"]
 
 
-def test_a_cache_that_cannot_be_written_serves_what_is_in_it(server):
+def test_a_read_only_cache_returns_the_models_in_it(server):
     folder = fetch("small", server.mirror)
     os.remove(os.path.join(folder, ".lock"))
-    os.mkdir(os.path.join(folder, ".lock"))  # whoever would lock would fail
+    os.mkdir(os.path.join(folder, ".lock"))  # so that locking would fail
     assert fetch("small") == folder
 
 
@@ -124,7 +125,7 @@ class Terminal(io.StringIO):
 
 
 def on_a_terminal(written):
-    """The lines that a terminal shows in the end, and what the last line was each time that its rest was wiped."""
+    """The lines that a terminal shows in the end, and the states of the last line, each when its rest was cleared."""
     lines, column, states = [""], 0, []
     for part in re.split(r"(\r|\n|\033\[K)", written):
         if part == "\033[K":
@@ -139,7 +140,7 @@ def on_a_terminal(written):
     return lines, states
 
 
-def test_a_terminal_shows_what_is_fetched_and_how_far_it_is(slow, monkeypatch):
+def test_a_terminal_shows_the_file_and_the_bytes_received(slow, monkeypatch):
     server, path = slow
     monkeypatch.setattr(sys, "stderr", Terminal())
     folder = fetch("original", server.mirror)
@@ -161,7 +162,7 @@ def test_a_terminal_shows_what_is_fetched_and_how_far_it_is(slow, monkeypatch):
     assert sys.stderr.getvalue() == ""
 
 
-def test_a_narrow_terminal_keeps_the_state_in_one_line(server, monkeypatch):
+def test_on_a_narrow_terminal_the_progress_stays_in_one_line(server, monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
     monkeypatch.setattr(sys, "stderr", Terminal())
     fetch("small", server.mirror)
@@ -170,7 +171,7 @@ def test_a_narrow_terminal_keeps_the_state_in_one_line(server, monkeypatch):
     assert all(len(state) < 20 for state in states)
 
 
-def test_an_error_ends_the_line_of_the_terminal(server, monkeypatch):
+def test_an_error_clears_the_line_of_progress(server, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     server.answers = [None, 404]
     refused("small", server.mirror)
@@ -182,7 +183,7 @@ def test_an_error_ends_the_line_of_the_terminal(server, monkeypatch):
 @pytest.mark.parametrize(
     "load", [load_bilm, ElmoLayer.from_pretrained, fetch], ids=["load_bilm", "from_pretrained", "fetch"]
 )
-def test_what_is_no_terminal_gets_a_first_and_a_last_line(server, monkeypatch, capsys, load):
+def test_without_a_terminal_only_a_first_and_a_last_line_are_written(server, monkeypatch, capsys, load):
     monkeypatch.setenv("ELMO_TF_MIRROR", server.mirror)
     load("small")
     output = capsys.readouterr()
@@ -195,7 +196,7 @@ def test_what_is_no_terminal_gets_a_first_and_a_last_line(server, monkeypatch, c
 
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), BrokenPipeError(), ValueError("closed file")])
-def test_a_terminal_that_has_gone_ends_no_download(server, monkeypatch, error):
+def test_a_closed_terminal_does_not_end_a_download(server, monkeypatch, error):
     class Gone(Terminal):
         def write(self, text):
             raise error
@@ -204,7 +205,7 @@ def test_a_terminal_that_has_gone_ends_no_download(server, monkeypatch, error):
     assert load_bilm(fetch("medium", server.mirror)).vocabulary is None
 
 
-def test_an_error_of_who_looks_at_the_progress_is_no_error_of_the_disk(server):
+def test_an_error_of_the_progress_callback_is_not_reported_as_one_of_the_disk(server):
     def progress(done, total):
         raise OSError(5, "Input/output error")
 
@@ -213,19 +214,19 @@ def test_an_error_of_who_looks_at_the_progress_is_no_error_of_the_disk(server):
     assert not isinstance(caught.value, InputError)
 
 
-def test_who_looks_at_the_progress_is_told_nothing_else(server, capsys):
+def test_with_a_progress_callback_nothing_is_written_to_stderr(server, capsys):
     fetch("small", server.mirror, progress=lambda done, total: None)
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("ending", ["", "/"])
-def test_a_mirror_by_environment(server, monkeypatch, ending):
+def test_a_mirror_can_be_named_by_environment_variable(server, monkeypatch, ending):
     monkeypatch.setenv("ELMO_TF_MIRROR", server.mirror + ending)
     fetch("medium")
     assert [path for path, _ in server.requests] == [f"/elmo/{file.path}" for file in PUBLISHED["medium"]]
 
 
-def test_the_argument_goes_over_the_environment(server, monkeypatch):
+def test_the_mirror_argument_is_preferred_to_the_environment(server, monkeypatch):
     monkeypatch.setenv("ELMO_TF_MIRROR", "http://127.0.0.1:9/")
     fetch("medium", server.mirror)
 
@@ -267,14 +268,14 @@ def test_the_cache_folder_follows_argument_environment_and_home(monkeypatch, tmp
     assert cache_folder("5.5B") == "/home/me/.cache/elmo_tf/5.5B"
 
 
-def test_a_broken_connection_goes_on(server, content):
+def test_a_download_goes_on_after_a_broken_connection(server, content):
     server.breaks = [None, 1000]
     fetch("small", server.mirror)
     assert server.requests[-1] == (weights_path(), "bytes=1000-")
 
 
 def by_hand(message, name="small", mirror=None):
-    """Whether the sentence says what to put where, and of a mirror what helps: to name one, or that this one fails."""
+    """Checks the advice of a message: where to put the files by hand, and a mirror to name or the one that fails."""
     folder = cache_folder(name)
     places = " and ".join(f"{published_models.BASE}{file.path} as {file.name}" for file in PUBLISHED[name])
     begin = f"the published model {name} cannot be fetched"
@@ -290,7 +291,7 @@ def by_hand(message, name="small", mirror=None):
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_model_that_is_gone(server, status):
+def test_a_model_that_the_server_lacks_is_an_error_with_advice(server, status):
     server.answers = [status]
     message = refused("small", server.mirror)
     by_hand(message, mirror=server.mirror)
@@ -303,13 +304,13 @@ def test_a_mirror_of_the_environment_that_fails_is_named(server, monkeypatch):
     by_hand(refused("small"), mirror=server.mirror)
 
 
-def test_nobody_there():
+def test_an_address_without_a_server_is_an_error_with_advice():
     message = refused("small")
     by_hand(message)
     assert "Connection refused" in message
 
 
-def test_files_put_there_by_hand_are_taken(content):
+def test_files_copied_into_the_cache_by_hand_are_used(content):
     folder = pathlib.Path(cache_folder("small"))
     folder.mkdir(parents=True)
     for name, data in content.items():
@@ -351,7 +352,7 @@ def test_weights_that_are_not_the_published_ones_are_refused_and_removed(server,
         ("weights.hdf5", None, "expected a whole HDF5 file"),
     ],
 )
-def test_what_is_no_model_is_refused_and_removed_even_where_no_hash_is_known(server, content, file, wrong, words):
+def test_files_of_another_kind_are_refused_and_removed_even_without_a_known_hash(server, content, file, wrong, words):
     published_file = next(one for one in PUBLISHED["original"] if one.name == file)
     server.files[f"/elmo/{published_file.path}"] = content[file][:-100] if wrong is None else wrong
     assert words in refused("original", server.mirror)
@@ -359,19 +360,19 @@ def test_what_is_no_model_is_refused_and_removed_even_where_no_hash_is_known(ser
     assert not [name for name in files_in(cache_folder("original")) if "part" in name]
 
 
-def test_a_name_that_is_not_published():
+def test_an_unknown_name_is_refused_with_the_list_of_models():
     assert refused("large") == "large: no published model has that name; expected one of small, medium, original, 5.5B"
 
 
 def not_kept(message, folder, fault):
-    """Whether the sentence says which model cannot be kept where, and what to do."""
+    """Checks that a message says which model cannot be stored, in which folder, and what to do."""
     assert message.startswith(f"the published model small cannot be kept in {folder} ({fault}")
     assert "; set ELMO_TF_CACHE to a folder that can be written, or put its files into any folder by hand" in message
     places = " and ".join(f"{published_models.BASE}{file.path} as {file.name}" for file in PUBLISHED["small"])
     assert message.endswith(f", and give that instead of small: {places}")
 
 
-def test_a_file_for_the_cache(monkeypatch, tmp_path, server):
+def test_a_file_in_the_place_of_the_cache_is_an_error_with_advice(monkeypatch, tmp_path, server):
     (tmp_path / "file").touch()
     monkeypatch.setenv("ELMO_TF_CACHE", str(tmp_path / "file"))
     folder = tmp_path / "file" / "small"
@@ -381,7 +382,7 @@ def test_a_file_for_the_cache(monkeypatch, tmp_path, server):
 
 
 @pytest.mark.parametrize("in_the_way", [".lock", ".weights.hdf5.part", ".weights.hdf5.part.json"])
-def test_a_cache_folder_in_which_no_file_can_be_made(server, in_the_way):
+def test_a_cache_that_cannot_be_written_is_an_error_with_advice(server, in_the_way):
     folder = pathlib.Path(cache_folder("small"))
     (folder / in_the_way).mkdir(parents=True)  # as good as no right to write, which does not hold for root
     not_kept(refused("small", server.mirror), folder, f"{folder}/")
@@ -389,7 +390,7 @@ def test_a_cache_folder_in_which_no_file_can_be_made(server, in_the_way):
     fetch("small", server.mirror)
 
 
-def test_a_disk_that_has_no_room_for_a_model_is_named_and_the_next_call_goes_on(server, content):
+def test_a_full_disk_is_an_error_with_advice_and_the_next_call_goes_on(server, content):
     with largest_file(1000):
         message = refused("small", server.mirror)
     folder = cache_folder("small")
@@ -398,7 +399,7 @@ def test_a_disk_that_has_no_room_for_a_model_is_named_and_the_next_call_goes_on(
     assert server.requests[-1] == (weights_path(), "bytes=1000-")
 
 
-def test_without_a_home_folder_none_is_made_where_one_happens_to_be(monkeypatch, tmp_path, server):
+def test_without_a_home_folder_no_folder_named_tilde_is_made(monkeypatch, tmp_path, server):
     monkeypatch.chdir(tmp_path)
     for name in ("ELMO_TF_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -414,7 +415,7 @@ def test_a_wrong_file_in_the_cache_is_not_taken_for_a_cache_that_cannot_be_writt
     assert refused("small", server.mirror).startswith(f"{folder}/options.json is not that of the published model small")
 
 
-def test_a_path_goes_over_a_name(monkeypatch, tmp_path):
+def test_an_existing_path_is_preferred_to_a_published_name(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert is_published("small")
     assert not is_published("large")
@@ -425,9 +426,9 @@ def test_a_path_goes_over_a_name(monkeypatch, tmp_path):
 
 
 FETCH = """
-    from elmo_tf.system import download
+    from elmo_tf.system import resumable_transfer
     from elmo_tf.store import published_models
-    download.PAUSE = 0.0
+    resumable_transfer.PAUSE = 0.0
     print(published_models.fetch("original", {mirror!r}))
     import sys
     print("tensorflow" in sys.modules)
@@ -449,7 +450,7 @@ def wait_for(condition):
 
 @pytest.fixture
 def slow(server):
-    """A large file, and a server that takes its time."""
+    """A server that sends a large file slowly."""
     path = weights_path("original")
     server.files[path] += bytes(300_000)  # what follows an HDF5 file's end is not looked at
     server.pause = 0.01

@@ -1,4 +1,4 @@
-"""Files that come into a folder together: all at once, or none; and who else may come in between."""
+"""Files that are written into a folder together or not at all, also when other processes write there."""
 
 import os
 import pathlib
@@ -17,7 +17,7 @@ from elmo_tf.system.atomic_folders import atomic_folder
 from elmo_tf.system.locks import lock_folder
 
 
-def test_a_folders_files_appear_together_and_its_others_stay(tmp_path):
+def test_new_files_appear_together_and_other_files_of_the_folder_stay(tmp_path):
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "old.txt").write_text("old")
     (tmp_path / "new" / "kept.txt").write_text("kept")
@@ -30,7 +30,7 @@ def test_a_folders_files_appear_together_and_its_others_stay(tmp_path):
     assert not list(tmp_path.rglob(".*"))
 
 
-def test_a_folder_that_takes_no_files_is_not_said_to_be_impossible_to_make(tmp_path, monkeypatch):
+def test_an_existing_folder_without_write_permission_is_not_reported_as_impossible_to_make(tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied")
 
@@ -44,7 +44,7 @@ def test_a_folder_that_takes_no_files_is_not_said_to_be_impossible_to_make(tmp_p
         pass
 
 
-def test_a_link_to_nothing_in_the_way_of_a_folder_is_told_before_anything_is_made(tmp_path, monkeypatch):
+def test_a_broken_link_in_the_place_of_the_folder_is_an_error_before_anything_is_made(tmp_path, monkeypatch):
     (tmp_path / "link").symlink_to("nowhere")
     monkeypatch.chdir(tmp_path)
     message = rf"^the folder link/sub cannot be made: {tmp_path}/link is no folder$"
@@ -56,7 +56,7 @@ def test_a_link_to_nothing_in_the_way_of_a_folder_is_told_before_anything_is_mad
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_of_a_folder_that_fails_nothing_stays(tmp_path, error):
+def test_an_error_leaves_neither_files_nor_folders(tmp_path, error):
     with pytest.raises(error), atomic_folder(str(tmp_path / "a" / "b")) as temporary:  # noqa: PT012
         write_text(os.path.join(temporary, "x"), "new")
         raise error
@@ -108,10 +108,10 @@ def below(folder):
 @ERRORS
 @pytest.mark.parametrize("has_moved", [False, True])
 @pytest.mark.parametrize("moves", [0, 1, 2, 3])
-def test_files_that_are_stopped_while_they_move_go_again_and_what_was_there_stays(
+def test_moved_files_are_removed_when_the_move_is_stopped_and_older_files_stay(
     tmp_path, monkeypatch, error, moves, has_moved
 ):
-    """Stopped before the move, or by a signal right after it."""
+    """The move is stopped before a file is moved, or by a signal right after."""
 
     def replace(source, target):
         if len(done) < moves or has_moved:
@@ -131,7 +131,7 @@ def test_files_that_are_stopped_while_they_move_go_again_and_what_was_there_stay
 
 @ERRORS
 @pytest.mark.parametrize("has_moved", [False, True])
-def test_a_new_folder_that_is_stopped_goes_again_with_the_parents_made_for_it(tmp_path, monkeypatch, error, has_moved):
+def test_a_new_folder_is_removed_with_its_new_parents_when_the_move_is_stopped(tmp_path, monkeypatch, error, has_moved):
     def replace(source, target):
         if has_moved:
             move(source, target)
@@ -145,7 +145,7 @@ def test_a_new_folder_that_is_stopped_goes_again_with_the_parents_made_for_it(tm
 
 
 @pytest.mark.parametrize("is_there", [True, False])
-def test_what_another_program_put_there_at_the_last_moment_stays(tmp_path, monkeypatch, is_there):
+def test_files_that_another_program_adds_at_the_last_moment_stay(tmp_path, monkeypatch, is_there):
     def replace(source, target):
         (tmp_path / "new").mkdir(exist_ok=True)
         (tmp_path / "new" / "weights").write_text("theirs")
@@ -161,7 +161,7 @@ def test_what_another_program_put_there_at_the_last_moment_stays(tmp_path, monke
     assert (tmp_path / "new" / "weights").read_text() == "theirs"
 
 
-def test_a_new_folder_has_the_rights_that_its_parent_hands_on(tmp_path):
+def test_a_new_folder_inherits_the_permissions_of_its_parent(tmp_path):
     os.chmod(tmp_path, 0o2755)
     with atomic_folder(str(tmp_path / "new")) as temporary:
         write_text(os.path.join(temporary, "x"), "x")
@@ -169,7 +169,7 @@ def test_a_new_folder_has_the_rights_that_its_parent_hands_on(tmp_path):
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == stat.S_IMODE((tmp_path / "usual").stat().st_mode)
 
 
-def test_the_place_is_looked_at_once_more_and_nothing_comes_where_it_is_taken(tmp_path):
+def test_the_check_runs_before_the_move_and_its_error_leaves_nothing(tmp_path):
     def check():
         if os.listdir(tmp_path / "new"):
             raise InputError("new holds a model already")
@@ -181,7 +181,7 @@ def test_the_place_is_looked_at_once_more_and_nothing_comes_where_it_is_taken(tm
 
 
 @pytest.mark.parametrize("is_there", [True, False])
-def test_of_two_that_come_at_once_the_second_sees_what_the_first_moved(tmp_path, monkeypatch, is_there):
+def test_of_two_concurrent_moves_the_second_check_sees_the_files_of_the_first(tmp_path, monkeypatch, is_there):
     if is_there:
         (tmp_path / "new").mkdir()
     move, both = atomic_folders._move_all, threading.Barrier(2, timeout=20)
@@ -214,7 +214,7 @@ def test_of_two_that_come_at_once_the_second_sees_what_the_first_moved(tmp_path,
     assert len(os.listdir(tmp_path / "new")) == 1
 
 
-def test_a_folders_lock_keeps_another_process_out_and_leaves_nothing(tmp_path):
+def test_a_folder_lock_keeps_another_process_out_and_leaves_no_file(tmp_path):
     code = (
         "import sys, time; from elmo_tf.system.locks import lock_folder\n"
         "with lock_folder(sys.argv[1]):\n"
@@ -228,13 +228,13 @@ def test_a_folders_lock_keeps_another_process_out_and_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_folder_that_cannot_be_locked_is_used_without(tmp_path):
+def test_a_folder_that_cannot_be_locked_is_used_without_a_lock(tmp_path):
     with lock_folder(str(tmp_path / "missing")):
         pass
 
 
 @pytest.mark.parametrize(("function", "what"), [("mkdir", atomic_folder), ("open", atomic_write)])
-def test_a_signal_that_comes_when_the_place_aside_is_just_made_leaves_nothing(tmp_path, monkeypatch, function, what):
+def test_a_signal_just_after_the_temporary_path_is_made_leaves_nothing(tmp_path, monkeypatch, function, what):
     def made_and_stopped(*arguments):
         usual(*arguments)
         raise SystemExit(143)

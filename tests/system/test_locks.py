@@ -1,4 +1,4 @@
-"""Locks keep other processes out, and nobody where there are none."""
+"""Locks keep other processes out, where the system has locks."""
 
 import errno
 
@@ -19,7 +19,7 @@ class Fcntl:
         raise OSError(self.number, "said")
 
 
-def test_where_there_are_no_locks_the_work_is_done_without(tmp_path, monkeypatch):
+def test_without_locks_in_the_system_the_block_runs_unlocked(tmp_path, monkeypatch):
     for lacking in (None, Fcntl(errno.ENOLCK), Fcntl(errno.EOPNOTSUPP)):
         monkeypatch.setattr(locks, "fcntl", lacking)
         done = []
@@ -28,7 +28,7 @@ def test_where_there_are_no_locks_the_work_is_done_without(tmp_path, monkeypatch
         assert done
 
 
-def test_a_lock_that_fails_is_one_sentence(tmp_path, monkeypatch):
+def test_a_lock_that_fails_is_an_input_error(tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "fcntl", Fcntl(errno.EIO))
     with pytest.raises(InputError, match=r"lock cannot be locked: said$"), lock(str(tmp_path / "lock")):
         pass

@@ -4,30 +4,31 @@ import csv
 
 import pytest
 from full_disk import largest_file
-from riding import result, ride
+from riding import end_step, result, ride, state_of
 
 from elmo_tf.errors import InputError
 from elmo_tf.training import logs
-from elmo_tf.training.callbacks import Validation
+from elmo_tf.training.validation import Validation
 
 
 def test_validation_before_the_first_step_is_logged_as_step_0(tmp_path):
     path = tmp_path / "log.csv"
+    state = state_of()
     riding, _ = ride(
-        Validation(lambda: result(9.0), first=True, report=str),
-        logs.CsvLog(str(path), 10, ["val_perplexity"]),
+        Validation(state, lambda: result(9.0), first=True, report=str),
+        logs.CsvLog(state, str(path), 10, ["val_perplexity"]),
     )
     riding.on_train_begin({})
     assert list(csv.DictReader(path.open())) == [{"step": "0", "epoch": "0", "val_perplexity": "9"}]
 
 
-@pytest.mark.parametrize(("from_step", "kept"), [(None, []), (0, ["0,0,,9"])])
+@pytest.mark.parametrize(("is_resumed", "kept"), [(False, []), (True, ["0,0,,9"])])
 def test_a_run_that_goes_on_from_step_0_keeps_its_validation_and_a_new_one_begins_the_file_anew(
-    tmp_path, from_step, kept
+    tmp_path, is_resumed, kept
 ):
     path = tmp_path / "log.csv"
     path.write_text("step,epoch,loss,val_perplexity\n0,0,,9\n1,1,0.5,\n")
-    riding, _ = ride(logs.CsvLog(str(path), 1, ["loss", "val_perplexity"], from_step))
+    riding, _ = ride(logs.CsvLog(state_of(is_resumed=is_resumed), str(path), 1, ["loss", "val_perplexity"]))
     riding.on_train_begin({})
     assert path.read_text().split() == ["step,epoch,loss,val_perplexity", *kept]
 
@@ -35,7 +36,8 @@ def test_a_run_that_goes_on_from_step_0_keeps_its_validation_and_a_new_one_begin
 def test_a_validation_made_up_for_replaces_its_row_where_a_kill_came_before_the_checkpoint(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("step,epoch,loss,val_perplexity\n4,2,0.5,\n4,2,0.25,8\n")
-    riding, _ = ride(logs.CsvLog(str(path), 2, ["loss", "val_perplexity"], from_step=4, from_epoch=2))
+    state = state_of(step=4, is_resumed=True)
+    riding, _ = ride(logs.CsvLog(state, str(path), 2, ["loss", "val_perplexity"], epoch=2))
     riding.on_train_begin({"loss": 0.25, "val_perplexity": 8.0})
     assert path.read_text().split() == ["step,epoch,loss,val_perplexity", "4,2,0.5,", "4,2,0.25,8"]
 
@@ -43,11 +45,12 @@ def test_a_validation_made_up_for_replaces_its_row_where_a_kill_came_before_the_
 def test_the_csv_has_a_row_every_so_many_steps_and_at_validations_and_goes_on_from_a_checkpoint(tmp_path):
     path = str(tmp_path / "log.csv")
     for start in (0, 2):  # the second time as a run that goes on from step 2
-        riding, _ = ride(logs.CsvLog(path, 2, ["loss", "val_perplexity"], start))
+        state = state_of(step=start, is_resumed=True)
+        riding, _ = ride(logs.CsvLog(state, path, 2, ["loss", "val_perplexity"]))
         riding.on_train_begin({})
         riding.on_epoch_begin(0)
-        for batch in range(start, start + 3):
-            riding.on_train_batch_end(batch, {"loss": 0.5})
+        for _ in range(3):
+            end_step(riding, state, {"loss": 0.5})
         riding.on_epoch_end(0, {"val_perplexity": 3.0})
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
@@ -59,9 +62,10 @@ def test_the_csv_has_a_row_every_so_many_steps_and_at_validations_and_goes_on_fr
 def test_a_resumed_csv_keeps_columns_of_another_loss_and_drops_what_a_kill_tore(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("step,epoch,sampled_loss\n2,1,0.25\n4,1,0.5\nx")
-    riding, _ = ride(logs.CsvLog(str(path), 1, ["loss"], from_step=2))
+    state = state_of(step=2, is_resumed=True)
+    riding, _ = ride(logs.CsvLog(state, str(path), 1, ["loss"]))
     riding.on_train_begin({})
-    riding.on_train_batch_end(2, {"loss": 0.75})
+    end_step(riding, state, {"loss": 0.75})
     assert path.read_text().split() == ["step,epoch,loss,sampled_loss", "2,1,,0.25", "3,0,0.75,"]
 
 
@@ -81,10 +85,11 @@ def test_progress_in_a_file_is_a_line_with_share_speed_and_the_losss_name(capsys
 def test_tensorboard_gets_training_and_validation_scalars_by_step(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
 
-    riding, _ = ride(logs.TensorBoardLog(str(tmp_path), 2))
+    state = state_of()
+    riding, _ = ride(logs.TensorBoardLog(state, str(tmp_path), 2))
     riding.on_train_begin({"val_perplexity": 9.0})
-    for batch in range(4):
-        riding.on_train_batch_end(batch, {"loss": 1.0})
+    for _ in range(4):
+        end_step(riding, state, {"loss": 1.0})
     riding.on_epoch_end(0, {"val_perplexity": 3.0, "loss": 1.0})
     riding.on_train_end()
     events = EventAccumulator(str(tmp_path), size_guidance={TENSORS: 0}).Reload()
@@ -95,7 +100,7 @@ def test_tensorboard_gets_training_and_validation_scalars_by_step(tmp_path):
 def test_tensorboard_gets_a_validation_made_up_for_by_its_step(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
 
-    riding, _ = ride(logs.TensorBoardLog(str(tmp_path), 2, from_step=6))
+    riding, _ = ride(logs.TensorBoardLog(state_of(step=6), str(tmp_path), 2))
     riding.on_train_begin({"val_perplexity": 9.0})
     riding.on_train_end()
     events = EventAccumulator(str(tmp_path), size_guidance={TENSORS: 0}).Reload()
@@ -104,14 +109,16 @@ def test_tensorboard_gets_a_validation_made_up_for_by_its_step(tmp_path):
 
 def test_a_log_that_no_disk_takes_is_one_sentence(tmp_path):
     path = tmp_path / "log.csv"
-    riding, _ = ride(logs.CsvLog(str(path), 1, ["loss"]))
+    state = state_of()
+    riding, _ = ride(logs.CsvLog(state, str(path), 1, ["loss"]))
     riding.on_train_begin({})
     with largest_file(path.stat().st_size), pytest.raises(InputError, match=r"log\.csv cannot be written: File too"):
-        riding.on_train_batch_end(0, {"loss": 0.5})
+        end_step(riding, state, {"loss": 0.5})
 
 
 def test_tensorboards_files_that_no_disk_takes_are_one_sentence(tmp_path):
-    riding, _ = ride(logs.TensorBoardLog(str(tmp_path), 1))
+    state = state_of()
+    riding, _ = ride(logs.TensorBoardLog(state, str(tmp_path), 1))
     with largest_file(100), pytest.raises(InputError, match=rf"{tmp_path} cannot be written: ") as caught:
-        riding.on_train_batch_end(0, {"loss": 0.5})
+        end_step(riding, state, {"loss": 0.5})
     assert "\n" not in str(caught.value)

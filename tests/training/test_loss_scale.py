@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from elmo_tf.training.optimizer import FIRST, LARGEST, STEADY, LossScale
+from elmo_tf.training.loss_scale import FIRST, LARGEST, STEADY, LossScale
 
 
 def run(scale, finite):

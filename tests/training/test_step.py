@@ -7,11 +7,12 @@ import tiny
 
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.training_stream import StreamSettings, TrainingStream
-from elmo_tf.data.vocabulary import build_vocabulary, count_corpus
+from elmo_tf.data.word_counts import build_vocabulary, count_corpus
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.weight_names import named_variables
 from elmo_tf.training.devices import make_strategy
-from elmo_tf.training.optimizer import LossScale, SparseAdagrad
+from elmo_tf.training.loss_scale import LossScale
+from elmo_tf.training.optimizer import SparseAdagrad
 from elmo_tf.training.step import TrainStep
 from elmo_tf.training.step_input import flatten_step
 

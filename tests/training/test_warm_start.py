@@ -15,7 +15,7 @@ from elmo_tf.errors import InputError
 from elmo_tf.inference.evaluator import Evaluator
 from elmo_tf.store.load_model import load_language_model
 from elmo_tf.store.stored_model import open_model
-from elmo_tf.training import run
+from elmo_tf.training.loop import TrainingLoop
 from elmo_tf.training.run import train
 
 
@@ -114,10 +114,10 @@ def begun(trained, tmp_path, monkeypatch):
     folder, settings = trained
     seen = {}
 
-    def loop(run, stream):
-        seen["step"] = run._step
-        seen["weights"] = {name: variable.numpy() for name, variable in run._variables.items()}
-        seen["slots"] = {name: variable.numpy() for name, variable in run._optimizer.accumulators.items()}
+    def run(loop, stream):
+        trainer, seen["step"] = loop._trainer, loop._state.step
+        seen["weights"] = {name: variable.numpy() for name, variable in trainer.variables.items()}
+        seen["slots"] = {name: variable.numpy() for name, variable in trainer.optimizer.accumulators.items()}
 
     def begin(form="tf1", **changes):
         values = {"model_dir": str(tmp_path / "run"), "initialize_from": str(folder / form), **changes}
@@ -125,7 +125,7 @@ def begun(trained, tmp_path, monkeypatch):
         train(dataclasses.replace(settings, **values), seen["lines"].append)
         return seen
 
-    monkeypatch.setattr(run._Run, "_loop", loop)
+    monkeypatch.setattr(TrainingLoop, "run", run)
     return begin
 
 

@@ -10,8 +10,9 @@ from elmo_tf.models.weight_names import named_variables
 from elmo_tf.training import memory_estimate
 from elmo_tf.training.devices import make_strategy
 from elmo_tf.training.input_checks import check_run_input
-from elmo_tf.training.memory_estimate import describe_run, estimate_run_memory
+from elmo_tf.training.memory_estimate import estimate_run_memory
 from elmo_tf.training.prefetch import PrefetchedStream
+from elmo_tf.training.run_description import describe_run
 
 
 def parts(folder, **changes):

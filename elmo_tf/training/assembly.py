@@ -1,0 +1,116 @@
+"""The parts of a training run, built from its settings, for `train` and for the benchmarks alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from elmo_tf.data.training_stream import StreamSettings, TrainingStream
+from elmo_tf.models.language_model import LanguageModel
+from elmo_tf.models.weight_names import named_variables
+from elmo_tf.options import Options
+from elmo_tf.training.input_checks import RunInput
+from elmo_tf.training.loss_scale import LossScale
+from elmo_tf.training.optimizer import SparseAdagrad
+from elmo_tf.training.settings import TrainSettings
+from elmo_tf.training.state import RunState
+from elmo_tf.training.step import TrainStep
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A model, and what takes its training steps.
+
+    Args:
+        model: the language model, built in the strategy's scope.
+        variables: its weights by name.
+        optimizer: Adagrad over these weights.
+        take_step: takes one training step.
+        strategy: the strategy whose replicas compute.
+        parts: the number of parts that a step's rows are dealt to: replicas times accumulation steps.
+    """
+
+    model: LanguageModel
+    variables: Mapping[str, tf.Variable]
+    optimizer: SparseAdagrad
+    take_step: TrainStep
+    strategy: tf.distribute.Strategy
+    parts: int
+
+
+def count_parts(settings: TrainSettings, strategy: tf.distribute.Strategy) -> int:
+    """The number of parts that a step's rows are dealt to: replicas times accumulation steps."""
+    return int(strategy.num_replicas_in_sync) * settings.accumulation_steps
+
+
+def build_trainer(
+    settings: TrainSettings, options: Options, strategy: tf.distribute.Strategy, implementation: str = "fused"
+) -> Trainer:
+    """Builds a model with new weights, its optimizer and its training step.
+
+    Args:
+        settings: the run's settings; its own `options` are not read.
+        options: the model's options, with the number of words in the vocabulary.
+        strategy: the strategy whose replicas compute.
+        implementation: how the LSTM is computed, as for `BiLM`.
+    """
+    keras.utils.set_random_seed(settings.seed)
+    with strategy.scope():
+        model = LanguageModel(options, implementation, name="language_model", dtype=settings.policy)
+        model.build()
+        variables = named_variables(model)
+        optimizer = SparseAdagrad(variables, options.training.learning_rate)
+    take_step = TrainStep(
+        model,
+        optimizer,
+        strategy,
+        settings.seed,
+        settings.fresh_states,
+        settings.accumulation_steps,
+        settings.jit_compile,
+    )
+    return Trainer(model, variables, optimizer, take_step, strategy, count_parts(settings, strategy))
+
+
+def new_state(settings: TrainSettings, prepared: RunInput, trainer: Trainer) -> RunState:
+    """The state that a new run begins with.
+
+    Args:
+        settings: the run's settings.
+        prepared: the run's input.
+        trainer: the model and its training step.
+    """
+    training = prepared.options.training
+    return RunState(
+        seed=settings.seed,
+        unroll_steps=training.unroll_steps,
+        corpus=prepared.corpus.fingerprint(),
+        lstm_states=trainer.take_step.zero_states(training.batch_size),
+        loss_scale=LossScale.first(trainer.model.compute_dtype),
+    )
+
+
+def make_stream(
+    settings: TrainSettings, prepared: RunInput, parts: int, step: int = 0, position: str | None = None
+) -> TrainingStream:
+    """Makes the stream of a run's inputs.
+
+    Args:
+        settings: the run's settings.
+        prepared: the run's input.
+        parts: the number of parts that a step's rows are dealt to.
+        step: the number of the first step.
+        position: the position to continue from, as a checkpoint holds it; None to begin.
+    """
+    training = prepared.options.training
+    stream_settings = StreamSettings(
+        rows=parts * training.batch_size,
+        parts=parts,
+        seed=settings.seed,
+        negatives=training.n_negative_samples_batch if training.sample_softmax else 0,
+        buckets=settings.jit_compile,
+    )
+    return TrainingStream(
+        prepared.corpus, prepared.vocabulary, prepared.options, stream_settings, step=step, position=position
+    )

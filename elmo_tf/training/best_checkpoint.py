@@ -1,0 +1,69 @@
+"""Which checkpoint is the best one, and when a run stops early because no better one comes."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from elmo_tf.training.state import Logs, RunState
+
+
+class BestCheckpoint(keras.callbacks.Callback):
+    """Saves the weights with the lowest validation perplexity, and stops a run that is out of patience.
+
+    It looks for `val_perplexity` in the logs, which `Validation` put there earlier in the same call.
+
+    Args:
+        state: the run's state, in which the best perplexity, its step and the validations since then are kept.
+        save_best: called with the number of steps when a validation is the best so far, after `state` was updated.
+        patience: validations without a better one after which to stop; 0 for never.
+        report: takes a line for people.
+    """
+
+    def __init__(
+        self,
+        state: RunState,
+        save_best: Callable[[int], Any],
+        patience: int,
+        report: Callable[[str], None] = print,
+    ) -> None:
+        super().__init__()
+        self._state, self._save_best, self._patience, self._report = state, save_best, patience, report
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Considers a validation before the first step, whose weights may stay the best of all, or one made up for.
+
+        Weights that nothing has trained yet may have an infinite perplexity, which costs no patience.
+        """
+        if self._state.step or math.isfinite((logs or {}).get("val_perplexity", math.inf)):
+            self._consider(logs or {})
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Considers a validation after the step."""
+        self._consider(logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Considers a validation at the end of the epoch."""
+        self._consider(logs or {})
+
+    def _consider(self, logs: Logs) -> None:
+        """Saves the best weights, or counts one more validation that was not better."""
+        if "val_perplexity" not in logs:
+            return
+        state, perplexity = self._state, float(logs["val_perplexity"])
+        if perplexity < _or_infinite(state.best_perplexity):
+            state.best_perplexity, state.best_step, state.validations_since_best = perplexity, state.step, 0
+            self._save_best(state.step)
+            return
+        state.validations_since_best += 1
+        if state.is_out_of_patience(self._patience):
+            self._report(
+                f"step {state.step}: stopped early, for {state.validations_since_best} validations brought nothing "
+                f"better than perplexity {_or_infinite(state.best_perplexity):.2f}"
+            )
+            self.model.stop_training = True
+
+
+def _or_infinite(perplexity: float | None) -> float:
+    return math.inf if perplexity is None else perplexity

@@ -1,0 +1,168 @@
+"""The training loop: epochs of steps, the callbacks around them, and the checkpoints in between."""
+
+import bisect
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+import tensorflow as tf
+
+from elmo_tf.errors import InputError
+from elmo_tf.inference.evaluator import Evaluator, LossesNotFiniteError
+from elmo_tf.training.assembly import Trainer
+from elmo_tf.training.callbacks import make_callbacks
+from elmo_tf.training.checkpoint import TrainingCheckpoint
+from elmo_tf.training.input_checks import RunInput
+from elmo_tf.training.meter import divergence_error
+from elmo_tf.training.prefetch import PrefetchedStream
+from elmo_tf.training.settings import TrainSettings
+from elmo_tf.training.state import RunState
+
+
+class _ValidationAbandonedError(Exception):
+    """Raised inside a validation when the run is asked to stop. The resumed run makes up for the validation."""
+
+
+class TrainingLoop:
+    """Takes the steps of a run, and calls Keras callbacks as `Model.fit` would.
+
+    Args:
+        settings: the run's settings.
+        prepared: the run's input.
+        trainer: the model and its training step.
+        checkpoint: the checkpoints in the model's folder.
+        state: the state to go on from, which the loop changes.
+        bounds: the number of the first step of every epoch, and at the end that of all steps.
+        report: takes a line for people.
+    """
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        prepared: RunInput,
+        trainer: Trainer,
+        checkpoint: TrainingCheckpoint,
+        state: RunState,
+        bounds: Sequence[int],
+        report: Callable[[str], None],
+    ) -> None:
+        self._settings, self._prepared, self._trainer = settings, prepared, trainer
+        self._checkpoint, self._state, self._bounds, self._report = checkpoint, state, bounds, report
+        self._loss_name = "sampled_loss" if prepared.options.training.sample_softmax else "loss"
+        self._model = trainer.model
+        self._model.stop_training = False
+        self.stopped_by: int | None = None
+
+    def request_stop(self, number: int) -> None:
+        """Ends the loop after the step under way; `stopped_by` is then the signal's number."""
+        self.stopped_by = number
+        self._model.stop_training = True
+
+    def run(self, stream: PrefetchedStream) -> None:
+        """Takes steps until the last one, until the patience is at an end, or until it is asked to stop."""
+        riding = keras.callbacks.CallbackList(self._callbacks(), model=self._model)
+        self._begin(riding)
+        epoch = bisect.bisect_right(self._bounds, self._state.step) - 1
+        while epoch + 1 < len(self._bounds) and not self._model.stop_training:
+            self._run_epoch(epoch, stream, riding)
+            epoch += 1
+        riding.on_train_end()
+
+    def _callbacks(self) -> list[keras.callbacks.Callback]:
+        training = self._prepared.options.training
+        return make_callbacks(
+            self._settings,
+            self._state,
+            self._bounds,
+            self._loss_name,
+            self._trainer.parts * training.batch_size * training.unroll_steps,
+            self._make_evaluation(),
+            self._save_best,
+            self._report,
+        )
+
+    def _begin(self, riding: keras.callbacks.CallbackList) -> None:
+        """Validates before the first step if asked to, or makes up for a validation that was interrupted."""
+        was_due = self._state.validation_due is not None
+        with contextlib.suppress(_ValidationAbandonedError):
+            riding.on_train_begin({})
+            if was_due:
+                self._save()
+
+    def _run_epoch(self, epoch: int, stream: PrefetchedStream, riding: keras.callbacks.CallbackList) -> None:
+        """Takes the steps of an epoch, or what is left of them."""
+        end = self._bounds[epoch + 1]
+        riding.on_epoch_begin(epoch)
+        while self._state.step < end and not self._model.stop_training:
+            self._take_step(stream, riding)
+        if self._state.step == end:
+            with contextlib.suppress(_ValidationAbandonedError):
+                riding.on_epoch_end(epoch, {self._loss_name: self._state.mean_loss})
+        if self._state.has_new_steps:  # it was not stopped before the first step
+            self._save()
+
+    def _take_step(self, stream: PrefetchedStream, riding: keras.callbacks.CallbackList) -> None:
+        state = self._state
+        riding.on_train_batch_begin(state.step)
+        with self._saving_where_a_text_is_gone():
+            tensors, position = next(stream)
+        result = self._trainer.take_step(state.step, tensors, state.lstm_states, state.loss_scale)
+        state.step, state.stream_position = state.step + 1, position
+        state.lstm_states, state.loss_scale = result.states, result.loss_scale
+        logs = {self._loss_name: float(tf.reduce_mean(result.losses)), "gradient_norm": float(result.norm)}
+        self._check_gradient(logs["gradient_norm"])
+        with contextlib.suppress(_ValidationAbandonedError):
+            riding.on_train_batch_end(state.step - 1, logs)
+        if state.step % self._settings.checkpoint_steps == 0 and state.step not in self._bounds:
+            self._save()
+
+    def _check_gradient(self, norm: float) -> None:
+        """Ends the run where the gradient overflows. In float16 it does so only if no smaller loss scale can help."""
+        if math.isfinite(norm) or float(self._state.loss_scale.factor) > 1.0:
+            return
+        if self._settings.precision == "float16":
+            raise InputError(f"the gradient of step {self._state.step} overflows float16: take --precision=bfloat16")
+        raise divergence_error("gradient", self._state.step, norm)
+
+    def _make_evaluation(self) -> Callable[[], dict[str, float | int]] | None:
+        """The function that validates; None without held-out text."""
+        settings, prepared = self._settings, self._prepared
+        if prepared.validation is None:
+            return None
+        evaluator = Evaluator(self._model, prepared.validation, prepared.vocabulary, settings.validation_batch_size)
+
+        def evaluate() -> dict[str, float | int]:
+            with self._saving_where_a_text_is_gone():
+                return evaluator(self._abandon_if_stopped).to_dict()
+
+        return evaluate
+
+    def _abandon_if_stopped(self, _: int) -> None:
+        """Ends a validation under way, which on a large text may take longer than a scheduler waits."""
+        if self.stopped_by is not None:
+            raise _ValidationAbandonedError
+
+    @contextlib.contextmanager
+    def _saving_where_a_text_is_gone(self) -> Iterator[None]:
+        """Saves the run if a text cannot be read any more, before the error ends it.
+
+        The steps taken are good: once the text is back, the same command goes on after them, with the validation that
+        is due.
+        """
+        try:
+            yield
+        except LossesNotFiniteError:
+            raise
+        except InputError:
+            if self._state.has_new_steps:  # else there is nothing new to save
+                self._save()
+            raise
+
+    def _save(self) -> None:
+        self._checkpoint.save(self._state)
+
+    def _save_best(self, step: int) -> None:
+        """Saves the latest checkpoint first, because a run cannot be continued from its best weights alone."""
+        self._save()
+        self._checkpoint.save_best(step)

@@ -1,0 +1,76 @@
+"""How a run begins: with new weights, with those of a trained model, or where its last checkpoint was."""
+
+from collections.abc import Callable
+
+from elmo_tf.errors import InputError
+from elmo_tf.training.assembly import Trainer, new_state
+from elmo_tf.training.checkpoint import TrainingCheckpoint
+from elmo_tf.training.input_checks import RunInput
+from elmo_tf.training.settings import TrainSettings
+from elmo_tf.training.state import RunState
+from elmo_tf.training.warm_start import warm_start
+
+_MUST_STAY = {"seed": "--seed", "unroll_steps": "--unroll_steps", "corpus": "the text of --train_files"}
+"""What must be the same when a run is resumed, and how a user gives it. The number of rows must stay too, which the
+shapes of the saved LSTM states tell."""
+
+
+def begin_or_resume(
+    settings: TrainSettings,
+    prepared: RunInput,
+    trainer: Trainer,
+    checkpoint: TrainingCheckpoint,
+    report: Callable[[str], None],
+) -> RunState:
+    """Gives the weights the values to start from, and returns the state that goes with them.
+
+    Args:
+        settings: the run's settings.
+        prepared: the run's input.
+        trainer: the model and its training step.
+        checkpoint: the checkpoints in the model's folder.
+        report: takes a line for people.
+
+    Raises:
+        InputError: the run cannot be resumed, or the model to initialize from does not fit.
+    """
+    new = new_state(settings, prepared, trainer)
+    resumed = checkpoint.restore(new)
+    if resumed is None:
+        _initialize(settings, prepared, trainer, report)
+        return new
+    _check_same(new, resumed, settings.model_dir)
+    if resumed.best_step == resumed.step and not checkpoint.has_best(resumed.step):
+        checkpoint.save_best(resumed.step)  # the run was killed between saving the latest and the best
+    if prepared.validation is None:
+        resumed.validation_due = None  # there is no text any more to make up for it with
+    report(f"resumed from step {resumed.step} of {settings.model_dir}")
+    if settings.initialize_from is not None:
+        report("note: --initialize_from says where a run begins; this one goes on")
+    return resumed
+
+
+def _initialize(settings: TrainSettings, prepared: RunInput, trainer: Trainer, report: Callable[[str], None]) -> None:
+    """Copies the weights of a trained model, if the settings name one."""
+    if settings.initialize_from is None:
+        return
+    for line in warm_start(
+        trainer.variables,
+        prepared.options,
+        prepared.vocabulary,
+        settings.initialize_from,
+        settings.seed,
+        settings.initialize_vocab_file,
+    ):
+        report(line)
+
+
+def _check_same(new: RunState, resumed: RunState, model_dir: str) -> None:
+    for name, what in _MUST_STAY.items():
+        before, now = getattr(resumed, name), getattr(new, name)
+        if before != now:
+            raise InputError(
+                f"{model_dir} was trained otherwise: {what} was {before}, is {now}; give the same, or a new "
+                "--model_dir",
+                path=model_dir,
+            )
