@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from elmo_tf.version import __version__
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr__`; a test compares it with `_HOMES`
+    from elmo_tf.bulk.embed import embed as embed
+    from elmo_tf.bulk.embed_file import embed_file as embed_file
+    from elmo_tf.bulk.merge_files import merge_files as merge_files
     from elmo_tf.conversion.convert import convert as convert
     from elmo_tf.conversion.inspection import inspect as inspect
     from elmo_tf.conversion.settings import ConvertSettings as ConvertSettings
@@ -67,6 +70,8 @@ _HOMES = {
     "WordEncoder": "elmo_tf.layers",
     "character_ids": "elmo_tf.inference.character_ids",
     "convert": "elmo_tf.conversion.convert",
+    "embed": "elmo_tf.bulk.embed",
+    "embed_file": "elmo_tf.bulk.embed_file",
     "encode_words": "elmo_tf.data.characters",
     "export_model": "elmo_tf.elmo.serving",
     "export_signatures": "elmo_tf.elmo.serving",
@@ -74,6 +79,7 @@ _HOMES = {
     "inspect": "elmo_tf.conversion.inspection",
     "load_bilm": "elmo_tf.store.load_model",
     "load_language_model": "elmo_tf.store.load_model",
+    "merge_files": "elmo_tf.bulk.merge_files",
     "open_model": "elmo_tf.store.stored_model",
     "train": "elmo_tf.training.run",
 }

@@ -1,57 +1,93 @@
-"""A file of sentences to an HDF5 file of vectors."""
+"""Files of sentences to a file of vectors, in parts from which a run that was killed goes on."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-import h5py
-
-from elmo_tf.data import text
+from elmo_tf.bulk.blocks import Share
+from elmo_tf.bulk.embed import BlockEmbedder, embedder_of
+from elmo_tf.bulk.fingerprint import identity
+from elmo_tf.bulk.formats import check_installed, open_vector_file
+from elmo_tf.bulk.input_text import STANDARD_INPUT
+from elmo_tf.bulk.join import check_output
+from elmo_tf.bulk.parts import remove_parts
+from elmo_tf.bulk.run import Progress, Run
+from elmo_tf.bulk.settings import EmbedSettings
+from elmo_tf.bulk.text_vectors import STANDARD_OUTPUT
 from elmo_tf.errors import InputError
-from elmo_tf.inference.length_batches import BATCH_TOKENS, embed_batches
-from elmo_tf.inference.sentence_embedder import SentenceEmbedder
-from elmo_tf.system.atomic_files import atomic_write
+
+
+class Embedded(NamedTuple):
+    """What an output holds."""
+
+    lines: int
+    tokens: int
 
 
 def embed_file(
-    embed: SentenceEmbedder,
-    input_file: str | os.PathLike[str],
+    model: Any,
+    input_file: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     output_file: str | os.PathLike[str],
-    batch_tokens: int = BATCH_TOKENS,
-    progress: Callable[[int], None] | None = None,
-) -> tuple[int, int]:
-    """Embeds every line of a file into an HDF5 file, written whole or not at all.
+    batch_tokens: int = EmbedSettings.batch_tokens,
+    progress: Callable[[Progress], None] | None = None,
+    *,
+    num_shards: int = 1,
+    shard_index: int = 0,
+    overwrite: bool = False,
+    **settings: Any,
+) -> Embedded:
+    """Embeds every sentence of a text into a file, written whole or not at all.
+
+    The text is embedded block by block. Each block's vectors lie in `OUTPUT.parts` until all are there and are joined;
+    a run of the same settings that finds some of them goes on behind them, and its output has the same bytes. A run
+    from a stream, or with a model that is given as an embedder, cannot go on: its parts go when it ends.
 
     Args:
-        embed: the model.
-        input_file: a tokenised sentence a line, plain or .gz.
-        output_file: gets for each line one float32 dataset `(L + 1, tokens, directions * D)`, under the line's number
-            from 0; a blank line has 0 tokens.
-        batch_tokens: tokens of a batch, padding included; a longer sentence is a batch of its own.
-        progress: called after every batch with the number of lines that are written.
+        model: a model's folder, file or published name; or a `LoadedBiLM`; or a `SentenceEmbedder`.
+        input_file: text, a tokenised sentence a line, or CoNLL-U; plain or .gz; "-" for standard input; or several, one
+            behind the other.
+        output_file: gets the vectors of each sentence, in order; a blank line is a sentence of 0 tokens. "-" is
+            standard output, with the output format "txt" alone.
+        batch_tokens: tokens of a batch, padding counted; a longer sentence is a batch of its own.
+        progress: called after every block.
+        num_shards: into how many shares the text is divided; with more than one a manifest `OUTPUT.manifest.json` says
+            which share this is, for `elmo_tf.bulk.merge_files.merge_files`.
+        shard_index: which share to embed, from 0.
+        overwrite: whether to replace an output that exists, and to start over where parts of it do.
+        settings: those of `elmo_tf.bulk.settings.EmbedSettings`: `layers="top"`, for one.
 
     Returns:
-        The numbers of lines and of tokens.
+        Numbers of sentences and of tokens.
 
     Raises:
-        InputError: the input cannot be read, is not UTF-8 or is empty, or the output is the input or cannot be
-            written.
+        InputError: the input cannot be read, is not UTF-8 or is empty; or the output is the input, exists or cannot be
+            written; or a setting does not fit.
     """
-    input_file, output_file = os.fspath(input_file), os.fspath(output_file)
-    if os.path.realpath(output_file) == os.path.realpath(input_file):
-        raise InputError(f"{output_file} is the input; expected the name of a new file", path=output_file)
-    lines = tokens = 0
-    sentences = (line.split() for line in text.iterate_lines(input_file))
-    try:
-        # Through a file object: on a full disk h5py's own writing ends in errors that nobody can catch, or in a crash.
-        with atomic_write(output_file) as temporary, open(temporary, "w+b") as raw, h5py.File(raw, "w") as file:
-            for batch in embed_batches(embed, sentences, batch_tokens):
-                for number, sentence, vectors in batch:
-                    file.create_dataset(str(number), data=vectors)
-                    lines, tokens = lines + 1, tokens + len(sentence)
-                if progress is not None:
-                    progress(lines)
-            if not lines:
-                raise InputError(f"{input_file} is empty: expected a tokenised sentence a line", path=input_file)
-    except (OSError, SystemError) as error:  # h5py raises the second for a failed write from Python 3.13 on
-        raise InputError(f"{output_file} cannot be written: {error}", path=output_file) from error
-    return lines, tokens
+    chosen = EmbedSettings(batch_tokens=batch_tokens, **settings)
+    check_installed(chosen)
+    output_file = os.fspath(output_file)
+    share = Share(_paths(input_file), chosen.input_format, chosen.block_bytes, num_shards, shard_index)
+    share.check_output(output_file)
+    if share.is_empty_input:
+        raise share.empty()
+    if output_file != STANDARD_OUTPUT:
+        check_output(output_file, overwrite)
+    elif chosen.output_format != "txt" or num_shards > 1:
+        raise InputError("output_file: expected the output format txt, and one share, with standard output")
+    embedder = embedder_of(model)
+    run = Run(share, BlockEmbedder(embedder, chosen), chosen, progress)
+    if output_file == STANDARD_OUTPUT:
+        with open_vector_file(output_file, chosen) as file:
+            run.write_all(file)
+    else:
+        if overwrite:
+            remove_parts(output_file)
+        run.write_parts(output_file, identity(share, embedder.loaded, chosen))
+    return Embedded(run.lines, run.tokens)
+
+
+def _paths(given: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
+    paths = [os.fspath(path) for path in ([given] if isinstance(given, (str, os.PathLike)) else given)]
+    if not paths or (STANDARD_INPUT in paths and len(paths) > 1):
+        raise InputError(f"input_file: expected files, or - alone for standard input, got {', '.join(paths) or 'none'}")
+    return paths

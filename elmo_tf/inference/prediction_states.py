@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from elmo_tf.data.characters import encode_words
 from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE, Vocabulary
-from elmo_tf.inference.word_vectors import in_parts
+from elmo_tf.inference.word_vectors import encode_characters
 from elmo_tf.models.language_model import LanguageModel
 
 
@@ -84,9 +84,7 @@ def prediction_states(
         By direction a tensor `(N, D)`, N the sum of `lengths - 1`: all rows of the first sentence, then of the second.
     """
     bilm = model.bilm
-    size, dtype = bilm.options.lstm.projection_dim, tf.as_dtype(bilm.compute_dtype)
-    # without a gradient, the words may go through the encoder a part at a time, which bounds the memory
-    vectors = bilm.encoder(words) if words.shape.rank == 1 else in_parts(bilm.encoder, words, size, dtype)
+    vectors = bilm.encoder(words) if words.shape.rank == 1 else encode_characters(bilm.encoder, words)
     counts = lengths - 1
     mask = tf.sequence_mask(counts, tf.shape(positions)[1] - 1)
     states = []

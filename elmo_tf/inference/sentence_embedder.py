@@ -47,14 +47,15 @@ class SentenceEmbedder:
             signature = (tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int32))
             self._function = tf.function(self._layers, input_signature=signature, autograph=False)
 
-    def __call__(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:
+    def __call__(self, sentences: Sequence[Sequence[str]], keep_boundaries: bool = False) -> list[np.ndarray]:
         """Embeds one batch.
 
         Args:
             sentences: lists of tokens of any length, 0 included.
+            keep_boundaries: whether the vectors of `<S>` and `</S>` are given too, two more a sentence.
 
         Returns:
-            For each sentence float32 `(L + 1, tokens, directions * D)`, without `<S>` and `</S>`.
+            For each sentence float32 `(L + 1, tokens, directions * D)`.
 
         Raises:
             ValueError: a sentence is a text that is not split yet, or a token is no string.
@@ -67,7 +68,11 @@ class SentenceEmbedder:
         tokens = [_utf8(token) for sentence in sentences for token in sentence]
         counts = [len(sentence) for sentence in sentences]
         layers = self._function(tf.constant(tokens, tf.string, [len(tokens)]), tf.constant(counts)).numpy()
-        return [vectors[:, 1 : count + 1].astype(np.float32) for vectors, count in zip(layers, counts, strict=True)]
+        edge = 0 if keep_boundaries else 1
+        return [
+            vectors[:, edge : count + 2 - edge].astype(np.float32)
+            for vectors, count in zip(layers, counts, strict=True)
+        ]
 
     def _layers(self, tokens: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
         return read_sentences(self._bilm, self._word_vectors, sentences_of_tokens(tokens, counts))[0]

@@ -16,8 +16,8 @@ from elmo_tf.system.error_text import reason, rename_in_errors
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yields a temporary path beside `path`; renames it to `path` when the block ends, removes it on an error.
 
-    The folder of `path` is made if it is missing. The temporary path keeps the ending of `path`, for libraries that
-    look at it (`.hdf5`, `.gz`).
+    The folder of `path` is made if it is missing. If `path` is a symbolic link, the file that it names is written. The
+    temporary path keeps the ending of `path`, for libraries that look at it (`.hdf5`, `.gz`).
 
     Raises:
         InputError: the file cannot be written, for example because the disk is full; the message names `path`.
@@ -31,23 +31,38 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
     '1 2 3'
     """
     path = os.fspath(path)
-    folder = os.path.dirname(path) or "."
+    target = os.path.realpath(path) if os.path.islink(path) else path
+    folder = os.path.dirname(target) or "."
     make_folder(folder)
-    if os.path.isdir(path):
-        raise InputError(f"{path} is a folder; expected the name of a file to write", path=path)
-    stem, ending = os.path.splitext(os.path.basename(path))
+    check_regular(path)
+    stem, ending = os.path.splitext(os.path.basename(target))
     temporary = temporary_name(folder, stem, ending)
     try:
         os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
         with rename_in_errors(path, temporary):
             yield temporary
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except BaseException as error:  # also on Ctrl-C: nothing half-written stays behind
         with contextlib.suppress(OSError):  # the temporary file may not exist yet
             os.remove(temporary)
         if _is_refusal_to_write(error, temporary):
             raise InputError(f"{path} cannot be written: {reason(error)}", path=path) from error
         raise
+
+
+def check_regular(path: str) -> None:
+    """Raises an `InputError` if something exists at `path`, or where a link at `path` leads, that is no regular file.
+
+    Renaming a file over a device would remove the device for all programs.
+
+    >>> check_regular("/dev/null")
+    Traceback (most recent call last):
+    elmo_tf.errors.InputError: /dev/null is a device, a pipe or a socket; expected the name of a file to write
+    """
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder; expected the name of a file to write", path=path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"{path} is a device, a pipe or a socket; expected the name of a file to write", path=path)
 
 
 def _is_refusal_to_write(error: BaseException, path: str) -> TypeGuard[OSError]:

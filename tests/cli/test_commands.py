@@ -30,6 +30,7 @@ REQUIRED = {
     "evaluate": ["model_dir", "test_files"],
     "convert": ["model_dir", "output_dir"],
     "embed": ["model_dir", "input_file", "output_file"],
+    "merge": ["input_files", "output_file"],
     "inspect": ["model_dir"],
 }
 TEXT = "the cat sat on the mat .\n\nøl\na zebra sat\n"  # 3 sentences, 11 words

@@ -19,6 +19,11 @@ def model():
     return made_model()
 
 
+@pytest.fixture(scope="module")
+def score(model):
+    return Scorer(model, WORDS)
+
+
 def expected_scores(model, tokens):
     """By NumPy, from the top layer of the same sentence with its boundaries."""
     size = model.options.lstm.projection_dim
@@ -32,38 +37,39 @@ def expected_scores(model, tokens):
     return [forward[p, numbers[p + 1]] for p in places], [backward[p, numbers[p]] for p in places]
 
 
-def test_every_prediction_has_the_log_probability_of_a_numpy_softmax(model):
-    for tokens, score in zip(SENTENCES, Scorer(model, WORDS)(SENTENCES), strict=True):
+def test_every_prediction_has_the_log_probability_of_a_numpy_softmax(model, score):
+    for tokens, found in zip(SENTENCES, score(SENTENCES), strict=True):
         forward, backward = expected_scores(model, tokens)
-        np.testing.assert_allclose(score.forward, forward, atol=2e-6)
-        np.testing.assert_allclose(score.backward, backward, atol=2e-6)
-        assert score.tokens == tuple(tokens)
-        assert score.unknown.tolist() == [word not in WORDS for word in tokens]
+        np.testing.assert_allclose(found.forward, forward, atol=2e-6)
+        np.testing.assert_allclose(found.backward, backward, atol=2e-6)
+        assert found.tokens == tuple(tokens)
+        assert found.unknown.tolist() == [word not in WORDS for word in tokens]
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 12, 4096])
-def test_batches_do_not_matter_and_the_order_is_that_of_the_input(model, batch_tokens):
-    alone = [next(Scorer(model, WORDS)([tokens])) for tokens in SENTENCES]
-    together = list(Scorer(model, WORDS, batch_tokens)(SENTENCES))
+def test_batches_do_not_matter_and_the_order_is_that_of_the_input(score, monkeypatch, batch_tokens):
+    alone = [next(score([tokens])) for tokens in SENTENCES]
+    monkeypatch.setattr(score, "_batch_tokens", batch_tokens)
+    together = list(score(SENTENCES))
     for one, other in zip(alone, together, strict=True):
         assert one.tokens == other.tokens
         np.testing.assert_allclose(one.forward, other.forward, atol=2e-6)
         np.testing.assert_allclose(one.backward, other.backward, atol=2e-6)
 
 
-def test_the_sums_are_those_of_the_evaluator_from_fresh_states(model, tmp_path):
+def test_the_sums_are_those_of_the_evaluator_from_fresh_states(model, score, tmp_path):
     sentences = [tokens for tokens in SENTENCES if tokens]
     (tmp_path / "held.txt").write_text("\n".join(map(" ".join, sentences)) + "\n")
     # a row for every sentence, long enough for all of them: every sentence starts from the zero state
     result = Evaluator(model, Corpus.scan([str(tmp_path / "held.txt")]), WORDS, len(sentences), 10)()
-    scores = list(Scorer(model, WORDS)(sentences))
-    assert result.tokens == sum(score.predictions for score in scores)
-    assert result.unknown == sum(score.unknown.sum() for score in scores)
+    scores = list(score(sentences))
+    assert result.tokens == sum(one.predictions for one in scores)
+    assert result.unknown == sum(one.unknown.sum() for one in scores)
     totals = [sum(s.log_probability_forward for s in scores), sum(s.log_probability_backward for s in scores)]
     np.testing.assert_allclose(result.totals, [-total for total in totals], rtol=1e-5)
 
 
-def test_sentences_are_read_lazily(model):
+def test_sentences_are_read_lazily(score):
     read = []
 
     def endless():
@@ -71,20 +77,19 @@ def test_sentences_are_read_lazily(model):
             read.append(1)
             yield ["tar"]
 
-    assert next(Scorer(model, WORDS)(endless())).tokens == ("tar",)
+    assert next(score(endless())).tokens == ("tar",)
     assert len(read) <= 1024
 
 
 def test_a_forward_model_has_no_backward_numbers():
-    (score,) = Scorer(made_model(bidirectional=False), WORDS)([["tar", "kens"]])
-    assert score.backward is None
-    assert score.log_probability == score.log_probability_forward
-    assert score.perplexity == score.perplexity_forward
-    assert not [name for name in score.to_dict() if "backward" in name]
+    (found,) = Scorer(made_model(bidirectional=False), WORDS)([["tar", "kens"]])
+    assert found.backward is None
+    assert found.log_probability == found.log_probability_forward
+    assert found.perplexity == found.perplexity_forward
+    assert not [name for name in found.to_dict() if "backward" in name]
 
 
-def test_what_is_no_list_of_tokens_is_refused(model):
-    score = Scorer(model, WORDS)
+def test_what_is_no_list_of_tokens_is_refused(score):
     for wrong in ("a text", ["a text"], [["a", None]]):
         with pytest.raises(ValueError, match="sentences: expected lists of tokens"):
             list(score(wrong))

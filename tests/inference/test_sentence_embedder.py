@@ -1,5 +1,6 @@
 """Sentences to vectors: bilm-tf's numbers, whatever the batch, and a file that is whole or not there."""
 
+import functools
 import gzip
 import json
 import re
@@ -11,7 +12,7 @@ import pytest
 from model_cases import CHARACTERS, WORD_INPUT, changed, filled
 from model_folders import WORDS, content_of, hdf5_folder
 
-from elmo_tf.bulk.embed_file import embed_file
+from elmo_tf.bulk.embed_file import embed_file as embed_new_file
 from elmo_tf.data.characters import encode_words
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
@@ -20,6 +21,7 @@ from elmo_tf.inference.sentence_embedder import SentenceEmbedder
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.store.load_model import load_bilm
 
+embed_file = functools.partial(embed_new_file, overwrite=True)
 TRAINED = ("char_2layer", "char_tanh_3layer_tightclip")
 VOCABULARY = Vocabulary(WORDS)
 SENTENCES = [
@@ -102,7 +104,9 @@ def test_vectors_are_those_of_the_model_on_the_sentence_alone(request, reads):
 def test_every_line_has_its_number_for_a_key_and_its_tokens_for_a_shape(embed, tmp_path, pack):
     path = text_file(tmp_path / "text", pack=pack)
     done = []
-    lines, tokens = embed_file(embed, path, str(tmp_path / "new" / "out.hdf5"), 50, done.append)
+    lines, tokens = embed_file(
+        embed, path, str(tmp_path / "new" / "out.hdf5"), 50, lambda progress: done.append(progress.lines)
+    )
     vectors = vectors_of(tmp_path / "new" / "out.hdf5")
     lengths = [len(line.split()) for line in SENTENCES]
     assert {key: array.shape for key, array in vectors.items()} == {

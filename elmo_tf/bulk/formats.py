@@ -1,0 +1,29 @@
+"""The formats of files of vectors, by name."""
+
+from collections.abc import Callable
+
+from elmo_tf.bulk.hdf5_vectors import Hdf5Vectors
+from elmo_tf.bulk.npz_vectors import NpzVectors
+from elmo_tf.bulk.parquet_vectors import ParquetVectors, pyarrow
+from elmo_tf.bulk.settings import EmbedSettings
+from elmo_tf.bulk.text_vectors import TextVectors
+from elmo_tf.bulk.vector_file import VectorFile
+
+_KINDS: dict[str, Callable[[str, EmbedSettings], VectorFile]] = {
+    "hdf5": Hdf5Vectors,
+    "npz": NpzVectors,
+    "parquet": ParquetVectors,
+    "txt": TextVectors,
+}
+ENDINGS = {"hdf5": ".hdf5", "npz": ".npz", "parquet": ".parquet", "txt": ".txt"}
+
+
+def check_installed(settings: EmbedSettings) -> None:
+    """An `InputError` where the format needs a library that is not installed."""
+    if settings.output_format == "parquet":
+        pyarrow()
+
+
+def open_vector_file(path: str, settings: EmbedSettings) -> VectorFile:
+    """Begins a file of vectors of the format that the settings say."""
+    return _KINDS[settings.output_format](path, settings)

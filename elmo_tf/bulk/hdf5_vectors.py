@@ -1,0 +1,122 @@
+"""HDF5 files of vectors: a dataset a sentence, as AllenNLP's `elmo` command writes them."""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+import h5py
+import numpy as np
+
+from elmo_tf.bulk.settings import EmbedSettings
+from elmo_tf.bulk.vector_file import VectorFile
+from elmo_tf.errors import InputError
+
+INDEX = "sentence_to_index"
+_ESCAPE = re.compile(r"%(?=25|2F|00|2E)")
+"""A per cent sign that would read as the beginning of one of our escapes."""
+
+
+def sentence_key(tokens: Sequence[str]) -> str:
+    """The name of a sentence's dataset where the sentences are the keys: its tokens with spaces between them.
+
+    HDF5 cannot have everything in a name. `/`, which would make a group, becomes `%2F`; a NUL byte `%00`; the dot that
+    is a whole sentence `%2E`; and where one of these, or `%25`, stands in the text, its `%` becomes `%25`. A sentence
+    of no tokens is a space. Different sentences so have different keys.
+
+    Example:
+
+    >>> sentence_key(["and", "/", "or", ",", "5", "%"]), sentence_key(["."]), sentence_key([]), sentence_key(["%2F"])
+    ('and %2F or , 5 %', '%2E', ' ', '%252F')
+    """
+    key = _ESCAPE.sub("%25", " ".join(tokens)).replace("/", "%2F").replace("\0", "%00")
+    return {".": "%2E", "": " "}.get(key, key)
+
+
+class Hdf5Vectors(VectorFile):
+    """Writes an HDF5 file.
+
+    With sentences for keys it remembers the order in which they came, and a sentence that comes again is left out: it
+    has the same vectors, for each starts from zero state. (AllenNLP ends with an error there.)
+
+    Args:
+        path: the file.
+        settings: `keys`, `sentence_to_index`, `compression` and `keep_boundaries` count.
+    """
+
+    def __init__(self, path: str, settings: EmbedSettings) -> None:
+        self._by_sentence, self._inner = settings.keys == "sentence", settings.keep_boundaries
+        self._compression = None if settings.compression == "none" else settings.compression
+        self._index: dict[str, str] | None = {} if settings.sentence_to_index else None
+        self._count = 0
+        # through a file object: on a full disk h5py's own writing ends in errors that nobody can catch, or in a crash
+        self._raw = open(path, "w+b")  # noqa: SIM115 - closed by `close` or `discard`
+        self._file = _ordered_file(self._raw) if self._by_sentence else h5py.File(self._raw, "w")
+
+    def add(self, tokens: Sequence[str], vectors: np.ndarray) -> None:
+        """See `VectorFile`."""
+        words = tokens[1:-1] if self._inner else tokens
+        if self._by_sentence:
+            self._write(sentence_key(words), vectors)
+        else:
+            if self._index is not None:
+                self._index[" ".join(words)] = str(self._count)
+            self._write(str(self._count), vectors)
+        self._count += 1
+
+    def _write(self, key: str, vectors: np.ndarray) -> None:
+        if self._by_sentence and key in self._file:
+            return
+        # nothing of a sentence of no tokens can be compressed, and HDF5 refuses to try
+        self._file.create_dataset(key, data=vectors, compression=self._compression if vectors.size else None)
+
+    def append(self, path: str) -> None:
+        """See `VectorFile`."""
+        with _opened(path) as file:
+            if self._by_sentence:
+                for key in file:
+                    self._write(key, file[key][...])
+                return
+            count = len(file) - (INDEX in file)
+            for number in range(count):
+                self._write(str(self._count + number), file[str(number)][...])
+            if self._index is not None:
+                found = json.loads(file[INDEX][0])
+                self._index.update((sentence, str(self._count + int(number))) for sentence, number in found.items())
+            self._count += count
+
+    def close(self) -> None:
+        """See `VectorFile`."""
+        with self._raw:
+            if self._index is not None:
+                index = self._file.create_dataset(INDEX, (1,), dtype=h5py.string_dtype())
+                index[0] = json.dumps(self._index)
+            self._file.close()
+
+    def discard(self) -> None:
+        """See `VectorFile`."""
+        with contextlib.suppress(OSError, SystemError, ValueError, RuntimeError), self._raw:
+            self._file.close()
+
+
+def _ordered_file(raw: BinaryIO) -> h5py.File:
+    """A new file that remembers the order of its datasets, as h5py makes it with `track_order`, but without the time:
+    the same vectors shall make the same bytes."""
+    creation = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    creation.set_link_creation_order(h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED)
+    creation.set_obj_track_times(False)
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)
+    access.set_fileobj_driver(h5py.h5fd.fileobj_driver, raw)
+    return h5py.File(h5py.h5f.create(repr(raw).encode(), h5py.h5f.ACC_TRUNC, creation, access))
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read as HDF5: {error}", path=path) from error
+    with file:
+        yield file

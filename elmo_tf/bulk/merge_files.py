@@ -1,0 +1,92 @@
+"""The outputs of all shares to one file, which has the bytes that one run over everything gives."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from elmo_tf.bulk.embed_file import Embedded
+from elmo_tf.bulk.formats import check_installed
+from elmo_tf.bulk.join import check_output, join
+from elmo_tf.bulk.manifest import ENDING, read_manifest
+from elmo_tf.bulk.settings import EmbedSettings
+from elmo_tf.errors import InputError
+
+
+def merge_files(
+    input_files: Sequence[str | os.PathLike[str]], output_file: str | os.PathLike[str], overwrite: bool = False
+) -> Embedded:
+    """Joins the outputs of all shares, in the order of the text, whatever that of the names.
+
+    Args:
+        input_files: the outputs, each with its `.manifest.json` beside it; the manifests themselves may be among them.
+        output_file: the file to write, of the format of the shares.
+        overwrite: whether to replace an output that exists.
+
+    Returns:
+        Numbers of sentences and of tokens.
+
+    Raises:
+        InputError: a share is missing, given twice, not complete or of another run; or a file cannot be read or
+            written.
+    """
+    output_file = os.fspath(output_file)
+    paths = [path for path in [os.fspath(path) for path in input_files] if not path.endswith(ENDING)]
+    if os.path.realpath(output_file) in map(os.path.realpath, paths):
+        raise InputError(f"{output_file} is one of the shares; expected the name of a new file", path=output_file)
+    check_output(output_file, overwrite)
+    shares = _sorted_shares(paths)
+    first = shares[0][1]
+    settings = EmbedSettings(**first["settings"])
+    check_installed(settings)
+    join([path for path, _ in shares], output_file, settings)
+    return Embedded(sum(values["lines"] for _, values in shares), sum(values["tokens"] for _, values in shares))
+
+
+def _sorted_shares(paths: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """The files and their manifests, checked, in the order of the text."""
+    by_index: dict[int, tuple[str, dict[str, Any]]] = {}
+    for path in paths:
+        values = _manifest_of(path)
+        index = values["share"]["shard_index"]
+        if index in by_index:
+            raise InputError(
+                f"{path} is share {index}, and so is {by_index[index][0]}; expected each share once", path=path
+            )
+        by_index[index] = path, values
+    if not by_index:
+        raise InputError("input_files: expected the outputs of elmo-tf embed with --num_shards, got none")
+    first_path, first = next(iter(by_index.values()))
+    for path, values in by_index.values():
+        _check_together(first_path, first, path, values)
+    count = first["share"]["num_shards"]
+    missing = [str(index) for index in range(count) if index not in by_index]
+    if missing:
+        raise InputError(f"{first_path} is one of {count} shares; shares missing: {', '.join(missing[:20])}")
+    return [by_index[index] for index in range(count)]
+
+
+def _manifest_of(path: str) -> dict[str, Any]:
+    """The manifest of a share that is complete."""
+    if not os.path.isfile(path + ENDING):
+        raise InputError(
+            f"{path} has no {os.path.basename(path)}{ENDING} beside it: it is no complete share", path=path
+        )
+    values = read_manifest(path + ENDING)
+    try:
+        size = os.path.getsize(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", path=path) from error
+    if size != values.get("bytes"):
+        raise InputError(
+            f"{path} is not complete: expected {values.get('bytes')} bytes by its manifest, got {size}", path=path
+        )
+    return values
+
+
+def _check_together(first_path: str, first: dict[str, Any], path: str, values: dict[str, Any]) -> None:
+    names = [name for name in ("model", "input_sizes") if values[name] != first[name]]
+    if values["share"]["num_shards"] != first["share"]["num_shards"]:
+        names.append("num_shards")
+    names += [name for name, value in first["settings"].items() if values["settings"].get(name) != value]
+    if names:
+        raise InputError(f"{path} does not belong to {first_path}: they differ in {', '.join(names)}", path=path)

@@ -1,0 +1,120 @@
+"""Parquet files of vectors: a row a sentence; by pyarrow, an extra of the package."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from elmo_tf.bulk.settings import EmbedSettings
+from elmo_tf.bulk.vector_file import VectorFile
+from elmo_tf.errors import InputError
+
+_GROUP_BYTES = 16 << 20
+"""Vectors of a row group; a longer sentence is one of its own."""
+
+
+def pyarrow() -> Any:
+    """The library; an `InputError` where it is not installed."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise InputError("pyarrow is not installed: pip install 'elmo_tf[parquet]'") from error
+    return pyarrow
+
+
+class ParquetVectors(VectorFile):
+    """Writes a Parquet file with the columns `id`, a whole number from 0, `tokens`, a list of texts, and `vectors`.
+
+    `vectors` is a list with an entry a token, or, pooled, the one entry: a list of fixed size of numbers, or, of
+    several layers, a list of fixed size of these.
+
+    Args:
+        path: the file.
+        settings: `pooling` and `compression` count.
+    """
+
+    def __init__(self, path: str, settings: EmbedSettings) -> None:
+        self._arrow, self._path, self._compression = pyarrow(), path, settings.compression
+        self._pooled = settings.pooling != "none"
+        self._writer: Any = None
+        self._tokens: list[list[str]] = []
+        self._vectors: list[np.ndarray] = []  # by token
+        self._count = self._bytes = 0
+
+    def add(self, tokens: Sequence[str], vectors: np.ndarray) -> None:
+        """See `VectorFile`."""
+        by_token = vectors if self._pooled or vectors.ndim == 2 else np.swapaxes(vectors, 0, 1)
+        self._add(list(tokens), by_token)
+
+    def _add(self, tokens: list[str], by_token: np.ndarray) -> None:
+        if self._bytes + by_token.nbytes > _GROUP_BYTES:
+            self._flush()
+        self._tokens.append(tokens)
+        self._vectors.append(by_token)
+        self._bytes += by_token.nbytes
+
+    def _flush(self) -> None:
+        """Writes a row group."""
+        if not self._tokens:
+            return
+        arrow = self._arrow
+        count = len(self._tokens)
+        entry_shape = self._vectors[0].shape if self._pooled else self._vectors[0].shape[1:]
+        values = np.concatenate([array.reshape(-1) for array in self._vectors])
+        entries = arrow.array(values)
+        for size in reversed(entry_shape):
+            entries = arrow.FixedSizeListArray.from_arrays(entries, size)
+        if not self._pooled:
+            offsets = np.cumsum([0, *map(len, self._vectors)], dtype=np.int32)
+            entries = arrow.ListArray.from_arrays(offsets, entries)
+        numbers = np.arange(self._count, self._count + count)
+        tokens = arrow.array(self._tokens, arrow.list_(arrow.string()))
+        table = arrow.table({"id": numbers, "tokens": tokens, "vectors": entries})
+        if self._writer is None:
+            # a dictionary of numbers that hardly ever repeat takes time and room
+            self._writer = arrow.parquet.ParquetWriter(
+                self._path, table.schema, compression=self._compression, use_dictionary=["tokens.list.element"]
+            )
+        self._writer.write_table(table, row_group_size=count)
+        self._tokens, self._vectors, self._bytes = [], [], 0
+        self._count += count
+
+    def append(self, path: str) -> None:
+        """See `VectorFile`."""
+        try:
+            file = self._arrow.parquet.ParquetFile(path)
+            for group in range(file.num_row_groups):
+                self._append_rows(file.read_row_group(group))
+        except (OSError, self._arrow.ArrowInvalid) as error:
+            raise InputError(f"{path} cannot be read as Parquet: {error}", path=path) from error
+
+    def _append_rows(self, table: Any) -> None:
+        table = table.combine_chunks()
+        for tokens, vectors in zip(table["tokens"].to_pylist(), table["vectors"].chunk(0), strict=True):
+            kind, shape, values = vectors.type, [], vectors.values
+            if not self._pooled:
+                shape.append(len(values))
+                kind = kind.value_type
+            while self._arrow.types.is_fixed_size_list(kind):
+                shape.append(kind.list_size)
+                kind = kind.value_type
+            while self._arrow.types.is_nested(values.type):
+                values = values.flatten()
+            self._add(tokens, values.to_numpy(zero_copy_only=False).reshape(shape))
+
+    def close(self) -> None:
+        """See `VectorFile`."""
+        self._flush()
+        if self._writer is None:  # a share without sentences, of whose vectors nothing is known
+            columns: dict[str, list[Any]] = {"id": [], "tokens": [], "vectors": []}
+            self._arrow.parquet.write_table(self._arrow.table(columns), self._path)
+            return
+        self._writer.close()
+
+    def discard(self) -> None:
+        """See `VectorFile`."""
+        with contextlib.suppress(OSError):
+            if self._writer is not None:
+                self._writer.close()

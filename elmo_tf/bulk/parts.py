@@ -1,0 +1,127 @@
+"""The finished parts of a run: a folder beside its output, from which a run that was killed goes on."""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from elmo_tf.bulk.blocks import Place
+from elmo_tf.bulk.formats import ENDINGS, open_vector_file
+from elmo_tf.bulk.manifest import read_manifest, write_manifest
+from elmo_tf.bulk.settings import EmbedSettings
+from elmo_tf.bulk.vector_file import VectorFile
+from elmo_tf.errors import InputError
+from elmo_tf.system.atomic_files import atomic_write, make_folder
+from elmo_tf.system.error_text import reason, rename_in_errors
+
+_MANIFEST = "manifest.json"
+_NAME = re.compile(r"(\d+)-(\d+)\.(\d+)-lines\.(\d+)-tokens\.")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished part.
+
+    Args:
+        path: its file, of the output's own format.
+        place: the block that it holds.
+        lines: its sentences.
+        tokens: of all of them, without boundaries.
+    """
+
+    path: str
+    place: Place
+    lines: int
+    tokens: int
+
+
+class Parts:
+    """The folder `OUTPUT.parts`, with a manifest that says of which run the parts are.
+
+    Args:
+        output_file: the output.
+        settings: how its vectors are computed and written.
+        run: names and values that two runs must share for one to go on from the other's parts.
+
+    Raises:
+        InputError: parts of another run lie there, or the folder cannot be made.
+    """
+
+    def __init__(self, output_file: str, settings: EmbedSettings, run: Mapping[str, Any]) -> None:
+        self._output_file, self._settings = output_file, settings
+        self.folder = output_file + ".parts"
+        self._ending = ENDINGS[settings.output_format]
+        manifest = os.path.join(self.folder, _MANIFEST)
+        if os.path.exists(manifest):
+            _check_same(self.folder, read_manifest(manifest), run)
+            return
+        make_folder(os.path.dirname(output_file) or ".")
+        make_folder(self.folder)
+        with self._named_errors():
+            write_manifest(manifest, run)
+
+    def finished(self) -> list[Part]:
+        """The parts that are finished, in order."""
+        found = []
+        for name in os.listdir(self.folder):
+            match = _NAME.match(name)
+            if match:
+                file, block, lines, tokens = map(int, match.groups())
+                found.append(Part(os.path.join(self.folder, name), Place(file, block), lines, tokens))
+        return sorted(found, key=lambda part: part.place)
+
+    @contextlib.contextmanager
+    def write(self, place: Place, lines: int, tokens: int) -> Iterator[VectorFile]:
+        """A new part to be filled, which appears when the block ends."""
+        name = f"{place.file:05d}-{place.number:010d}.{lines}-lines.{tokens}-tokens{self._ending}"
+        with self._named_errors(), atomic_write(os.path.join(self.folder, name)) as temporary:
+            try:
+                with open_vector_file(temporary, self._settings) as file:
+                    yield file
+            except SystemError as error:  # how h5py tells of a failed write from Python 3.13 on
+                raise InputError(f"{temporary} cannot be written: {reason(error)}") from error
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Errors say the output, for a folder of parts means nothing to who reads them."""
+        try:
+            with rename_in_errors(self._output_file, self.folder):
+                yield
+        except InputError as error:
+            message = re.sub(re.escape(self._output_file) + r"/\S+", self._output_file, str(error))
+            raise InputError(message) from error
+
+    def remove(self) -> None:
+        """Removes the folder with all parts."""
+        remove_parts(self._output_file)
+
+    def remove_if_empty(self) -> None:
+        """Removes the folder if no part is finished."""
+        if not self.finished():
+            self.remove()
+
+
+def remove_parts(output_file: str) -> None:
+    """Removes the finished parts of an output, if there are any; the manifest goes last, or a run that is killed
+    meanwhile would leave parts of nobody knows what."""
+    folder = output_file + ".parts"
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if name != _MANIFEST:
+                os.remove(os.path.join(folder, name))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_same(folder: str, found: Mapping[str, Any], run: Mapping[str, Any]) -> None:
+    names = [name for name in ("model", "input", "share") if run[name] is None or found.get(name) != run[name]]
+    settings = found.get("settings", {})
+    names += [name for name, value in run["settings"].items() if settings.get(name) != value]
+    if names:
+        raise InputError(
+            f"{folder} holds an unfinished run that differs in {', '.join(names)}; give --overwrite to start over, or "
+            "go on with what that run was given",
+            path=folder,
+        )
