@@ -154,8 +154,10 @@ class Share:
         name = self._texts[0].name if len(self._texts) == 1 else f"{self._texts[0].name} and the other input files"
         verb = "is" if len(self._texts) == 1 else "are"
         if self._format == "conllu":
-            return InputError(f"{name} {verb} without sentences: expected CoNLL-U, a word a line")
-        return InputError(f"{name} {verb} empty: expected a tokenised sentence a line")
+            return InputError(
+                f"{name} {verb} without sentences: expected CoNLL-U, a word a line", path=self._texts[0].path
+            )
+        return InputError(f"{name} {verb} empty: expected a tokenised sentence a line", path=self._texts[0].path)
 
     def check_output(self, output_file: str) -> None:
         """An `InputError` where the output is one of the files."""

@@ -108,7 +108,9 @@ class InputText:
                 try:
                     add_word(words, line)
                 except InputError as error:
-                    raise InputError(f"{self.name}, line {self._counted(start, number)}: {error}") from error
+                    raise InputError(
+                        f"{self.name}, line {self._counted(start, number)}: {error}", path=self.path
+                    ) from error
         if words and before is not None:
             yield Sentence(before, words)
 

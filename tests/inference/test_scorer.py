@@ -58,9 +58,9 @@ def test_batches_do_not_matter_and_the_order_is_that_of_the_input(score, monkeyp
 
 
 def test_the_sums_are_those_of_the_evaluator_from_fresh_states(model, score, tmp_path):
-    sentences = [tokens for tokens in SENTENCES if tokens]
+    sentences = [[*WORDS.words[k : k + 8], "unheard"] for k in range(3, 7)]
     (tmp_path / "held.txt").write_text("\n".join(map(" ".join, sentences)) + "\n")
-    # a row for every sentence, long enough for all of them: every sentence starts from the zero state
+    # one window of a row a sentence, all of one length: every sentence starts from the zero state
     result = Evaluator(model, Corpus.scan([str(tmp_path / "held.txt")]), WORDS, len(sentences), 10)()
     scores = list(score(sentences))
     assert result.tokens == sum(one.predictions for one in scores)
