@@ -13,19 +13,27 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr_
     from elmo_tf.bulk.embed import embed as embed
     from elmo_tf.bulk.embed_file import embed_file as embed_file
     from elmo_tf.bulk.merge_files import merge_files as merge_files
+    from elmo_tf.bulk.score_file import score_file as score_file
+    from elmo_tf.bulk.substitutes_file import substitutes_file as substitutes_file
+    from elmo_tf.bulk.token_vectors import token_vectors as token_vectors
+    from elmo_tf.bulk.token_vectors import write_token_vectors as write_token_vectors
     from elmo_tf.conversion.convert import convert as convert
     from elmo_tf.conversion.inspection import inspect as inspect
     from elmo_tf.conversion.settings import ConvertSettings as ConvertSettings
     from elmo_tf.data.characters import encode_words as encode_words
     from elmo_tf.data.vocabulary import Vocabulary as Vocabulary
     from elmo_tf.elmo.elmo_layer import ElmoLayer as ElmoLayer
+    from elmo_tf.elmo.save_bilm import save_bilm as save_bilm
     from elmo_tf.elmo.serving import export_model as export_model
     from elmo_tf.elmo.serving import export_signatures as export_signatures
     from elmo_tf.elmo.static_embedding import StaticEmbedding as StaticEmbedding
     from elmo_tf.errors import InputError as InputError
     from elmo_tf.inference.character_ids import character_ids as character_ids
     from elmo_tf.inference.evaluator import Evaluator as Evaluator
+    from elmo_tf.inference.scorer import Scorer as Scorer
+    from elmo_tf.inference.scorer import SentenceScore as SentenceScore
     from elmo_tf.inference.sentence_embedder import SentenceEmbedder as SentenceEmbedder
+    from elmo_tf.inference.substitutes import SubstituteFinder as SubstituteFinder
     from elmo_tf.layers import CharacterEncoder as CharacterEncoder
     from elmo_tf.layers import Highway as Highway
     from elmo_tf.layers import LstmStack as LstmStack
@@ -61,10 +69,13 @@ _HOMES = {
     "Options": "elmo_tf.options",
     "ProjectedLSTM": "elmo_tf.layers",
     "ScalarMix": "elmo_tf.layers",
+    "Scorer": "elmo_tf.inference.scorer",
     "SentenceEmbedder": "elmo_tf.inference.sentence_embedder",
     "SentencePooling": "elmo_tf.layers",
+    "SentenceScore": "elmo_tf.inference.scorer",
     "SoftmaxHead": "elmo_tf.layers",
     "StaticEmbedding": "elmo_tf.elmo.static_embedding",
+    "SubstituteFinder": "elmo_tf.inference.substitutes",
     "TrainSettings": "elmo_tf.training.settings",
     "Vocabulary": "elmo_tf.data.vocabulary",
     "WordEncoder": "elmo_tf.layers",
@@ -81,7 +92,12 @@ _HOMES = {
     "load_language_model": "elmo_tf.store.load_model",
     "merge_files": "elmo_tf.bulk.merge_files",
     "open_model": "elmo_tf.store.stored_model",
+    "save_bilm": "elmo_tf.elmo.save_bilm",
+    "score_file": "elmo_tf.bulk.score_file",
+    "substitutes_file": "elmo_tf.bulk.substitutes_file",
+    "token_vectors": "elmo_tf.bulk.token_vectors",
     "train": "elmo_tf.training.run",
+    "write_token_vectors": "elmo_tf.bulk.token_vectors",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -5,14 +5,32 @@ import gzip
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple, cast
 
 from elmo_tf.bulk.conllu import add_word
-from elmo_tf.data.text import BYTE_ORDER_MARK, UNREADABLE, utf8_error
+from elmo_tf.data.text import BYTE_ORDER_MARK, UNREADABLE, expand_patterns, utf8_error
 from elmo_tf.errors import InputError
 
 STANDARD_INPUT = "-"
+
+
+def read_sentences(patterns: Sequence[str], input_format: str, name: str) -> Iterator[list[str]]:
+    """Reads the tokens of every sentence of files, or of standard input, one after the other.
+
+    Args:
+        patterns: file names or glob patterns; or "-" alone for standard input.
+        input_format: "text" or "conllu".
+        name: what the user calls the patterns, for an error: `"--input_file"`.
+
+    Raises:
+        InputError: a pattern matches nothing (at once), or a file cannot be read (when its turn comes).
+    """
+    if STANDARD_INPUT in patterns and len(patterns) > 1:
+        raise InputError(f"{name}: expected files, or - alone for standard input, got {', '.join(patterns)}")
+    paths = [STANDARD_INPUT] if STANDARD_INPUT in patterns else expand_patterns(patterns, name)
+    texts = [InputText(path, input_format) for path in paths]
+    return (sentence.tokens for text in texts for sentence in text.sentences())
 
 
 class Sentence(NamedTuple):

@@ -21,7 +21,19 @@ from absl import logging
 from elmo_tf.cli.flags import FlagSet
 from elmo_tf.errors import InputError
 
-COMMANDS = ("tokenize", "vocab", "train", "evaluate", "convert", "embed", "merge", "inspect")
+COMMANDS = (
+    "tokenize",
+    "vocab",
+    "train",
+    "evaluate",
+    "convert",
+    "embed",
+    "merge",
+    "tokens",
+    "score",
+    "substitutes",
+    "inspect",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

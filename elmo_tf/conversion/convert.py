@@ -12,6 +12,7 @@ import zipfile
 from dataclasses import dataclass
 
 from elmo_tf.conversion.content import Content, content_of
+from elmo_tf.conversion.keras_source import extract_from_keras
 from elmo_tf.conversion.round_trip import RoundTrip
 from elmo_tf.conversion.settings import (
     ConvertSettings,
@@ -27,9 +28,9 @@ from elmo_tf.formats import hdf5, safetensors_files
 from elmo_tf.formats.arrays import Arrays
 from elmo_tf.models.weight_names import SOFTMAX_PREFIX
 from elmo_tf.options import Options
-from elmo_tf.store.file_names import OPTIONS_FILE, SAFETENSORS_FILE, SOFTMAX_FILE, VOCAB_FILE
+from elmo_tf.store.file_names import MIX_FILE, OPTIONS_FILE, SAFETENSORS_FILE, SOFTMAX_FILE, VOCAB_FILE
 from elmo_tf.store.model_location import CHECKPOINT, HDF5, SAFETENSORS, TF1
-from elmo_tf.store.stored_model import open_model
+from elmo_tf.store.stored_model import StoredModel, open_model
 from elmo_tf.system import atomic_files, atomic_folders, error_text
 from elmo_tf.training.checkpoint import write_imported
 
@@ -75,7 +76,8 @@ def convert(
     folder of its training run, which keeps its options and vocabulary.
 
     Args:
-        model_dir: any model that `elmo_tf.store.stored_model.open_model` takes.
+        model_dir: any model that `elmo_tf.store.stored_model.open_model` takes; or a `.keras` file with one
+            `ElmoLayer`, whose fine-tuned biLM is written, with the mixes that it has learned (`mix.json`).
         output_dir: the new folder, created if it is missing; for a ZIP file its name, with or without `.zip`.
         which: the checkpoint to read, "best" or "latest"; None for the best if there is one, else the latest.
         settings: the form to write, and how; None for HDF5.
@@ -87,7 +89,9 @@ def convert(
     settings = settings or ConvertSettings()
     model_dir, output_dir = os.fspath(model_dir), os.fspath(output_dir)
     check_output(output_dir, settings)
-    with open_model(model_dir, which) as stored, contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        folder_of_source = stack.enter_context(extract_from_keras(model_dir))
+        stored = stack.enter_context(open_model(folder_of_source, which))
         check_target(stored.options, settings)
         check_place = functools.partial(check_output, output_dir, settings, stored)
         check_place()
@@ -99,12 +103,13 @@ def convert(
             atomic_folders.atomic_folder(folder, check_place) as temporary,
             error_text.rename_in_errors(target, _zip_path(temporary, target), temporary),
         ):
+            _copy_mixes(stored, temporary)
             difference = _write_checked(temporary, target, check, content, settings)
             if not settings.zipped:
                 _keep_existing_files(temporary, folder)
             names = _sorted_files(temporary)
     return Converted(
-        source=stored.source,
+        source=model_dir if folder_of_source != model_dir else stored.source,
         paths=tuple(os.path.join(folder, name) for name in names),
         arrays=len(content.weights),
         numbers=content.weights.size,
@@ -112,6 +117,13 @@ def convert(
         limits=tuple(limits(content.options, ALLENNLP)) if settings.form == HDF5 else (),
         notes=content.notes,
     )
+
+
+def _copy_mixes(stored: StoredModel, folder: str) -> None:
+    """Copies the mixes of layers that lie beside a model, if there are any."""
+    path = os.path.join(os.path.dirname(stored.options_file), MIX_FILE)
+    if os.path.isfile(path):
+        atomic_files.copy(path, os.path.join(folder, MIX_FILE))
 
 
 def allennlp_limits(options: Options) -> list[str]:

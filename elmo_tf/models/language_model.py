@@ -141,6 +141,16 @@ class LanguageModel(keras.Model):
             return TableRows(vectors, None)
         return TableRows(vectors, self.softmax.look_up(targets, negatives, self._shared_kernel()))
 
+    def cross_entropies(self, hidden: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        """The cross-entropies, in nats, of targets `(N,)` by the full softmax of top outputs `(N, D)`."""
+        losses: tf.Tensor = self.softmax(hidden, targets, kernel=self._shared_kernel())
+        return losses
+
+    def softmax_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """The softmax's weights `(V, D)` and biases `(V,)`."""
+        kernel = self.softmax.kernel.value if self.softmax.own_kernel else self._shared_kernel()
+        return tf.convert_to_tensor(kernel), tf.convert_to_tensor(self.softmax.bias)
+
     def _shared_kernel(self) -> Any:
         return self.bilm.encoder.embedding.value if self.options.share_embedding_softmax else None
 

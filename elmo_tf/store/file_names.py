@@ -11,5 +11,8 @@ SAFETENSORS_FILE = "model.safetensors"
 SOFTMAX_FILE = "softmax.hdf5"
 """The weights of the softmax, beside a file of HDF5 or safetensors weights without it."""
 
+MIX_FILE = "mix.json"
+"""The mixes of layers that an `ElmoLayer` learned, where a biLM comes out of a Keras model."""
+
 LATEST, BEST = "latest", "best"
 """The two folders of checkpoints in the folder of a run."""

@@ -1,0 +1,42 @@
+"""Lines of results: into a file that appears whole or not at all, or to standard output as they come."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import TextIO
+
+from elmo_tf.system.atomic_files import atomic_write
+
+STANDARD_STREAM = "-"
+"""The name that stands for standard input or standard output."""
+
+
+@contextlib.contextmanager
+def open_output(path: str | os.PathLike[str]) -> Iterator[Callable[[str], None]]:
+    """Yields a function that writes one line.
+
+    Args:
+        path: the file, written whole or not at all; "-" for standard output.
+
+    Raises:
+        InputError: the file cannot be written.
+
+    Example:
+
+    >>> with open_output("/tmp/elmo_tf_doc/lines.txt") as write_line:
+    ...     write_line("one")
+    >>> open("/tmp/elmo_tf_doc/lines.txt").read()
+    'one\\n'
+    """
+    path = os.fspath(path)
+    if path == STANDARD_STREAM:
+        yield lambda line: _write_line(sys.stdout, line)
+        sys.stdout.flush()
+        return
+    with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+        yield lambda line: _write_line(file, line)
+
+
+def _write_line(file: TextIO, line: str) -> None:
+    file.write(line + "\n")

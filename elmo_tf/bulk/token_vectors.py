@@ -1,0 +1,114 @@
+"""The vectors of words without context, for a list of words: what bilm-tf's `dump_token_embeddings` writes."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+import h5py
+import numpy as np
+
+from elmo_tf.data.characters import encode_words
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.errors import InputError
+from elmo_tf.inference.word_vectors import encode_characters
+from elmo_tf.models.bilm import BiLM
+from elmo_tf.system.atomic_files import atomic_write
+
+FORMATS = ("hdf5", "word2vec")
+
+WORDS_AT_ONCE = 512
+"""Words that go through the encoder together, which bounds the memory."""
+
+
+def token_vectors(
+    bilm: BiLM, words: Sequence[str], vocabulary: Vocabulary | None = None
+) -> Iterator[tuple[Sequence[str], np.ndarray]]:
+    """Yields the vectors that the token encoder makes of words, some hundred words at a time.
+
+    Args:
+        bilm: the model, with its weights.
+        words: the words, such as those of a vocabulary; `<S>` and `</S>` get the vectors of the sentence boundaries.
+        vocabulary: the model's words, for a model with word input.
+
+    Yields:
+        Words, and their vectors float32 `(words, D)`.
+
+    Raises:
+        ValueError: the model reads word ids and `vocabulary` is missing.
+
+    Example:
+
+    >>> bilm = BiLM({"lstm": {"dim": 8, "projection_dim": 4}, "n_tokens_vocab": 4})
+    >>> [(some, found.shape) for some, found in token_vectors(bilm, ["a"], Vocabulary(("<S>", "</S>", "<UNK>", "a")))]
+    [(['a'], (1, 4))]
+    """
+    char_cnn = bilm.options.char_cnn
+    if char_cnn is None and vocabulary is None:
+        raise ValueError("vocabulary: expected one, for the model reads word ids, got None")
+    for start in range(0, len(words), WORDS_AT_ONCE):
+        part = words[start : start + WORDS_AT_ONCE]
+        if char_cnn is not None:
+            ids = encode_words(part, char_cnn.max_characters_per_token)
+            vectors = encode_characters(bilm.encoder, ids)
+        elif vocabulary is not None:
+            vectors = bilm.encoder(np.array([vocabulary[word] for word in part], np.int32))
+        yield part, np.asarray(vectors, np.float32)
+
+
+def write_token_vectors(
+    bilm: BiLM,
+    words: Sequence[str],
+    output_file: str | os.PathLike[str],
+    output_format: str = "hdf5",
+    vocabulary: Vocabulary | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Writes the vectors of words, without context, into a file that appears whole or not at all.
+
+    Args:
+        bilm, words, vocabulary: those of `token_vectors`.
+        output_file: the file.
+        output_format: "hdf5": the dataset `embedding` `(words, D)`, as bilm-tf reads its `embedding_weight_file`, and
+            the dataset `words`; or "word2vec": the text format that gensim reads, a line of counts, then a word a line.
+        progress: called with the number of words done.
+
+    Raises:
+        InputError: there is no such format, there are no words, or the file cannot be written.
+        ValueError: as `token_vectors`.
+    """
+    if output_format not in FORMATS:
+        raise InputError(f"output_format: expected one of {', '.join(FORMATS)}, got {output_format!r}")
+    if not words:
+        raise InputError("words: expected a word or more, got none")
+    write = _write_hdf5 if output_format == "hdf5" else _write_word2vec
+    size = bilm.options.lstm.projection_dim
+
+    def parts() -> Iterator[tuple[Sequence[str], np.ndarray]]:
+        done = 0
+        for part, vectors in token_vectors(bilm, words, vocabulary):
+            yield part, vectors
+            done += len(part)
+            if progress is not None:
+                progress(done)
+
+    with atomic_write(output_file) as temporary:
+        write(temporary, (len(words), size), parts())
+
+
+def _write_hdf5(path: str, shape: tuple[int, int], parts: Iterator[tuple[Sequence[str], np.ndarray]]) -> None:
+    with open(path, "w+b") as raw, h5py.File(raw, "w") as file:
+        embedding = file.create_dataset("embedding", shape, np.float32)
+        words = file.create_dataset("words", shape[:1], h5py.string_dtype())
+        start = 0
+        for part, vectors in parts:
+            end = start + len(part)
+            embedding[start:end] = vectors
+            words[start:end] = list(part)
+            start = end
+
+
+def _write_word2vec(path: str, shape: tuple[int, int], parts: Iterator[tuple[Sequence[str], np.ndarray]]) -> None:
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        file.write(f"{shape[0]} {shape[1]}\n")
+        for part, vectors in parts:
+            for word, vector in zip(part, vectors, strict=True):
+                file.write(f"{word} {' '.join(format(value, '.8g') for value in vector.tolist())}\n")
