@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "elmo_tf"
 
-LONGEST_CHAIN = 15
+LONGEST_CHAIN = 16
 """Modules in the longest chain of imports."""
 
 FLOORS = (

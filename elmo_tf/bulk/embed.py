@@ -22,6 +22,11 @@ class Embedder(NamedTuple):
     embed: Any
     loaded: LoadedBiLM | None
 
+    @property
+    def weights_file(self) -> str | None:
+        """The file that the model was loaded from; None where it is not known."""
+        return None if self.loaded is None else self.loaded.source
+
 
 def embedder_of(model: Any) -> Embedder:
     """The embedder of a model.
@@ -89,7 +94,9 @@ def embed(
         keep_boundaries=keep_boundaries,
         batch_tokens=batch_tokens,
     )
-    return _embedded(sentences, BlockEmbedder(embedder_of(model), settings), max(1, look_ahead))
+    embedder = embedder_of(model)
+    settings = settings.with_mix_of(embedder.weights_file)
+    return _embedded(sentences, BlockEmbedder(embedder, settings), max(1, look_ahead))
 
 
 def _embedded(sentences: Iterable[Sequence[str]], embedder: "BlockEmbedder", look_ahead: int) -> Iterator[np.ndarray]:

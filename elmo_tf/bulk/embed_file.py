@@ -71,6 +71,7 @@ def embed_file(
             "output_file: expected the output format txt, and one share, with standard output", option="output_file"
         )
     embedder = embedder_of(model)
+    chosen = chosen.with_mix_of(embedder.weights_file)
     run = Run(share, BlockEmbedder(embedder, chosen), chosen, progress)
     if output_file == STANDARD_OUTPUT:
         with open_vector_file(output_file, chosen) as file:

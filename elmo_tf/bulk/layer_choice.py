@@ -33,6 +33,7 @@ class LayerChoice:
     """
 
     def __init__(self, settings: EmbedSettings, n_layers: int) -> None:
+        settings = settings.with_mix_of(None)
         self.layers, self.pooling, self.dtype = settings.layers, settings.pooling, np.dtype(settings.dtype)
         self.numbers: list[int] = []
         self.shares: np.ndarray | None = None

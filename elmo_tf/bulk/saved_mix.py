@@ -1,4 +1,4 @@
-"""The mix that an `ElmoLayer` has learned, read from a saved Keras model without building it."""
+"""The mix that an `ElmoLayer` has learned, read from a saved Keras model without building it, or from `mix.json`."""
 
 import io
 import json
@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from elmo_tf.errors import InputError
+from elmo_tf.system.input_files import read_json
 
 _LAYER = "elmo_tf>ElmoLayer"
 """The name under which Keras stores the layer."""
@@ -26,6 +27,8 @@ def read_mix(path: str | os.PathLike[str]) -> list[float]:
             which shares alone do not describe.
     """
     path = os.fspath(path)
+    if path.endswith(".json"):
+        return _read_json_mix(path)
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
@@ -81,3 +84,13 @@ def _mixes(file: h5py.File) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     file.visititems(visit)
     for group in found:
         yield group["0"][...].astype(np.float32), group["1"][...]
+
+
+def _read_json_mix(path: str) -> list[float]:
+    """The first mix of the `mix.json` that `elmo_tf.save_bilm` writes."""
+    values = read_json(path)
+    try:
+        mix = values["mixes"][0]
+        return [*map(float, mix["shares"]), float(mix["gamma"])]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: expected the mixes that save_bilm writes, got something else", path=path) from error

@@ -1,12 +1,14 @@
 """What `embed` and `embed_file` compute and write; settings that exclude each other are refused at once."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from elmo_tf.errors import InputError
 from elmo_tf.inference.length_batches import BATCH_TOKENS
+from elmo_tf.store.file_names import MIX_FILE
 
 INPUT_FORMATS = ("text", "conllu")
 POOLINGS = ("none", "mean", "max")
@@ -97,11 +99,30 @@ class EmbedSettings:
             raise InputError(
                 f"{given[0]}: expected with layers=mix alone, got it with layers={self.layers}", option=given[0]
             )
-        if self.layers == "mix" and len(given) != 1:
+        if len(given) > 1:
             raise InputError(
-                f"layers: expected mix with mix_weights or mix_from, got {' and '.join(given) or 'neither'}",
+                "layers: expected mix with mix_weights or mix_from, got mix_weights and mix_from", option="layers"
+            )
+
+    def with_mix_of(self, weights_file: str | None) -> "EmbedSettings":
+        """The settings, where a mix is asked for without weights, with the mix that lies beside a model's weights.
+
+        Args:
+            weights_file: the file that the model was loaded from; None where it is not known.
+
+        Raises:
+            InputError: there is no mix.
+        """
+        if self.layers != "mix" or self.mix_weights is not None or self.mix_from is not None:
+            return self
+        path = None if weights_file is None else os.path.join(os.path.dirname(weights_file), MIX_FILE)
+        if path is None or not os.path.isfile(path):
+            raise InputError(
+                "layers: expected mix with mix_weights or mix_from, got neither, and the model has no "
+                f"{MIX_FILE} beside it",
                 option="layers",
             )
+        return dataclasses.replace(self, mix_from=path)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings by name."""

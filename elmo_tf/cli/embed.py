@@ -65,7 +65,12 @@ def _define_choices(flag_set: FlagSet) -> None:
     flag_set.string(
         "mix_weights", None, "with --layers=mix the layers' shares, which sum to 1, and gamma if not 1: 0.2,0.5,0.3,1.1"
     )
-    flag_set.string("mix_from", None, "with --layers=mix a .keras file: the mix that its ElmoLayer has learned")
+    flag_set.string(
+        "mix_from",
+        None,
+        "with --layers=mix a .keras file: the mix that its ElmoLayer has learned; without either, mix.json "
+        "beside the model",
+    )
     flag_set.choice("pooling", "none", ("none", "mean", "max"), "a vector a token, or one a sentence")
     flag_set.choice("dtype", "float32", ("float32", "float16"), "precision of what is written")
     flag_set.boolean("keep_boundaries", False, "whether <S> and </S> count as tokens too")

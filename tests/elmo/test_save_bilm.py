@@ -41,6 +41,8 @@ def test_the_learned_mix_comes_along(tmp_path):
     (mix,) = json.loads((tmp_path / "model" / "mix.json").read_text())["mixes"]
     np.testing.assert_allclose(mix["shares"], layer.mix_numbers[0].shares, rtol=1e-6)
     assert mix["gamma"] == pytest.approx(layer.mix_numbers[0].gamma, rel=1e-6)
+    (vectors,) = elmo_tf.embed([BATCH[0]], tmp_path / "model", layers="mix")
+    np.testing.assert_allclose(vectors, layer(BATCH)[0], atol=1e-6)
 
 
 def test_a_saved_keras_model_is_converted_with_its_fine_tuned_bilm(tmp_path):
