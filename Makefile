@@ -1,7 +1,7 @@
-# make setup   .venv with the package and its test extras
-# make demo    the whole way on a small text: tokenize, vocab, train, evaluate, convert, embed; CORPUS=file takes your own
-# make test    the checks and the tests
-# make clean   removes .venv and what the demo made
+# make setup   makes .venv with the package and its extras for the tests
+# make demo    runs every step on a small text, from tokenize to embed; CORPUS=file uses your own text
+# make test    runs ruff, mypy and the tests
+# make clean   removes .venv and the folder of the demo
 #
 # Needs Python 3.11 to 3.13 and make; everything else is installed into .venv.
 
@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORPUS ?=
 LANGUAGE ?= en
-# test processes; each holds a TensorFlow of about a gigabyte
+# number of test processes, each with a TensorFlow of its own of about a gigabyte
 WORKERS ?= 2
 
 .PHONY: setup demo test check clean
