@@ -1,4 +1,4 @@
-"""Which checkpoint is the best one, and when a run stops early because no better one comes."""
+"""Keeps the best checkpoint, and stops a run early when no better one comes."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""When a run validates, and how an interrupted validation is made up for."""
+"""Validates at the end of every epoch or every few steps, and makes up for a validation that was interrupted."""
 
 import time
 from collections.abc import Callable, Mapping

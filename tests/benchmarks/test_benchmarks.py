@@ -1,4 +1,4 @@
-"""The benchmarks as a user runs them, with a tiny model; and what they count, against counts by hand."""
+"""The benchmarks run with a tiny model, as a user runs them; their counts are compared with counts by hand."""
 
 import doctest
 import importlib
@@ -109,7 +109,7 @@ def test_scaling(small):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_says_what_it_measures_and_wrong_flags_are_one_sentence(script):
+def test_help_describes_the_measurement_and_wrong_flags_give_one_sentence(script):
     command = [sys.executable, str(FOLDER / f"{script}.py")]
     helped = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
     assert f"python benchmarks/{script}.py" in helped

@@ -23,7 +23,7 @@ def with_work(folder):
     return folder
 
 
-def test_the_demo_goes_the_whole_way_on_a_users_text(tmp_path):
+def test_the_demo_runs_every_step_on_a_users_text(tmp_path):
     gensim = pytest.importorskip("gensim.test.utils")
     text = pathlib.Path(gensim.datapath("lee_background.cor")).read_text(encoding="utf-8").splitlines()[:60]
     corpus = tmp_path / "news.txt"
