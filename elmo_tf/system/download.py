@@ -1,4 +1,4 @@
-"""Downloads one file: a broken-off download goes on later, and the file appears whole and checked, or not at all.
+"""Downloads one file, which appears whole and checked, or not at all. A download that breaks off is resumed later.
 
 `keras.utils.get_file` is not enough for files of hundreds of megabytes (`file_utils.py` of Keras 3.15): it begins anew
 after a break, waits for ever on a silent server, checks no size, and leaves a file with the wrong hash in place. It
