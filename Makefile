@@ -1,8 +1,8 @@
-# make setup   .venv with the package and its test extras
-# make demo    the whole way on a small text: tokenize, vocab, train, evaluate, convert, embed; CORPUS=file takes your own
-# make test    the checks and the tests, but for the exhaustive ones
-# make test-all  what `make test` does, then the exhaustive tests: grids over every combination of settings
-# make clean   removes .venv and what the demo made
+# make setup     makes .venv with the package and its extras for the tests
+# make demo      runs every step on a small text, from tokenize to embed; CORPUS=file uses your own text
+# make test      runs ruff, mypy and the tests, except the exhaustive ones
+# make test-all  runs what `make test` runs, then the exhaustive tests: grids over every combination of settings
+# make clean     removes .venv and the folder of the demo
 #
 # Needs Python 3.11 to 3.13 and make; everything else is installed into .venv.
 
@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORPUS ?=
 LANGUAGE ?= en
-# test processes; each holds up to three gigabytes
+# number of test processes, each with a TensorFlow of its own, of up to three gigabytes
 WORKERS ?= 2
 # a file's tests stay in one process, which makes what they share once
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile

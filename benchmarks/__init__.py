@@ -1,1 +1,1 @@
-"""What elmo_tf costs, measured: scripts that anyone can run, each with `--help`, a table and, last, one JSON line."""
+"""Scripts that measure speed and memory. Each has a `--help`, and prints a table and, as its last line, JSON."""

@@ -1,14 +1,16 @@
-"""How long a conversion takes, checkpoint -> HDF5, against copying the file; and how much memory.
+"""Time and memory of a conversion from a checkpoint to HDF5, compared with copying the file.
 
     python benchmarks/convert.py [--options_file=configs/original.json] [--repeats=5]
 
-Makes a model of random weights without softmax in a process of its own, copies the file that its conversion gives
-(`shutil.copyfile`, then fsync, as the conversion does), and converts it as often: reads it, embeds a few sentences,
-writes, reads back, compares every array, embeds again. A tiny model is converted first, so that neither TensorFlow's
-start nor its libraries count. Prints a table, and as its last line one JSON object: `copy_seconds` and
-`convert_seconds` (medians of all but the first), `time_ratio`, `minimum_ratio` (of the quickest of both),
-`first_convert_seconds` (memory is new to the process), `peak_memory_bytes` (resident, beyond what the process held
-before) and `memory_ratio` (to the size of the HDF5 file).
+A separate process makes a model of random weights without a softmax. The benchmark then converts it and copies the
+resulting file, in turn. A conversion reads the model, embeds a few sentences, writes, reads back, compares every array
+and embeds again. A copy is `shutil.copyfile` and then fsync, which the conversion calls too. A tiny model is converted
+first, so that the start of TensorFlow and the loading of libraries are not measured.
+
+It prints a table and, as its last line, one JSON object: `copy_seconds` and `convert_seconds` (medians of all but the
+first), `time_ratio` (of these two), `minimum_ratio` (of the shortest times), `first_convert_seconds` (the first
+conversion, for which the process has to get its memory from the system), `peak_memory_bytes` (growth of the resident
+memory during the first conversion) and `memory_ratio` (to the size of the HDF5 file).
 """
 
 import argparse
@@ -36,7 +38,7 @@ TINY = {
 
 
 def make(options_file: str, folder: str) -> None:
-    """Writes a checkpoint of random weights, those of the biLM alone."""
+    """Writes a checkpoint of a biLM with random weights; without an options file, that of a tiny model."""
     import numpy as np
     import tensorflow as tf
 
@@ -56,7 +58,7 @@ def make(options_file: str, folder: str) -> None:
 
 @contextlib.contextmanager
 def peak_memory() -> Iterator[list[int]]:
-    """Gives a list that gets the largest growth of resident memory while the block runs."""
+    """Measures the largest growth of resident memory during the block; yields a list whose one number it is."""
     before, found, done = resident(), [0], threading.Event()
 
     def watch() -> None:
@@ -74,13 +76,13 @@ def peak_memory() -> Iterator[list[int]]:
 
 
 def resident() -> int:
-    """Bytes of memory that the process holds (Linux)."""
+    """Bytes of resident memory of the process (Linux)."""
     pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGESIZE")
 
 
-def copied(source: pathlib.Path, target: pathlib.Path) -> float:
-    """Seconds that a copy takes, until it is on the disk."""
+def copy_file(source: pathlib.Path, target: pathlib.Path) -> float:
+    """Copies a file until it is on the disk, and removes the copy; returns the seconds without the removal."""
     start = time.perf_counter()
     shutil.copyfile(source, target)
     with open(target, "rb+") as file:
@@ -91,10 +93,10 @@ def copied(source: pathlib.Path, target: pathlib.Path) -> float:
 
 
 def give_pages(folder: pathlib.Path, size: int) -> None:
-    """Writes a file and removes it: its pages are the next that the system hands out.
+    """Writes and removes a file, so that the system has free pages of memory at hand.
 
-    A virtual machine gives memory that is free for a second or two back to its host, and waits for it when it is
-    wanted again: that would be counted to whichever comes first, the copy or the conversion.
+    A virtual machine returns memory that is free for a second or two to its host, and has to wait when it needs it
+    again. This waiting would be counted as time of the copy or of the conversion, whichever comes first.
     """
     with open(folder / "pages", "wb") as file:
         for _ in range(size >> 24):
@@ -102,8 +104,8 @@ def give_pages(folder: pathlib.Path, size: int) -> None:
     (folder / "pages").unlink()
 
 
-def measured(folder: pathlib.Path, repeats: int) -> dict[str, float]:
-    """Converts and copies in turn."""
+def measure(folder: pathlib.Path, repeats: int) -> dict[str, float]:
+    """Converts and copies in turn; prints each time, and returns the values of the last line."""
     from elmo_tf.conversion.convert import convert
 
     convert(str(folder / "tiny"), str(folder / "tiny_hdf5"))
@@ -117,9 +119,9 @@ def measured(folder: pathlib.Path, repeats: int) -> dict[str, float]:
             conversions.append(time.perf_counter() - start)
         written = folder / "hdf5" / "weights.hdf5"
         size = written.stat().st_size
-        peak = peak if repeat else memory[0]  # later ones find memory that the allocator has kept
+        peak = peak if repeat else memory[0]  # later conversions use memory that the allocator has kept
         give_pages(folder, 2 * source)
-        copies.append(copied(written, folder / "copy"))
+        copies.append(copy_file(written, folder / "copy"))
         shutil.rmtree(folder / "hdf5")
         print(f"{repeat + 1:>6}  copy {copies[-1]:7.3f} s   convert {conversions[-1]:7.3f} s", flush=True)
     first, later = conversions[0], conversions[1:] or conversions
@@ -140,11 +142,11 @@ def measured(folder: pathlib.Path, repeats: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Reads the flags, makes the models, measures."""
+    """Reads the flags, makes the models, measures, and prints the last line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--options_file", default=str(HERE.parent / "configs" / "original.json"))
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--work_dir", default=None, help="where to write; a temporary folder if left out")
+    parser.add_argument("--work_dir", default=None, help="folder to work in; not set: the system's temporary folder")
     parser.add_argument("--make", default=None, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.make:
@@ -156,7 +158,7 @@ def main() -> None:
             (folder / kind).mkdir()
             command = [sys.executable, __file__, f"--options_file={options_file}", f"--make={folder / kind}"]
             subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-        result = measured(folder, arguments.repeats)
+        result = measure(folder, arguments.repeats)
     print(json.dumps(result))
 
 

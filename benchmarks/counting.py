@@ -1,22 +1,23 @@
-"""How many multiplications a training step needs, by formula; no TensorFlow.
+"""The number of multiplications that a training step needs, by formula; without TensorFlow.
 
-With B rows, T steps, D projection, H cells, N tokens of all directions (`directions * B * T`), S negatives, and of the
-character CNN filters `(w, n)`, embedding size E, F filters together and words of at most C characters:
+B is the number of rows, T of steps, D of the projection, H of LSTM cells, S of negatives, and V of words. In the
+character CNN, n filters have width w, all widths together have F filters, the character embeddings have size E, and
+words have at most C characters:
 
-    LSTM, by token and layer        3 * ((D + D) * 4H + H * D)      forward; gradients by input and by weights
-                                    (input size D in every layer; without a projection H * D is left out)
+    LSTM, by token and layer        3 * ((D + D) * 4H + H * D)      forward; gradients of the input and of the weights
+                                    (the input has size D in every layer; without a projection H * D is left out)
     sampled softmax, by token       3 * (S + 1) * D                 the negatives and the target
     full softmax, by token          3 * V * D
     convolutions, by distinct word  sum of w * E * n * windows      forward
-                                    2 * sum of w * E * n            backward: the winning window of each filter alone
+                                    2 * sum of w * E * n            backward: only the window that won the max pooling
     highway, by distinct word       3 * 2 * F * F * layers
-    projection, by distinct word    3 * F * D                       where F differs from D
+    projection, by distinct word    3 * F * D                       if F differs from D
 
-A word with n characters, begin and end of word counted, has `min(n + 1, C - w + 1)` windows that differ: one from each
-of its characters on, and one of pure padding where there is room for it. Elementwise operations, lookups and the
-optimizer do not count, nor does what an implementation computes beyond this: words encoded more than once, windows of
-padding, the convolutions' gradient at windows that did not win. Two floating point operations are one multiplication
-and the addition that goes with it.
+There are `directions * B * T` tokens. A word with n characters, the begin and end of the word included, has
+`min(n + 1, C - w + 1)` different windows: one that begins at each of its characters, and one of pure padding if there
+is room for it. Elementwise operations, lookups and the optimizer are not counted. Neither is what an implementation
+computes beyond the formulas: words that are encoded more than once, further windows of padding, and the gradients of
+windows that did not win. A multiplication and the addition that belongs to it are two floating point operations.
 """
 
 from dataclasses import dataclass
@@ -27,18 +28,18 @@ from elmo_tf.data.characters import PADDING
 from elmo_tf.options import CharCnnOptions, Options
 
 _PASSES = 3
-"""Of a matrix product: forward, the gradient by its input, and that by its weights."""
+"""Products for each matrix product of the model: forward, the gradient of its input, and that of its weights."""
 
 
 @dataclass(frozen=True)
 class Multiplications:
-    """What a step needs.
+    """The number of multiplications of a step, by part of the model.
 
     Args:
-        lstm: of all layers and directions.
-        softmax: of all directions.
-        convolutions: forward, and backward for the winners.
-        dense: highways and projection of the token encoder.
+        lstm: in all LSTM layers and directions.
+        softmax: in the softmax of all directions.
+        convolutions: in the convolutions.
+        dense: in the highway layers and the projection of the token encoder.
     """
 
     lstm: int
@@ -48,7 +49,7 @@ class Multiplications:
 
     @property
     def total(self) -> int:
-        """All together.
+        """The number in all parts.
 
         >>> Multiplications(4, 3, 2, 1).total
         10
@@ -57,12 +58,12 @@ class Multiplications:
 
 
 def of_window(options: Options, words: np.ndarray, rows: int) -> Multiplications:
-    """What a step on one window needs.
+    """Counts the multiplications of a step on one window.
 
     Args:
-        options: the model's; `n_tokens_vocab` counts with the full softmax.
+        options: the model's options; `n_tokens_vocab` is needed for the full softmax only.
         words: the window's distinct words: character ids `(U, C)`, or word ids `(U,)` with word input.
-        rows: B.
+        rows: the number of rows B.
     """
     lstm, training = options.lstm, options.training
     tokens = options.directions * rows * training.unroll_steps
@@ -86,7 +87,7 @@ def _convolutions(char_cnn: CharCnnOptions, words: np.ndarray) -> int:
 
 
 def _dense(char_cnn: CharCnnOptions, projection_dim: int) -> int:
-    """Of one word."""
+    """Counts the multiplications of the highway layers and the projection for one word."""
     filters = char_cnn.n_filters
     projection = filters * projection_dim if filters != projection_dim else 0
     return _PASSES * (2 * filters * filters * char_cnn.n_highway + projection)

@@ -1,6 +1,7 @@
-"""What the benchmarks share: clocks, memory, the machine's matrix product, a text, tables and the last line.
+"""Functions that the benchmarks share: flags, clocks, memory, the machine's matrix product, tables and the last line.
 
-A machine is seldom quiet, so whatever is compared takes turns within one run, and medians are compared.
+A machine is seldom quiet. Variants that are compared therefore take turns within one run, and their medians are
+compared.
 """
 
 import argparse
@@ -25,12 +26,12 @@ Main = Callable[[argparse.Namespace], dict[str, Any]]
 
 
 def run(main: Main, parser: argparse.ArgumentParser) -> None:
-    """Reads the flags, measures, and prints what `main` returns as the last line; bad input ends in one sentence."""
+    """Reads the flags, calls `main` and prints its result as the last line; a user's mistake ends in one sentence."""
     arguments = parser.parse_args()
     start_tensorflow()
     import tensorflow as tf
 
-    tf.get_logger().setLevel("ERROR")  # several models are traced here, which it takes for one traced again and again
+    tf.get_logger().setLevel("ERROR")  # TensorFlow warns of one function traced again; here several models are traced
     try:
         values = main(arguments)
     except InputError as error:
@@ -41,7 +42,7 @@ def run(main: Main, parser: argparse.ArgumentParser) -> None:
 
 
 def flags(description: str | None) -> argparse.ArgumentParser:
-    """An empty set of flags; `description` is the script's docstring."""
+    """Makes a parser without flags; `description` is the script's docstring."""
     return argparse.ArgumentParser(
         description=textwrap.dedent(description or ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -50,7 +51,7 @@ def flags(description: str | None) -> argparse.ArgumentParser:
 
 
 def whole(lower: int) -> Callable[[str], int]:
-    """A flag's type: a whole number from `lower` on."""
+    """Returns the type of a flag whose value is a whole number of at least `lower`."""
 
     def read(text: str) -> int:
         try:
@@ -65,7 +66,7 @@ def whole(lower: int) -> Callable[[str], int]:
 
 
 def process_age() -> float:
-    """Seconds since this process was started, the interpreter's own start included where /proc tells."""
+    """Seconds since this process was started. Without /proc, the start of the interpreter itself is not counted."""
     try:
         with open("/proc/self/stat") as stat, open("/proc/uptime") as uptime:
             ticks = float(stat.read().rsplit(")", 1)[1].split()[19])
@@ -75,7 +76,7 @@ def process_age() -> float:
 
 
 def resident_memory() -> int:
-    """Bytes of this process that are in memory now; the peak where /proc does not tell."""
+    """Bytes of this process that are in memory now; without /proc, the peak so far."""
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -84,33 +85,33 @@ def resident_memory() -> int:
 
 
 def peak_memory(device: str = "CPU:0") -> int:
-    """The most bytes that were in use so far: of the process, or those that TensorFlow took on a GPU."""
+    """The largest number of bytes in use so far: in the process, or by TensorFlow on a GPU."""
     if "GPU" in device:
         import tensorflow as tf
 
         return int(tf.config.experimental.get_memory_info(device)["peak"])
     try:
-        with open("/proc/self/status") as file:  # the system's other count begins with the memory of who started us
+        with open("/proc/self/status") as file:  # getrusage's count would begin with the memory of the parent process
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:"))
     except (OSError, StopIteration):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class MatrixProduct:
-    """The machine's rate at a float32 product of square matrices, to be measured between the steps of something else.
+    """The machine's rate of a float32 product of square matrices, measured between the steps of a benchmark.
 
-    Training sets one operation on half of the cores and two operations at once, so a single product would show half of
-    a CPU. Two products that make the halves of the result, which run beside one another, show all of it; where there is
-    but one core, or on a GPU, the single product is the faster. The higher rate is the machine's.
+    In training, TensorFlow runs two operations at a time, each on half of the cores, so a single product would use only
+    half of a CPU. Therefore the product is also computed as two halves, which run at the same time. With one core, or
+    on a GPU, the single product is faster. The higher of the two rates counts.
 
     Args:
-        device: such as "CPU:0".
-        size: rows and columns; by default 2048, and 8192 on a GPU.
+        device: the device, such as "CPU:0".
+        size: the number of rows and columns; by default 2048, and 8192 on a GPU.
     """
 
     def __init__(self, device: str = "CPU:0", size: int | None = None) -> None:
@@ -127,7 +128,7 @@ class MatrixProduct:
             function()
 
     def measure(self) -> None:
-        """Multiplies once in either way."""
+        """Computes the product once as a whole and once as two halves."""
         for name, function in (("single", self._corner), ("halves", self._corners)):
             started = time.perf_counter()
             result = function()
@@ -136,11 +137,11 @@ class MatrixProduct:
 
     @property
     def gflops(self) -> float:
-        """The median of the better way, in 10^9 operations a second."""
+        """The median rate, of the whole or of the halves, whichever is higher; in 10^9 operations a second."""
         return max(map(statistics.median, self.rates.values()))
 
     def describe(self) -> str:
-        """One line for people."""
+        """Returns a line that shows the rates."""
         single, halves = (self.rates[name] for name in ("single", "halves"))
         return (
             f"float32 product of {self.size} x {self.size}: single {statistics.median(single):.1f} GFLOP/s (best "
@@ -149,7 +150,7 @@ class MatrixProduct:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints columns: the first to the left, the others to the right."""
+    """Prints a table; the first column is aligned to the left, the others to the right."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     for row in [header, *rows]:
         cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
@@ -157,15 +158,15 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def milliseconds(seconds: Sequence[float]) -> tuple[str, str]:
-    """Median and best, in milliseconds."""
+    """Formats the median and the smallest of some times, in milliseconds."""
     return f"{1e3 * statistics.median(seconds):.1f}", f"{1e3 * min(seconds):.1f}"
 
 
 def rounded(values: Mapping[str, Any], digits: int = 5) -> dict[str, Any]:
-    """The values, floats with so many significant digits."""
+    """Returns the values with floats rounded to a number of significant digits."""
     return {name: float(f"{value:.{digits}g}") if isinstance(value, float) else value for name, value in values.items()}
 
 
 def working_folder() -> "tempfile.TemporaryDirectory[str]":
-    """A folder that is gone when it is left."""
+    """Makes a temporary folder, which is removed at the end of its `with` block."""
     return tempfile.TemporaryDirectory(prefix="elmo_tf_benchmark_")

@@ -1,12 +1,13 @@
 #!/usr/bin/env python
-"""Tokens per second of the input pipeline alone: text files -> windows of distinct words and where they stand.
+"""Tokens per second of the input pipeline alone, from text files to windows of distinct words and their places.
 
     python benchmarks/input.py
     python benchmarks/input.py --profile
 
-A token is one position of one direction: a step of B rows and T steps has B * T in each direction, and tokens/s count
-those of all directions, each of which reads the text in an order of its own. The stream is measured by itself, in one
-thread, and then behind `tf.data` as the training reads it, with nothing computed meanwhile: that is tokens_per_second.
+A token is one position of one direction: a window of B rows and T steps has B * T tokens in each direction. tokens/s
+counts those of all directions together, because each direction reads the text in an order of its own. The stream is
+measured by itself, in one thread, and then behind `tf.data`, as training reads it, while nothing else is computed. The
+second measurement is tokens_per_second.
 """
 
 import argparse
@@ -25,36 +26,36 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) 
 from benchmarks import harness, settings, text
 
 _WARM_UP, _ROUND = 10, 20
-"""Steps before the clock counts, and steps between two looks at it."""
+"""The number of steps that are not measured, and the number of steps that are measured together."""
 
 
 def define_flags() -> argparse.ArgumentParser:
-    """The script's flags."""
+    """Declares the script's flags."""
     parser = harness.flags(__doc__)
     settings.define_flags(parser, steps=300, fewest=_ROUND)
     text.define_flags(parser)
-    parser.add_argument("--profile", action="store_true", help="show first where the time of the stream goes")
+    parser.add_argument("--profile", action="store_true", help="show first which functions of the stream take how long")
     return parser
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures; returns the last line's values."""
-    measured = _measured(arguments)
+    """Measures, prints the table, and returns the values of the last line."""
+    measured = _measure(arguments)
     _show(measured)
     return harness.rounded(_values(measured))
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """What the rounds showed.
+class _Measurements:
+    """The measurements of all rounds.
 
     Args:
-        alone: by round, seconds a step of the stream in one thread.
-        ahead: the same behind `tf.data`.
-        directions: the model's.
-        tokens: of a step, all directions together.
-        vocabulary_size: words.
-        text: its name.
+        alone: for each round, the seconds per step of the stream in one thread.
+        ahead: for each round, the seconds per step of the stream behind `tf.data`.
+        directions: the number of directions of the model.
+        tokens: the number of tokens in a step, in all directions together.
+        vocabulary_size: the number of words in the vocabulary.
+        text: the name of the text.
     """
 
     alone: list[float]
@@ -65,17 +66,17 @@ class _Measured:
     text: str
 
     def rate(self, seconds: list[float]) -> float:
-        """Tokens a second, by the median."""
+        """Tokens per second, from the median of the seconds."""
         return self.tokens / statistics.median(seconds)
 
 
-def _measured(arguments: argparse.Namespace) -> _Measured:
+def _measure(arguments: argparse.Namespace) -> _Measurements:
     from benchmarks.trainer import make_stream
     from elmo_tf.training.devices import make_strategy
     from elmo_tf.training.input_checks import check_run_input
     from elmo_tf.training.prefetch import PrefetchedStream
 
-    make_strategy()  # as many threads as in training
+    make_strategy()  # it sets the number of threads, as in training
     with harness.working_folder() as folder:
         found = text.find(arguments, folder)
         prepared = check_run_input(settings.read_options(arguments), found.train_files, (), found.vocab_file, 1)
@@ -87,10 +88,10 @@ def _measured(arguments: argparse.Namespace) -> _Measured:
         ahead_seconds = _seconds(lambda: next(ahead), arguments.steps)
     training, directions = prepared.options.training, prepared.options.directions
     tokens = training.batch_size * training.unroll_steps * directions
-    return _Measured(alone_seconds, ahead_seconds, directions, tokens, len(prepared.vocabulary), found.name)
+    return _Measurements(alone_seconds, ahead_seconds, directions, tokens, len(prepared.vocabulary), found.name)
 
 
-def _show(measured: _Measured) -> None:
+def _show(measured: _Measurements) -> None:
     ways = {"the stream, one thread": measured.alone, "behind tf.data, as training": measured.ahead}
     harness.table(
         ["input", "median ms a step", "best ms", "tokens/s", "a direction"],
@@ -102,7 +103,7 @@ def _show(measured: _Measured) -> None:
     )
 
 
-def _values(measured: _Measured) -> dict[str, Any]:
+def _values(measured: _Measurements) -> dict[str, Any]:
     rate = measured.rate(measured.ahead)
     return {
         "tokens_per_second": rate,
@@ -118,7 +119,7 @@ def _values(measured: _Measured) -> dict[str, Any]:
 
 
 def _seconds(take: Callable[[], Any], steps: int) -> list[float]:
-    """Seconds a step, over rounds of some steps each."""
+    """Measures the seconds per step, one number for each round of `_ROUND` steps."""
     for _ in range(_WARM_UP):
         take()
     seconds = []

@@ -1,15 +1,16 @@
 #!/usr/bin/env python
-"""Milliseconds of the LSTM alone, forward and backward, by ways to compute it; they take turns in one run.
+"""Milliseconds of the LSTM alone, forward and backward, for several implementations, which take turns in one run.
 
     python benchmarks/recurrence.py
     python benchmarks/recurrence.py --size=20,32,512,4096
 
-    plain           one step after the other, gradients by TensorFlow (elmo_tf.layers.recurrence.plain_recurrence)
-    fused, ungated  its own backward pass, gates as TensorFlow operations
-    fused           the same with gates as compiled kernels: what trains
-    XLA             all of it compiled by XLA
+    plain           the reference, with TensorFlow's gradients (elmo_tf.layers.recurrence.plain_recurrence)
+    fused, ungated  with the hand-written backward pass; the gates are ordinary TensorFlow operations
+    fused           the same with the gates compiled to kernels, as used in training
+    XLA             the hand-written backward pass, compiled as a whole by XLA
 
-One layer in both directions, each with weights of its own. GFLOP/s counts the products alone, 2 operations each.
+One layer is computed in both directions, each with weights of its own. GFLOP/s counts the matrix products alone; a
+multiplication and its addition are two operations.
 """
 
 import argparse
@@ -34,15 +35,17 @@ _WARM_UP = 2
 
 
 def define_flags() -> argparse.ArgumentParser:
-    """The script's flags."""
+    """Declares the script's flags."""
     parser = harness.flags(__doc__)
     parser.add_argument(
         "--size",
         default="20,64,128,512",
         type=_sizes,
-        help="steps, rows, projection and input, cells (%(default)s)",
+        help="numbers of steps, rows, the projection (which is also the input's size) and cells (%(default)s)",
     )
-    parser.add_argument("--repeats", type=harness.whole(1), default=40, help="turns of each (%(default)s)")
+    parser.add_argument(
+        "--repeats", type=harness.whole(1), default=40, help="turns of each implementation (%(default)s)"
+    )
     return parser
 
 
@@ -54,22 +57,22 @@ def _sizes(text: str) -> list[int]:
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures; returns the last line's values."""
-    measured = _measured(arguments)
+    """Measures, prints the table, and returns the values of the last line."""
+    measured = _measure(arguments)
     _show(measured)
     return harness.rounded({**_values(measured), "size": arguments.size, "device": measured.device})
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """What the turns showed.
+class _Measurements:
+    """The measurements of all turns.
 
     Args:
-        first: by way, seconds of the first call, tracing and compiling included.
-        seconds: by way, of every turn.
-        product: measured between the turns.
-        work: 10^9 operations of the products of a turn.
-        device: where they were computed.
+        first: for each implementation, the seconds of the first call, tracing and compiling included.
+        seconds: for each implementation, the seconds of every turn.
+        product: the matrix product, measured between the turns.
+        work: the operations of the matrix products of a turn, in 10^9.
+        device: the device that computed.
     """
 
     first: dict[str, float]
@@ -79,22 +82,22 @@ class _Measured:
     device: str
 
     def median(self, way: str) -> float:
-        """Seconds."""
+        """The median seconds of an implementation."""
         return statistics.median(self.seconds[way])
 
     def ratio(self, way: str) -> float:
-        """How many times as long the plain one takes."""
+        """The time of the plain implementation, divided by that of this one."""
         return self.median("plain") / self.median(way)
 
 
-def _measured(arguments: argparse.Namespace) -> _Measured:
+def _measure(arguments: argparse.Namespace) -> _Measurements:
     from elmo_tf.training.devices import make_strategy
 
     device = make_strategy().extended.worker_devices[0].split("/device:")[-1]  # sets the threads as training does
     ways = _ways(_Layer(*arguments.size))
     first: dict[str, float] = {}
     for name, compute in ways.items():
-        with _gates_as_they_are(name in ("fused, ungated", "XLA")):
+        with _plain_gates(name in ("fused, ungated", "XLA")):
             first[name] = _seconds(compute)
     for compute in ways.values():
         for _ in range(_WARM_UP):
@@ -105,7 +108,7 @@ def _measured(arguments: argparse.Namespace) -> _Measured:
         product.measure()
         for name, compute in ways.items():
             seconds[name].append(_seconds(compute))
-    return _Measured(first, seconds, product, _work(*arguments.size), device)
+    return _Measurements(first, seconds, product, _work(*arguments.size), device)
 
 
 def _ways(layer: "_Layer") -> dict[str, Callable[[], Any]]:
@@ -121,11 +124,11 @@ def _ways(layer: "_Layer") -> dict[str, Callable[[], Any]]:
 
 
 def _work(steps: int, rows: int, dim: int, cells: int) -> float:
-    """10^9 operations: a multiplication and its addition, three passes, two directions."""
+    """Counts operations, in 10^9: a multiplication and its addition are two, for three passes and two directions."""
     return 2e-9 * 3 * 2 * steps * rows * (2 * dim * 4 * cells + (cells * dim if dim < cells else 0))
 
 
-def _show(measured: _Measured) -> None:
+def _show(measured: _Measurements) -> None:
     harness.table(
         ["recurrence", "median ms", "best ms", "GFLOP/s", "plain / this", "first call s"],
         [
@@ -142,7 +145,7 @@ def _show(measured: _Measured) -> None:
     print(measured.product.describe())
 
 
-def _values(measured: _Measured) -> dict[str, Any]:
+def _values(measured: _Measurements) -> dict[str, Any]:
     keys = {"plain": "plain", "fused, ungated": "ungated", "fused": "fused", "XLA": "xla"}
     gflops = measured.work / measured.median("fused")
     return {
@@ -155,7 +158,7 @@ def _values(measured: _Measured) -> dict[str, Any]:
 
 
 class _Layer:
-    """Inputs and weights of one layer in two directions."""
+    """The inputs and weights of one layer in two directions."""
 
     def __init__(self, steps: int, rows: int, dim: int, cells: int) -> None:
         import tensorflow as tf
@@ -175,7 +178,7 @@ class _Layer:
         self.state = tf.zeros([rows, cells]), tf.zeros([rows, dim])
 
     def gradients(self, implementation: Callable[..., Any], jit_compile: bool = False) -> Callable[[], Any]:
-        """A compiled function that gives all gradients of both directions."""
+        """Returns a `tf.function` that computes all gradients of both directions."""
         import tensorflow as tf
 
         from elmo_tf.layers.recurrence import Weights
@@ -191,12 +194,12 @@ class _Layer:
 
         function = tf.function(one, jit_compile=jit_compile, autograph=False)
         pairs = list(zip(self.inputs, self.weights, strict=True))
-        # in one graph, for there the directions run beside one another
+        # in one graph, so that both directions are computed at the same time
         return tf.function(lambda: [function(*pair) for pair in pairs], autograph=False)
 
 
-def _gates_as_they_are(really: bool) -> Any:
-    """Where gates are traced without kernels of their own, if so asked."""
+def _plain_gates(really: bool) -> Any:
+    """A context in which gates are traced as ordinary TensorFlow operations, if `really`."""
     from elmo_tf.layers import fused_recurrence
 
     if not really:

@@ -1,13 +1,13 @@
 #!/usr/bin/env python
-"""What it costs to deal the rows of a step to several replicas: 1, 2 and 4 on logical CPUs, the same rows in all.
+"""The overhead of dealing the rows of a step to several replicas: the same batch on 1, 2 and 4 logical CPUs.
 
     python benchmarks/scaling.py
     python benchmarks/scaling.py --replicas=1,2 --batch_size=32
 
-Logical CPUs share the cores of the machine, so more replicas are no faster here; what they take longer is the overhead
-of dealing, of summing and de-duplicating gradients, and of smaller products. overhead_2 is the median, over rounds, of
-`seconds of two / seconds of one - 1`. The CPU must be cut before TensorFlow starts, so each number of replicas is a
-process of its own; the processes take turns, step by step.
+Logical CPUs share the cores of the machine, so more replicas are no faster here. The additional time is the overhead of
+dealing the rows, of summing and de-duplicating gradients, and of smaller matrix products. overhead_2 is the median,
+over rounds, of `seconds with two replicas / seconds with one - 1`. The CPU must be divided before TensorFlow starts,
+so each number of replicas has a process of its own. The processes take turns, step by step.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _WARM_UP = 3
 
 
 def define_flags() -> argparse.ArgumentParser:
-    """The script's flags."""
+    """Declares the script's flags."""
     parser = harness.flags(__doc__)
     settings.define_flags(parser, steps=20)
     text.define_flags(parser)
@@ -45,7 +45,7 @@ def _counts(values: str) -> list[int]:
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures; returns the last line's values."""
+    """Measures, prints the table, and returns the values of the last line."""
     options = settings.read_options(arguments)
     rows = options.training.batch_size
     for count in arguments.replicas:
@@ -54,7 +54,7 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
                 f"--batch_size={rows}: expected a multiple of {count} replicas, to deal the rows evenly",
                 option="batch_size",
             )
-    measured = _Measured(_seconds(arguments), rows, rows * options.training.unroll_steps)
+    measured = _Measurements(_seconds(arguments), rows, rows * options.training.unroll_steps)
     _show(measured)
     return harness.rounded(
         {
@@ -68,13 +68,13 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """What the steps showed.
+class _Measurements:
+    """The measurements of all steps.
 
     Args:
-        seconds: by number of replicas, of each step.
-        rows: of a step, all replicas together.
-        words: of a step, each read by both directions.
+        seconds: for each number of replicas, the seconds of each step.
+        rows: the number of rows of a step, in all replicas together.
+        words: the number of words of a step; each is read by both directions.
     """
 
     seconds: dict[int, list[float]]
@@ -82,17 +82,17 @@ class _Measured:
     words: int
 
     def words_per_second(self, count: int) -> float:
-        """By the median."""
+        """Words per second, from the median of the seconds."""
         return self.words / statistics.median(self.seconds[count])
 
     def overhead(self, count: int) -> float:
-        """The median, over rounds, of what so many replicas take longer than one, as a share."""
+        """The median, over rounds, of the additional time of `count` replicas, as a share of the time of one."""
         pairs = zip(self.seconds[1], self.seconds[count], strict=True)
         return statistics.median(b / a for a, b in pairs) - 1
 
 
 def _seconds(arguments: argparse.Namespace) -> dict[int, list[float]]:
-    """By number of replicas, of each step."""
+    """Measures the seconds of each step, for each number of replicas."""
     seconds: dict[int, list[float]] = {count: [] for count in arguments.replicas}
     with contextlib.ExitStack() as stack:
         workers = {count: stack.enter_context(_Worker(count)) for count in arguments.replicas}
@@ -104,7 +104,7 @@ def _seconds(arguments: argparse.Namespace) -> dict[int, list[float]]:
     return seconds
 
 
-def _show(measured: _Measured) -> None:
+def _show(measured: _Measurements) -> None:
     harness.table(
         ["replicas", "rows each", "median ms", "best ms", "words/s", "overhead"],
         [
@@ -120,7 +120,7 @@ def _show(measured: _Measured) -> None:
     )
 
 
-def _values(measured: _Measured) -> dict[str, Any]:
+def _values(measured: _Measurements) -> dict[str, Any]:
     return {
         **{f"overhead_{count}": measured.overhead(count) for count in measured.seconds if count > 1},
         **{f"words_per_second_{count}": measured.words_per_second(count) for count in measured.seconds},
@@ -128,7 +128,7 @@ def _values(measured: _Measured) -> dict[str, Any]:
 
 
 class _Worker:
-    """This script in a process of its own, which takes a step whenever it is asked to."""
+    """This script in a process of its own, which takes a step whenever `step` is called."""
 
     def __init__(self, replicas: int) -> None:
         self._replicas = replicas
@@ -145,7 +145,7 @@ class _Worker:
         return self
 
     def step(self) -> float:
-        """Seconds."""
+        """Lets the process take a step; returns its seconds."""
         with contextlib.suppress(BrokenPipeError):
             print(file=self._in, flush=True)
         line = self._out.readline()
@@ -155,7 +155,7 @@ class _Worker:
 
     def __exit__(self, *_: Any) -> None:
         with contextlib.suppress(BrokenPipeError):
-            self._in.close()  # which ends it
+            self._in.close()  # the process ends at the end of its input
         self._process.wait()
         self._out.close()
 
@@ -167,7 +167,7 @@ def _pipe(file: IO[str] | None) -> IO[str]:
 
 
 def work(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The worker: a step for every line that comes in, and its seconds out."""
+    """Runs as a worker: takes a step for every line of standard input, and prints its seconds."""
     from benchmarks.trainer import TimedTrainer, make_stream
     from elmo_tf.training.devices import make_strategy
     from elmo_tf.training.input_checks import check_run_input

@@ -1,7 +1,7 @@
-"""Stages of the training step: without its savings, and with one more of them in each stage.
+"""Stages of the training step: first without its optimizations, then with one more of them in each stage.
 
-All stages compute the same numbers. The savings that a stage leaves out are switched off from outside while its graph
-is traced, because the package has no flags for them.
+All stages compute the same numbers. The optimizations that a stage leaves out are switched off by patches while its
+graph is traced, because the package has no flags for them.
 """
 
 import contextlib
@@ -55,11 +55,11 @@ class Stage:
                 stack.enter_context(mock.patch.object(token_encoder, "convolve_and_max_pool", _convolve_and_max_pool))
             yield
 
-    def changed(self, window: Window, max_characters: int) -> Window:
-        """Changes a window of the training into one that this stage takes."""
+    def convert(self, window: Window, max_characters: int) -> Window:
+        """Converts a window of the training into one for this stage."""
         words, inputs = window.words, window.inputs
         if self.full_width and words.ndim > 1:
-            words = _padded(words, 0, max_characters - words.shape[1])
+            words = _pad(words, 0, max_characters - words.shape[1])
         if self.every_token:
             words = words[inputs.ravel()]
             inputs = np.arange(inputs.size, dtype=inputs.dtype).reshape(inputs.shape)
@@ -89,22 +89,22 @@ def _convolve_and_max_pool(characters: tf.Tensor, kernel: tf.Tensor) -> tf.Tenso
     return tf.reduce_max(tf.nn.conv1d(characters, kernel, stride=1, padding="VALID"), 1)
 
 
-def _bucketed(window: Window, max_characters: int) -> Window:
+def _pad_to_bucket(window: Window, max_characters: int) -> Window:
     """Pads a window so that there are only a few shapes, because XLA compiles anew for each of them."""
     words = window.words
     if words.ndim == 1:
         return window._replace(words=np.pad(words, (0, -len(words) % _WORDS_BUCKET), mode="edge"))
     characters = min(max_characters, words.shape[1] + -words.shape[1] % _CHARACTERS_BUCKET)
-    return window._replace(words=_padded(words, -len(words) % _WORDS_BUCKET, characters - words.shape[1]))
+    return window._replace(words=_pad(words, -len(words) % _WORDS_BUCKET, characters - words.shape[1]))
 
 
-def _padded(words: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def _pad(words: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Appends columns of padding, and rows that repeat the last word."""
     return np.pad(np.pad(words, [(0, 0), (0, columns)], constant_values=PADDING), [(0, rows), (0, 0)], mode="edge")
 
 
 class Staged:
-    """A stage of the step, with a model of its own."""
+    """A stage of the training step, with a model of its own."""
 
     def __init__(self, stage: Stage, trainer: TimedTrainer) -> None:
         self.stage, self.trainer = stage, trainer
@@ -112,15 +112,15 @@ class Staged:
         self._max_characters = 0 if char_cnn is None else char_cnn.max_characters_per_token
 
     def __call__(self, tensors: Sequence[tf.Tensor]) -> float:
-        """Takes a step; returns its seconds, not counting those in which the stage's input is made."""
+        """Takes a step; returns its seconds, without the time in which the input is converted for the stage."""
         if self.stage.every_token or self.stage.full_width or self.trainer.jit_compile:
-            tensors = self._changed(tensors)
+            tensors = self._convert(tensors)
         with self.stage.traced():
             return self.trainer(tensors)
 
-    def _changed(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    def _convert(self, tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         step = unflatten_step([tensor.numpy() for tensor in tensors])
-        windows = tuple(self.stage.changed(window, self._max_characters) for window in step.windows)
+        windows = tuple(self.stage.convert(window, self._max_characters) for window in step.windows)
         if self.trainer.jit_compile:
-            windows = tuple(_bucketed(window, self._max_characters) for window in windows)
+            windows = tuple(_pad_to_bucket(window, self._max_characters) for window in windows)
         return [tf.constant(array) for array in flatten_step(step._replace(windows=windows))]

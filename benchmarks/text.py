@@ -1,4 +1,4 @@
-"""The text that a benchmark reads: the user's, WikiText-2 where it lies beside the checkout, or a made-up one."""
+"""The text that a benchmark reads: the user's, or WikiText-2 if it lies beside the checkout, or a made-up one."""
 
 import argparse
 import itertools
@@ -15,7 +15,8 @@ from elmo_tf.errors import InputError
 from elmo_tf.system.atomic_files import write_text
 
 _SENTENCES, _TYPES, _MEAN_LENGTH = 20_000, 40_000, 24
-"""Of the made-up text: about those of a quarter of WikiText-2."""
+"""Size of the made-up text: its number of sentences, its number of different words, and the mean length of a sentence.
+It is about that of a quarter of WikiText-2."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,9 @@ class Text:
     """A training text and its vocabulary.
 
     Args:
-        train_files: names or patterns.
-        vocab_file: of as many words as asked for.
-        name: for people.
+        train_files: paths or patterns of the text.
+        vocab_file: the vocabulary, with the number of words that was asked for.
+        name: the name that is printed.
     """
 
     train_files: tuple[str, ...]
@@ -34,28 +35,28 @@ class Text:
 
 
 def define_flags(parser: argparse.ArgumentParser, vocabulary_size: int = 10_000) -> None:
-    """--train_files, --vocab_file, --vocabulary_size."""
+    """Declares --train_files, --vocab_file and --vocabulary_size."""
     define_files(parser)
     parser.add_argument(
         "--vocabulary_size",
         type=harness.whole(4),
         default=vocabulary_size,
-        help="take the first so many words of the vocabulary, and made-up ones where it has fewer (%(default)s)",
+        help="use this many words from the start of the vocabulary; made-up words are added if needed (%(default)s)",
     )
 
 
 def define_files(parser: argparse.ArgumentParser) -> None:
-    """--train_files, --vocab_file."""
+    """Declares --train_files and --vocab_file."""
     parser.add_argument(
         "--train_files",
         help="training text, a tokenised sentence a line: files or quoted patterns, comma-separated; not set: "
         "WikiText-2 in $ELMO_TF_SHARED or in ../shared, or else a made-up text",
     )
-    parser.add_argument("--vocab_file", help="its vocabulary, by frequency; not set: made from the text")
+    parser.add_argument("--vocab_file", help="the text's vocabulary, sorted by frequency; not set: made from the text")
 
 
 def find(arguments: argparse.Namespace, folder: str) -> Text:
-    """The text that the flags ask for; what has to be written for it is written to `folder`."""
+    """Finds the text that the flags name, or makes one; writes the vocabulary, and a made-up text, to `folder`."""
     given = arguments.train_files or arguments.vocab_file
     wikitext2 = _wikitext2()
     if given and not arguments.train_files:
@@ -91,7 +92,7 @@ def _vocabulary_file(files: tuple[str, ...], vocab_file: str | None, size: int, 
 
 
 def with_size(words: tuple[str, ...], size: int) -> tuple[str, ...]:
-    """The first `size` words, made-up ones behind them where there are fewer.
+    """Returns the first `size` words, followed by made-up ones if there are fewer.
 
     >>> with_size(("<S>", "</S>", "<UNK>", "the", "cat"), 4)
     ('<S>', '</S>', '<UNK>', 'the')
@@ -104,7 +105,7 @@ def with_size(words: tuple[str, ...], size: int) -> tuple[str, ...]:
 
 
 def made_up_sentences(count: int, seed: int = 1) -> Iterator[str]:
-    """Sentences of made-up words, the k-th of which comes 1/k times as often as the first; frequent ones are short.
+    """Yields sentences of made-up words. The k-th word is 1/k times as frequent as the first; frequent words are short.
 
     >>> sentences = list(made_up_sentences(3))
     >>> sentences == list(made_up_sentences(3)), len(sentences)
@@ -115,7 +116,7 @@ def made_up_sentences(count: int, seed: int = 1) -> Iterator[str]:
     lengths = np.maximum(1, np.round(random.normal(2 + 0.4 * np.log2(ranks), 1.5))).astype(int)
     letters = "".join(map(chr, random.integers(ord("a"), ord("z") + 1, lengths.sum())))
     ends = np.cumsum(lengths)
-    # the number keeps words apart that were made of the same letters
+    # a number is appended to a word whose letters were drawn before
     found: set[str] = set()
     words: list[str] = []
     for end, length in zip(ends.tolist(), lengths.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""Training steps as a training run takes them, for the benchmarks."""
+"""`TimedTrainer`: a model that takes training steps as a training run does, and measures their time."""
 
 import time
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from elmo_tf.training.settings import TrainSettings
 
 
 def run_settings(options: Options, **changes: Any) -> TrainSettings:
-    """The settings of a run that keeps no model, the defaults but for `changes`."""
+    """Returns the default settings of a run that keeps no model, with `changes`."""
     return TrainSettings(options=options, train_files=(), vocab_file="", model_dir="", **changes)
 
 
 def make_stream(prepared: RunInput, parts: int = 1) -> TrainingStream:
-    """Makes the stream of a run of so many parts of `batch_size` rows."""
+    """Makes the input of a run whose steps have `parts` times `batch_size` rows."""
     return assembly.make_stream(run_settings(prepared.options), prepared, parts)
 
 
@@ -39,7 +39,7 @@ class TimedTrainer:
     def __init__(
         self, options: Options, strategy: tf.distribute.Strategy, implementation: str = "fused", **changes: Any
     ) -> None:
-        settings = run_settings(options, **changes)  # all with one seed, so that all models begin alike
+        settings = run_settings(options, **changes)  # with the same seed, so that all models have the same weights
         self._trainer = assembly.build_trainer(settings, options, strategy, implementation)
         self._states: Any = self._trainer.take_step.zero_states(options.training.batch_size)
         self._scale = LossScale.first(self._trainer.model.compute_dtype)
@@ -47,7 +47,7 @@ class TimedTrainer:
         self.losses: list[float] = []
 
     def __call__(self, tensors: Sequence[tf.Tensor]) -> float:
-        """Takes a step; returns the seconds until its results are there."""
+        """Takes a step; returns the seconds until its results are computed."""
         started = time.perf_counter()
         result = self._trainer.take_step(len(self.losses), tensors, self._states, self._scale)
         self.losses.append(float(tf.reduce_mean(result.losses)) + 0.0 * float(result.norm))

@@ -1,18 +1,20 @@
 #!/usr/bin/env python
-"""Words per second of training, and what share that is of what the machine can multiply.
+"""Words per second of training, and the speed of training as a share of the speed of a matrix product.
 
     python benchmarks/training.py
     python benchmarks/training.py --stages
     python benchmarks/training.py --config=configs/original.json --batch_size=32 --steps=10
 
-A word is one that both directions read. The rate of multiplications counts those that the algorithm needs, and no
-others (benchmarks/counting.py), and is held against the rate of a float32 matrix product on all cores, measured between
-the steps. The step is that of `elmo-tf train`, the wait for its input included. --stages takes the savings away and
-gives them back one after the other; the stages take turns, step by step, on the same words, and begin alike, so that
-their losses (the mean of the last 50 steps) can be compared: --stages --steps=500 shows that they learn alike.
+A word counts once, although both directions read it. Of the multiplications, only those that the algorithm needs are
+counted (benchmarks/counting.py). Their rate is compared with that of a float32 matrix product on all cores, which is
+measured between the steps. The step is that of `elmo-tf train`, and its time includes the wait for its input.
 
-Memory is the process's at its largest, with --stages before the other stages are made; on a GPU it is what TensorFlow
-took there. first_step_seconds counts from the start of the process to the end of the first step.
+--stages measures the step without its optimizations, and then adds them one after the other. The stages take turns,
+step by step, on the same words, and begin with the same weights, so that their losses (the mean of the last 50 steps)
+can be compared. --stages --steps=500 shows that all of them learn equally well.
+
+peak_memory_bytes is the peak of the process, with --stages before the other stages are made; on a GPU, that of
+TensorFlow on the GPU. first_step_seconds is the time from the start of the process to the end of the first step.
 """
 
 import argparse
@@ -37,20 +39,22 @@ if TYPE_CHECKING:
 
 
 def define_flags() -> argparse.ArgumentParser:
-    """The script's flags."""
+    """Declares the script's flags."""
     parser = harness.flags(__doc__)
     settings.define_flags(parser, steps=40)
     text.define_flags(parser)
     settings.define_compute_flags(parser)
     parser.add_argument(
-        "--accumulation_steps", type=harness.whole(1), default=1, help="batches that make one step (%(default)s)"
+        "--accumulation_steps", type=harness.whole(1), default=1, help="number of batches in one step (%(default)s)"
     )
-    parser.add_argument("--stages", action="store_true", help="a table of stages, from every token encoded on")
+    parser.add_argument(
+        "--stages", action="store_true", help="compare the step without optimizations with each stage up to the default"
+    )
     return parser
 
 
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Measures; returns the last line's values."""
+    """Measures, prints the table, and returns the values of the last line."""
     after_import = harness.resident_memory()
     from elmo_tf.training.devices import make_strategy
     from elmo_tf.training.input_checks import check_run_input
@@ -60,7 +64,7 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
     with harness.working_folder() as folder:
         found = text.find(arguments, folder)
         prepared = check_run_input(settings.read_options(arguments), found.train_files, (), found.vocab_file, parts)
-        measured = _measured(arguments, strategy, prepared, parts)
+        measured = _measure(arguments, strategy, prepared, parts)
     values = {
         **_rates(measured),
         "peak_memory_bytes": measured.peak_memory,
@@ -82,19 +86,19 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """What the steps showed.
+class _Measurements:
+    """The measurements of all steps.
 
     Args:
-        stages: what took turns.
-        trained: the one of them that is the training's.
-        words: of a step, each read by both directions.
-        multiplications: by step, how many it needs.
-        distinct: by step, the distinct words of its parts.
-        product: measured between the steps.
-        first_step: seconds from the start of the process to the end of the first step.
-        peak_memory, estimated_memory: of the training's stage, in bytes.
-        device: where the steps were taken.
+        stages: the stages that took turns.
+        trained: the one of them that `elmo-tf train` uses.
+        words: the number of words of a step; each is read by both directions.
+        multiplications: for each step, the number of multiplications that it needs.
+        distinct: for each step, the number of distinct words of its parts.
+        product: the matrix product, measured between the steps.
+        first_step: the seconds from the start of the process to the end of the first step.
+        peak_memory, estimated_memory: bytes of the stage that `elmo-tf train` uses, measured and estimated.
+        device: the device that computed.
     """
 
     stages: "list[StageSteps]"
@@ -110,13 +114,13 @@ class _Measured:
 
     @property
     def mflop_per_word(self) -> float:
-        """Those that are needed; a multiplication and its addition are two."""
+        """The needed operations per word, in 10^6; a multiplication and its addition are two operations."""
         return 2e-6 * statistics.mean(self.multiplications) / self.words
 
 
-def _measured(
+def _measure(
     arguments: argparse.Namespace, strategy: "tf.distribute.Strategy", prepared: "RunInput", parts: int
-) -> _Measured:
+) -> _Measurements:
     from benchmarks.stages import STAGES, TRAINED
     from benchmarks.trainer import make_stream
     from benchmarks.turns import Turns, warm_up
@@ -124,7 +128,7 @@ def _measured(
 
     device = strategy.extended.worker_devices[0].split("/device:")[-1]
     stream = PrefetchedStream(make_stream(prepared, parts))
-    make = functools.partial(_staged, arguments, strategy, prepared.options)
+    make = functools.partial(_make_stage, arguments, strategy, prepared.options)
     stages = [make(TRAINED)]
     stages[0](next(stream)[0])
     first_step = harness.process_age()
@@ -132,14 +136,14 @@ def _measured(
     warm_up(stages, stream)
     peak, estimated = harness.peak_memory(device), stages[0].trainer.estimate_run_memory(stream).total
     if arguments.stages:
-        stages.clear()  # it is ahead of the others; all begin alike, so that their losses can be compared
+        stages.clear()  # it has taken steps already, and all stages have to begin with the same weights
         stages += map(make, STAGES)
         warm_up(stages, stream)
     turns = Turns(stages, product, prepared.options)
     for _ in range(arguments.steps):
         turns.take(stream)
     taken = turns.steps()
-    return _Measured(
+    return _Measurements(
         stages=taken,
         trained=taken[STAGES.index(TRAINED) if arguments.stages else 0],
         words=parts * prepared.options.training.batch_size * prepared.options.training.unroll_steps,
@@ -153,7 +157,7 @@ def _measured(
     )
 
 
-def _staged(
+def _make_stage(
     arguments: argparse.Namespace, strategy: "tf.distribute.Strategy", options: Options, stage: "Stage"
 ) -> "Staged":
     from benchmarks.stages import Staged
@@ -170,8 +174,8 @@ def _staged(
     return Staged(stage, trainer)
 
 
-def _rates(measured: _Measured) -> dict[str, Any]:
-    """Of the training's stage."""
+def _rates(measured: _Measurements) -> dict[str, Any]:
+    """The rates of the stage that `elmo-tf train` uses."""
     rate = measured.words / measured.trained.median
     return {
         "words_per_second": rate,
@@ -183,7 +187,7 @@ def _rates(measured: _Measured) -> dict[str, Any]:
     }
 
 
-def _counts(measured: _Measured) -> dict[str, Any]:
+def _counts(measured: _Measurements) -> dict[str, Any]:
     return {
         "first_step_seconds": measured.first_step,
         "step_seconds": measured.trained.median,
@@ -193,7 +197,7 @@ def _counts(measured: _Measured) -> dict[str, Any]:
     }
 
 
-def _stage_values(measured: _Measured, stage: "StageSteps") -> dict[str, Any]:
+def _stage_values(measured: _Measurements, stage: "StageSteps") -> dict[str, Any]:
     return {
         "name": stage.name,
         "words_per_second": measured.words / stage.median,
@@ -202,7 +206,7 @@ def _stage_values(measured: _Measured, stage: "StageSteps") -> dict[str, Any]:
     }
 
 
-def _row(measured: _Measured, stage: "StageSteps") -> list[str]:
+def _row(measured: _Measurements, stage: "StageSteps") -> list[str]:
     values = _stage_values(measured, stage)
     gflops = 1e-3 * measured.mflop_per_word * values["words_per_second"]
     return [
@@ -216,7 +220,7 @@ def _row(measured: _Measured, stage: "StageSteps") -> list[str]:
     ]
 
 
-def _show(measured: _Measured, values: dict[str, Any]) -> None:
+def _show(measured: _Measurements, values: dict[str, Any]) -> None:
     header = ["stage", "median ms", "best ms", "words/s", "needed GFLOP/s", "of product", "ratio", "loss"]
     harness.table(header, [_row(measured, stage) for stage in measured.stages])
     print(measured.product.describe())

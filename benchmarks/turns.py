@@ -1,4 +1,4 @@
-"""Stages of the step that take turns on the same words, and the measurements of each."""
+"""`Turns`: the stages of the training step, which take turns on the same words, and the measurements of each."""
 
 import statistics
 import time
@@ -14,7 +14,7 @@ from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.step_input import unflatten_step
 
 _WARM_UP = 3
-"""Steps of each stage that are not measured."""
+"""The number of first steps of each stage, which are not measured."""
 
 _LAST = 50
 """The number of last steps whose mean loss is shown."""

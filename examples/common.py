@@ -1,4 +1,4 @@
-"""Functions that the examples share: a model's vectors for many sentences, and pictures."""
+"""Functions that the examples share: they load a model, compute vectors for many sentences, and draw pictures."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ from elmo_tf.system.atomic_files import atomic_write
 
 
 def load_elmo(folder: str, **arguments: Any) -> ElmoLayer:
-    """`ElmoLayer.from_pretrained`, for which a model that it cannot take is the user's mistake."""
+    """Calls `ElmoLayer.from_pretrained`; a model that does not fit is a user's mistake, an `InputError`."""
     try:
         return elmo_tf.ElmoLayer.from_pretrained(folder, **arguments)
     except ValueError as error:
@@ -26,7 +26,7 @@ def load_elmo(folder: str, **arguments: Any) -> ElmoLayer:
 
 
 def read_sentences(path: str) -> list[list[str]]:
-    """The tokenised sentences of a file, one a line; blank lines do not count."""
+    """Reads the tokenised sentences of a file, one on each line; skips blank lines."""
     sentences = [tokens for tokens in (line.split() for line in iterate_lines(path)) if tokens]
     if not sentences:
         raise InputError(f"{path} is empty: expected a tokenised sentence a line", path=path)
@@ -34,7 +34,7 @@ def read_sentences(path: str) -> list[list[str]]:
 
 
 def padded(sentences: Sequence[Sequence[str]]) -> np.ndarray:
-    """One array `(sentences, longest)` of strings, "" for padding.
+    """Puts sentences into one array `(sentences, longest)` of strings, with "" for padding.
 
     >>> padded([["The", "cat"], ["Hello"]]).tolist()
     [['The', 'cat'], ['Hello', '']]
@@ -48,16 +48,16 @@ def padded(sentences: Sequence[Sequence[str]]) -> np.ndarray:
 def vectors_of(
     layer: ElmoLayer, sentences: Sequence[list[str]], is_pooled: bool = False, dtype: str = "float32"
 ) -> list[np.ndarray]:
-    """A layer's vectors for every sentence.
+    """Computes a layer's vectors for every sentence, in batches of similar length.
 
     Args:
-        layer: reads the sentences in batches of like length.
-        sentences: lists of tokens.
-        is_pooled: whether the layer gives one vector a sentence.
-        dtype: of the result.
+        layer: the layer.
+        sentences: the sentences, as lists of tokens.
+        is_pooled: whether the layer returns one vector for each sentence.
+        dtype: the type of the result.
 
     Returns:
-        For each sentence, in their order, `(..., tokens, size)`; `(size,)` if pooled.
+        For each sentence, in order, vectors `(..., tokens, size)`; `(size,)` if pooled.
     """
     call: Callable[[tf.Tensor], tf.Tensor] = tf.function(
         layer, input_signature=[tf.TensorSpec([None, None], tf.string)]
@@ -79,7 +79,7 @@ def vectors_of(
 
 
 def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Cosines `(n, m)` of the vectors `(n, size)` with those `(m, size)`; 0 with a vector of zeros.
+    """Computes the cosines `(n, m)` between vectors `(n, size)` and `(m, size)`; 0 for a vector of zeros.
 
     >>> cosines(np.array([[1.0, 0.0]]), np.array([[2.0, 0.0], [0.0, 3.0]])).tolist()
     [[1.0, 0.0]]
@@ -93,7 +93,10 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def check_picture(path: str, flag: str) -> ModuleType:
-    """matplotlib's pyplot, drawing into files; says before the work is done what would be missing at its end."""
+    """Returns matplotlib's pyplot, set to draw into files.
+
+    Call it before the computation starts, so that a missing matplotlib or a wrong file name is noticed at once.
+    """
     if not path.lower().endswith((".png", ".pdf", ".svg")):
         raise InputError(f"--{flag}={path}: expected a name that ends in .png, .pdf or .svg", path=path, option=flag)
     try:
@@ -108,7 +111,7 @@ def check_picture(path: str, flag: str) -> ModuleType:
 
 @contextlib.contextmanager
 def picture(pyplot: ModuleType, path: str, width: float, height: float) -> Iterator[Any]:
-    """Yields a figure of so many inches and then writes it, whole or not at all."""
+    """Yields a figure, whose width and height are in inches, and then writes it atomically."""
     figure = pyplot.figure(figsize=(width, height), layout="constrained")
     try:
         yield figure

@@ -8,7 +8,8 @@ from elmo_tf.errors import InputError, errors_about
 
 COLUMNS = 10
 _NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+")
-"""The numbers of a multiword token, `1-2`, whose words follow, and of an empty node, `1.1`."""
+"""Matches the numbers of lines that are skipped: a multiword token, `1-2`, whose words follow, and an empty node,
+`1.1`."""
 
 
 class Sentence(NamedTuple):
@@ -19,10 +20,10 @@ class Sentence(NamedTuple):
 
 
 def read_conllu(path: str) -> list[Sentence]:
-    """All sentences of a file, plain or .gz.
+    """Reads all sentences of a file, plain or .gz.
 
     Raises:
-        InputError: the file cannot be read, is no CoNLL-U, lacks tags, or holds no sentence; with file and line.
+        InputError: the file cannot be read, is not CoNLL-U, lacks tags, or holds no sentence; it names file and line.
     """
     sentences = [Sentence([], [])]
     for number, line in enumerate(iterate_lines(path), 1):

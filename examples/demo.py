@@ -24,9 +24,9 @@ from elmo_tf.errors import InputError
 from elmo_tf.system.atomic_files import copy, make_folder, write_text
 
 DESCRIPTION = """
-    Goes the whole way on a small text: tokenize, a split into training and held-out sentences, vocab, train, evaluate,
-    convert, embed, and a look at what came out. Without --corpus it takes the Lee background corpus, 300 Australian
-    news stories of 2000 and 2001, which the package gensim ships. For example:
+    Runs every step on a small text: tokenize, a split into training and held-out sentences, vocab, train, evaluate,
+    convert and embed. At the end it prints the results. Without --corpus it uses the Lee background corpus, 300
+    Australian news stories of 2000 and 2001, which comes with the package gensim. For example:
 
       python examples/demo.py --corpus=my.txt --language=nb --output_dir=my_demo
 """
@@ -36,11 +36,11 @@ EVERY = 10
 """Every tenth sentence is held out."""
 
 MARK = ".elmo_tf_demo"
-"""The file that tells a folder of the demo from one that holds somebody's work under the same names."""
+"""The file that marks a folder as made by the demo, whose files may be removed."""
 
 
 class Made(NamedTuple):
-    """What the demo makes: names in its folder, or paths."""
+    """The names or the paths of the files and folders that the demo makes."""
 
     raw: str = "raw"
     corpus: str = "corpus"
@@ -57,13 +57,15 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.string("corpus", None, "raw text, UTF-8, .gz too; not set: the Lee background corpus of gensim")
     flag_set.string("language", "en", "language of the text, for the tokeniser")
     flag_set.string(
-        "output_dir", "demo", "folder to work in: a new or empty one, or an earlier demo's, which is removed from it"
+        "output_dir", "demo", "folder to work in: new, empty, or of an earlier demo, whose files are then removed"
     )
-    flag_set.integer("max_steps", 1500, "most training steps, so that a large text does not take long", lower=1)
+    flag_set.integer(
+        "max_steps", 1500, "largest number of training steps, so that a large text does not take long", lower=1
+    )
 
 
 def elmo_tf_command(*arguments: str) -> None:
-    """Prints and runs one command; ends the demo where it fails."""
+    """Prints and runs one command; ends the demo if the command fails."""
     print(f"\n$ elmo-tf {' '.join(arguments)}", flush=True)
     code = elmo_tf(arguments)
     if code:
@@ -71,7 +73,7 @@ def elmo_tf_command(*arguments: str) -> None:
 
 
 def lee_corpus() -> str:
-    """The path of gensim's Lee background corpus."""
+    """Returns the path of gensim's Lee background corpus."""
     try:
         from gensim.test.utils import datapath
     except ImportError as error:
@@ -81,7 +83,7 @@ def lee_corpus() -> str:
 
 
 def check_corpus(corpus: str, folder: str) -> None:
-    """An `InputError` where there is no such file, or it lies where the demo removes files."""
+    """Raises an `InputError` if the corpus does not exist, or lies in the folder where the demo removes files."""
     if not os.path.isfile(corpus):
         raise InputError(f"--corpus={corpus}: no such file; expected a raw text, one or more paragraphs")
     above = os.path.realpath(corpus)
@@ -93,12 +95,11 @@ def check_corpus(corpus: str, folder: str) -> None:
             )
 
 
-def cleared(folder: str) -> Made:
-    """The paths of what the demo makes in a folder, which is made, or emptied of what an earlier demo left.
+def prepare_folder(folder: str) -> Made:
+    """Makes the demo's folder, or removes the files of an earlier demo from it; returns the paths of the new files.
 
     Raises:
-        InputError: the folder cannot be made or emptied, or it holds something and is not one of the demo, so that
-            nothing in it is touched.
+        InputError: the folder cannot be made or emptied, or it holds files that are not of a demo. These are kept.
     """
     make_folder(folder)
     mark = os.path.join(folder, MARK)
@@ -126,27 +127,31 @@ def remove(path: str) -> None:
 
 
 def split(source: str, train: str, held: str) -> None:
-    """Every tenth sentence to `held`, the others to `train`."""
+    """Writes every tenth sentence to `held`, and the others to `train`."""
     with open(train, "w", encoding="utf-8") as train_file, open(held, "w", encoding="utf-8") as held_file:
         for number, line in enumerate(iterate_lines(source)):
             (held_file if number % EVERY == 0 else train_file).write(line + "\n")
 
 
 def perplexities(log: str) -> list[float]:
-    """The validations of a training log, in order."""
+    """Reads the validation perplexities of a training log, in order."""
     with open(log, encoding="utf-8", newline="") as file:
         return [float(row["val_perplexity"]) for row in csv.DictReader(file) if row["val_perplexity"]]
 
 
 def occurrences(sentences: list[list[str]], word: str) -> Iterator[tuple[int, int]]:
-    """Where a word stands: sentence and position."""
+    """Yields the first place of a word in each sentence that holds it: the sentence's number and the position."""
     for number, sentence in enumerate(sentences):
         if word in sentence:
             yield number, sentence.index(word)
 
 
 def word_in_two_contexts(sentences: list[list[str]]) -> tuple[str, tuple[int, int], tuple[int, int]] | None:
-    """A word that stands in two sentences of the held-out text: the longest of those that stand there most often."""
+    """Chooses a word that occurs in at least two sentences: the longest of the 40 most frequent ones.
+
+    Returns:
+        The word, and its places in the first two sentences that hold it; None if there is no such word.
+    """
     counts: dict[str, int] = {}
     for sentence in sentences:
         for word in set(sentence):
@@ -161,7 +166,7 @@ def word_in_two_contexts(sentences: list[list[str]]) -> tuple[str, tuple[int, in
 
 
 def show_contexts(held: str, embeddings: str) -> None:
-    """How the vectors of one word in two sentences differ, layer by layer."""
+    """Prints how the vectors of one word in two sentences differ, layer by layer."""
     from common import cosines
 
     sentences = [line.split() for line in iterate_lines(held)]
@@ -185,12 +190,12 @@ def show_contexts(held: str, embeddings: str) -> None:
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
-    """Goes the whole way."""
+    """Runs every step, and shows the results."""
     started = time.perf_counter()
     corpus = values.corpus or lee_corpus()
     check_corpus(corpus, values.output_dir)
-    source = os.path.realpath(corpus)  # a link may lie where the demo removes files; what it leads to does not
-    made = cleared(values.output_dir)
+    source = os.path.realpath(corpus)  # a link in the demo's folder would be removed; the file that it leads to is not
+    made = prepare_folder(values.output_dir)
     copy(source, os.path.join(made.raw, "text.txt.gz" if corpus.endswith(".gz") else "text.txt"))
     print(f"Corpus: {corpus}")
     prepare(made, values.language)
@@ -199,7 +204,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
 
 
 def prepare(made: Made, language: str) -> None:
-    """Raw text to a tokenised one in two parts, and a vocabulary."""
+    """Tokenises the raw text, splits it in two, and makes a vocabulary."""
     elmo_tf_command("tokenize", f"--input_files={made.raw}/*", f"--output_dir={made.corpus}", f"--language={language}")
     split(os.path.join(made.corpus, "text.txt"), made.train, made.held)
     print(f"Every {EVERY}th sentence is held out: {made.train}, {made.held}")
@@ -207,7 +212,7 @@ def prepare(made: Made, language: str) -> None:
 
 
 def train_and_use(made: Made, max_steps: int) -> None:
-    """A trained model, its perplexity, its HDF5 files, and vectors of the held-out text."""
+    """Trains a model, evaluates it, converts it to HDF5, and embeds the held-out text."""
     elmo_tf_command(
         "train",
         f"--flagfile={os.path.join(os.path.dirname(HERE), 'configs', 'tiny.flags')}",
@@ -226,7 +231,7 @@ def train_and_use(made: Made, max_steps: int) -> None:
 
 
 def show(made: Made, seconds: float) -> None:
-    """Says what was made, what the model learned, and how a word's vectors differ."""
+    """Prints which files were made, what the model learned, and how a word's vectors differ."""
     before, *_, after = perplexities(os.path.join(made.model, "log.csv"))
     print(f"\nMade in {seconds:.0f} s:")
     print(f"  {made.model}: the model, with its checkpoints, log.csv and TensorBoard logs")

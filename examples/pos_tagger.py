@@ -1,4 +1,4 @@
-"""Compares learned, static and ELMo's vectors in one BiLSTM part-of-speech tagger, on much and on little data.
+"""Compares learned, static and ELMo's vectors in a BiLSTM part-of-speech tagger, on much and on little data.
 
     python examples/pos_tagger.py --elmo=model --train=train.conllu --dev=dev.conllu --corpus='wikitext2/train/*.txt'
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """
     Trains one BiLSTM tagger with several kinds of word vectors, on all sentences of a CoNLL-U file and on a few of
-    them, with several seeds, and prints the share of the words of a second file that each tags right. word2vec is
-    trained by gensim on the text of --corpus, best that which the biLM was trained on. For example:
+    them, with several seeds, and prints the accuracy of each on a second file. gensim trains word2vec on the text of
+    --corpus; the text that the biLM was trained on is the fairest choice. For example:
 
       python examples/pos_tagger.py --elmo=model --train=train.conllu --dev=dev.conllu --corpus='wikitext2/train/*.txt'
       python examples/pos_tagger.py --elmo=model --train=train.conllu --dev=dev.conllu --systems=learned,elmo+learned
@@ -41,7 +41,7 @@ SYSTEMS = ("learned", "word2vec", "elmo", "elmo+learned", "elmo+word2vec")
 
 
 class Result(NamedTuple):
-    """What one tagger has come to."""
+    """The accuracy of one tagger, and how it was trained."""
 
     system: str
     sentences: int
@@ -52,13 +52,13 @@ class Result(NamedTuple):
 def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
     flag_set.string("elmo", None, "the model: a folder of elmo-tf train, or weights.hdf5 and options.json", True)
-    flag_set.string("train", None, "CoNLL-U file to learn from, .gz too", True)
-    flag_set.string("dev", None, "CoNLL-U file to measure on", True)
+    flag_set.string("train", None, "CoNLL-U file to train on, .gz too", True)
+    flag_set.string("dev", None, "CoNLL-U file to measure the accuracy on", True)
     flag_set.patterns("corpus", "for word2vec: tokenised text, a sentence a line: files or quoted patterns")
     flag_set.string("output_dir", "pos_tagger", "folder for results.csv, results.png and word2vec.bin")
     flag_set.string("systems", ",".join(SYSTEMS), "the vectors that are compared, comma-separated")
-    flag_set.string("sizes", "all,500", "how many sentences are learned from, drawn by the seed; comma-separated")
-    flag_set.integer("seeds", 3, "taggers trained of each kind and size", lower=1)
+    flag_set.string("sizes", "all,500", "numbers of training sentences, which each seed draws; comma-separated")
+    flag_set.integer("seeds", 3, "number of taggers to train for each kind of vectors and size", lower=1)
     flag_set.boolean("precompute", True, "compute ELMo's layers once; negated, run the biLM at every step")
     flag_set.boolean(
         "tune_word2vec", True, "train word2vec's vectors with the tagger, which is better; negated, freeze"
@@ -66,16 +66,18 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.integer("units", 64, "LSTM cells of the tagger in each direction", lower=1)
     flag_set.integer("vector_size", 100, "size of learned vectors and of word2vec's", lower=1)
     flag_set.number("dropout", 0.2, "dropout rate before and behind the BiLSTM", lower=0)
-    flag_set.number("word_dropout", 0.25, "a: a word that comes n times is made unknown at rate a / (a + n)", lower=0)
+    flag_set.number("word_dropout", 0.25, "a: a word that occurs n times is made unknown at rate a / (a + n)", lower=0)
     flag_set.integer("batch_size", 64, "sentences of a batch", lower=1)
     flag_set.number("learning_rate", 0.01, "Adam's, falling to zero", lower=0)
     flag_set.integer("epochs", 3, "passes over the sentences", lower=1)
-    flag_set.integer("min_steps", 400, "on few sentences, as many passes as make so many steps", lower=1)
+    flag_set.integer(
+        "min_steps", 400, "least number of training steps; with few sentences, more passes are made", lower=1
+    )
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
-    """Reads, computes vectors, trains every tagger, and reports."""
-    systems = _checked_systems(values)
+    """Reads the sentences, computes the vectors, trains every tagger, and shows the results."""
+    systems = _check_systems(values)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # oneDNN calls the mask of an LSTM an error, and goes on
     start_tensorflow()
     from common import check_picture
@@ -85,7 +87,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     keep_freed_memory()
     pyplot = check_picture(f"{values.output_dir}/results.png", "output_dir")
     train, dev = read_conllu(values.train), read_conllu(values.dev)
-    sizes = _checked_sizes(values.sizes, len(train))
+    sizes = _check_sizes(values.sizes, len(train))
     n_words = sum(len(sentence.words) for sentence in dev)
     print(f"{len(train):,} sentences to learn from; {len(dev):,} with {n_words:,} words to measure on", flush=True)
     vectors = prepare(values, systems)
@@ -101,7 +103,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     print(f"\n{values.output_dir}: results.csv, results.png")
 
 
-def _checked_systems(values: FlagValues) -> list[str]:
+def _check_systems(values: FlagValues) -> list[str]:
     systems = list(dict.fromkeys(values.systems.split(",")))
     for system in systems:
         if system not in SYSTEMS:
@@ -115,7 +117,7 @@ def _checked_systems(values: FlagValues) -> list[str]:
     return systems
 
 
-def _checked_sizes(text: str, most: int) -> list[int]:
+def _check_sizes(text: str, most: int) -> list[int]:
     sizes = [str(most) if size == "all" else size for size in text.split(",")]
     for size in sizes:
         if not size.isdecimal() or not 1 <= int(size) <= most:
@@ -126,7 +128,7 @@ def _checked_sizes(text: str, most: int) -> list[int]:
 
 
 def prepare(values: FlagValues, systems: Sequence[str]) -> dict[str, Callable[[Sequence["Example"], int], "Vectors"]]:
-    """For each kind of vectors what makes them, from the sentences to learn from and a seed."""
+    """Returns, for each kind of vectors, a function that makes them from the training sentences and a seed."""
     import tagger
     from common import load_elmo
 
@@ -150,7 +152,7 @@ def prepare(values: FlagValues, systems: Sequence[str]) -> dict[str, Callable[[S
 def make_examples(
     values: FlagValues, systems: Sequence[str], train: Sequence[Sentence], dev: Sequence[Sentence]
 ) -> tuple[list["Example"], int]:
-    """What the taggers read of all sentences, and the number of tags."""
+    """Makes the taggers' input for all sentences; returns it with the number of tags."""
     from common import load_elmo, vectors_of
     from tagger import Example, case_of
 
@@ -199,7 +201,7 @@ def compare(
 
 
 def table(results: Sequence[Result]) -> list[str]:
-    """Mean and standard deviation over the seeds, a system a row, a size a column, in Markdown."""
+    """Makes a Markdown table of mean and standard deviation over the seeds: systems in rows, sizes in columns."""
     sizes = list(dict.fromkeys(result.sentences for result in results))
     lines = ["| vectors |" + "".join(f" {size:,} sentences |" for size in sizes), "| --- |" + " --- |" * len(sizes)]
     for system in dict.fromkeys(result.system for result in results):
@@ -213,7 +215,7 @@ def table(results: Sequence[Result]) -> list[str]:
 
 
 def draw(pyplot: Any, path: str, results: Sequence[Result]) -> None:
-    """A panel a size: every tagger's accuracy as a dot, and the mean of the seeds as a line."""
+    """Draws a panel for each size, with every tagger's accuracy as a dot and the mean over the seeds as a line."""
     from common import picture
 
     sizes = list(dict.fromkeys(result.sentences for result in results))

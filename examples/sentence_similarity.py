@@ -1,4 +1,4 @@
-"""Finds the sentences of a text that are like each other or like a given one, and prints and plots them.
+"""Finds the sentences of a text that are similar to each other or to a given one, and prints and plots them.
 
     python examples/sentence_similarity.py --elmo=model --text=sentences.txt --picture=similarity.png
 
@@ -17,16 +17,16 @@ from elmo_tf.cli.quiet import start_tensorflow
 from elmo_tf.errors import InputError
 
 DESCRIPTION = """
-    Computes a vector for every sentence of a text, and prints the pairs that are most alike, or, with --query, the
-    sentences most like that one, by the cosine of their vectors, the mean of all taken away. The picture is a heat map
-    of the cosines among the sentences printed. For example:
+    Computes a vector for every sentence of a text, and prints the most similar pairs of sentences, or, with --query,
+    the sentences most similar to the query. Similarity is the cosine of the vectors after their mean is subtracted. The
+    picture is a heat map of the cosines between the printed sentences. For example:
 
       python examples/sentence_similarity.py --elmo=model --text=sentences.txt --picture=similarity.png
       python examples/sentence_similarity.py --elmo=model --text=sentences.txt --query='Where is the station ?'
 """
 
 LABEL = 44
-"""Most letters of a sentence beside the heat map."""
+"""The largest number of letters of a sentence that is printed beside the heat map."""
 
 
 def define_flags(flag_set: FlagSet) -> None:
@@ -36,18 +36,18 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.string("query", None, "a tokenised sentence; not set: the most similar pairs of the text")
     flag_set.choice("pooling", "mean", ("mean", "max"), "a sentence's vector from those of its words")
     flag_set.choice("layers", "average", ("average", "top"), "which vectors: the mean of all layers, or the last one's")
-    flag_set.integer("neighbours", 10, "how many sentences, or pairs, are printed", lower=1)
-    flag_set.integer("max_sentences", 5000, "most sentences taken, the first ones of the text", lower=2)
+    flag_set.integer("neighbours", 10, "number of sentences or pairs to print", lower=1)
+    flag_set.integer("max_sentences", 5000, "largest number of sentences, from the start of the text", lower=2)
     flag_set.string("picture", None, "picture to write: .png, .pdf or .svg")
 
 
 def distinct(sentences: Sequence[list[str]], most: int) -> list[list[str]]:
-    """The first sentences, each once."""
+    """Returns the first `most` different sentences."""
     return [list(words) for words, _ in zip(dict.fromkeys(map(tuple, sentences)), range(most), strict=False)]
 
 
 def nearest_pairs(alike: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """The pairs of largest value in a symmetric matrix, without those of a row with itself.
+    """Returns the places of the largest values of a symmetric matrix, as pairs of two different rows.
 
     >>> nearest_pairs(np.array([[1.0, 0.2, 0.9], [0.2, 1.0, 0.3], [0.9, 0.3, 1.0]]), 2)
     [(0, 2), (1, 2)]
@@ -58,7 +58,7 @@ def nearest_pairs(alike: np.ndarray, count: int) -> list[tuple[int, int]]:
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
-    """Embeds, compares, prints, draws."""
+    """Embeds the sentences, compares them, prints the nearest ones and draws the picture."""
     start_tensorflow()
     from common import check_picture, cosines, load_elmo, read_sentences, vectors_of
 
@@ -87,7 +87,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
 
 
 def show_nearest(query: list[str], sentences: Sequence[list[str]], alike: np.ndarray, count: int) -> list[int]:
-    """Prints the sentences nearest to the query; gives their numbers."""
+    """Prints the sentences nearest to the query; returns their numbers."""
     print(f"\n{' '.join(query)}")
     found = [int(number) for number in np.argsort(-alike, kind="stable")[:count]]
     for number in found:
@@ -96,7 +96,7 @@ def show_nearest(query: list[str], sentences: Sequence[list[str]], alike: np.nda
 
 
 def show_pairs(sentences: Sequence[list[str]], alike: np.ndarray, count: int) -> list[int]:
-    """Prints the most similar pairs; gives the numbers of their sentences, each once."""
+    """Prints the most similar pairs; returns the numbers of their sentences, each once."""
     pairs = nearest_pairs(alike, count)
     for first, second in pairs:
         print(f"\n  {alike[first, second]:6.3f}  {' '.join(sentences[first])}\n          {' '.join(sentences[second])}")
@@ -104,7 +104,7 @@ def show_pairs(sentences: Sequence[list[str]], alike: np.ndarray, count: int) ->
 
 
 def draw(pyplot: ModuleType, path: str, sentences: Sequence[str], alike: np.ndarray) -> None:
-    """The heat map of cosines, with the sentences beside it."""
+    """Draws the heat map of cosines, with the sentences beside it."""
     from common import picture
 
     labels = [text if len(text) <= LABEL else text[: LABEL - 1] + "…" for text in sentences]

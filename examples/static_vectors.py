@@ -8,7 +8,14 @@ from elmo_tf.system.atomic_files import atomic_write
 
 
 def train_word2vec(patterns: Sequence[str], path: str, size: int) -> None:
-    """gensim's word2vec (CBOW) of the words in lower case that come twice or more, in one thread, so always the same.
+    """Trains gensim's word2vec (CBOW) on the lower-cased words that occur at least twice, and writes the vectors.
+
+    It trains in one thread, so that the vectors are the same in every run.
+
+    Args:
+        patterns: paths or patterns of the text.
+        path: the binary file to write.
+        size: size of a vector.
 
     Raises:
         InputError: gensim is not installed, or the text is missing or too short.

@@ -1,4 +1,4 @@
-"""A BiLSTM tagger in Keras that takes word vectors, and the batches that it is trained on."""
+"""A BiLSTM tagger in Keras, which takes word vectors, and the batches that it is trained on."""
 
 import math
 from collections import Counter
@@ -15,11 +15,11 @@ import elmo_tf
 CASES = ("padding", "no letter", "lower", "UPPER", "Title", "miXed")
 CASE_SIZE = 8
 UNKNOWN = "\0unknown"
-"""Stands for a dropped word: no text holds it, so that every table gives it the vector of unknown words."""
+"""Replaces a dropped word. No text contains it, so every table returns the vector of unknown words for it."""
 
 
 class Example(NamedTuple):
-    """A sentence: its words, the case of each, its tags by number, and ELMo's layers where they were computed."""
+    """A sentence: its words, the case of each, the number of each tag, and ELMo's layers if they were precomputed."""
 
     words: list[str]
     cases: np.ndarray
@@ -28,14 +28,17 @@ class Example(NamedTuple):
 
 
 class Vectors(NamedTuple):
-    """Vectors of words `(B, T, size)` with their mask, and the Keras inputs, named as in `batch`, they come from."""
+    """Word vectors `(B, T, size)` with their mask, and the Keras inputs that they are computed from.
+
+    The inputs have the names of the arrays that `batch` makes.
+    """
 
     inputs: list[Any]
     output: Any
 
 
 class Settings(NamedTuple):
-    """How every tagger is trained."""
+    """The settings that every tagger is trained with."""
 
     units: int
     dropout: float
@@ -47,7 +50,7 @@ class Settings(NamedTuple):
 
 
 def case_of(word: str) -> int:
-    """The place in `CASES`.
+    """Returns the case of a word, as its place in `CASES`.
 
     >>> [CASES[case_of(word)] for word in ("1990", "cat", "NATO", "A", "Cat", "iPod")]
     ['no letter', 'lower', 'UPPER', 'UPPER', 'Title', 'miXed']
@@ -58,25 +61,25 @@ def case_of(word: str) -> int:
 
 
 def cached_elmo(n_layers: int, size: int) -> Vectors:
-    """The learned mix of layers computed before: what `ElmoLayer` does behind its biLM."""
+    """Makes the learned mix of precomputed layers, which `ElmoLayer` would apply to the layers of its biLM."""
     layers = keras.Input((n_layers, None, size), dtype="float16", name="layers")
     return Vectors([layers], keras.layers.Masking()(elmo_tf.ScalarMix(n_layers, name="mix")(layers)))  # padding is zero
 
 
 def elmo_inside(elmo: elmo_tf.ElmoLayer) -> Vectors:
-    """The layer itself, which runs its biLM at every step."""
+    """Makes the vectors of an `ElmoLayer` inside the model, which runs its biLM at every step."""
     tokens = keras.Input((None,), dtype="string", name="tokens")
     return Vectors([tokens], elmo(tokens))
 
 
 def from_table(table: elmo_tf.StaticEmbedding) -> Vectors:
-    """Vectors from a table of words in lower case."""
+    """Makes vectors from a table of lower-cased words."""
     words = keras.Input((None,), dtype="string", name="words")
     return Vectors([words], table(words))
 
 
 def learned_table(examples: Sequence[Example], size: int, seed: int) -> elmo_tf.StaticEmbedding:
-    """A table of the examples' words and of unknown ones, to be learned from nothing."""
+    """Makes a table of the examples' words and of unknown words, with random vectors that are to be trained."""
     words = sorted({word.lower() for example in examples for word in example.words})
     table = elmo_tf.StaticEmbedding(words, size, unknown="mean", lowercase=True, trainable=True)
     table.set_vectors(np.random.default_rng(seed).uniform(-0.1, 0.1, (len(words), size)))
@@ -84,9 +87,9 @@ def learned_table(examples: Sequence[Example], size: int, seed: int) -> elmo_tf.
 
 
 def build(parts: Sequence[Vectors], n_tags: int, settings: Settings) -> keras.Model:
-    """The tagger: the vectors side by side, with one for the word's case, a BiLSTM, and a logit a tag."""
+    """Builds a tagger: the vectors and one for the word's case, concatenated; a BiLSTM; and a logit for each tag."""
     cases = keras.Input((None,), dtype="int32", name="cases")
-    # with a mask, for where one input has none Keras's Concatenate takes padding for words
+    # with a mask, because Keras's Concatenate treats padding as words if one of its inputs has no mask
     case_vectors = keras.layers.Embedding(len(CASES), CASE_SIZE, mask_zero=True)(cases)
     vectors = [part.output for part in parts] + [case_vectors]
     hidden = keras.layers.Dropout(settings.dropout)(keras.layers.Concatenate()(vectors))
@@ -96,7 +99,7 @@ def build(parts: Sequence[Vectors], n_tags: int, settings: Settings) -> keras.Mo
 
 
 def train(model: keras.Model, examples: Sequence[Example], settings: Settings, seed: int) -> None:
-    """Trains by Adam, whose rate falls to zero; `epochs` passes, or more where these are less than `min_steps`."""
+    """Trains a tagger by Adam, whose rate falls to zero, for `epochs` passes, but for at least `min_steps` steps."""
     steps = math.ceil(len(examples) / settings.batch_size)
     epochs = max(settings.epochs, math.ceil(settings.min_steps / steps))
     rate = keras.optimizers.schedules.PolynomialDecay(settings.learning_rate, epochs * steps, 0.0)
@@ -109,7 +112,7 @@ def train(model: keras.Model, examples: Sequence[Example], settings: Settings, s
 
 
 def accuracy(model: keras.Model, examples: Sequence[Example], batch_size: int = 128) -> float:
-    """Share of the words whose tag is right."""
+    """Computes the share of the words whose tag is right."""
     right = words = 0
     for rows in groups([len(example.words) for example in examples], batch_size):
         some = [examples[row] for row in rows]
@@ -122,21 +125,24 @@ def accuracy(model: keras.Model, examples: Sequence[Example], batch_size: int = 
 
 
 def names_of(model: keras.Model) -> set[str]:
-    """The arrays of a batch that a tagger reads."""
+    """The names of the arrays of a batch that a tagger reads."""
     return {tensor.name for tensor in model.inputs}
 
 
 def dataset(
     model: keras.Model, examples: Sequence[Example], batch_size: int, drop: Mapping[str, float], seed: int
 ) -> tf.data.Dataset:
-    """One pass over the examples in batches of like length, another order each time: inputs, and tags `(B, T)`.
+    """Makes a data set of one pass over the examples, as inputs and tags `(B, T)`.
+
+    The sentences of a batch have similar lengths. Every pass has another order.
 
     Args:
-        model: a tagger, for what it reads.
+        model: the tagger, whose inputs say which arrays are needed.
         examples: the sentences.
-        batch_size: sentences of a batch.
-        drop: the rate at which a word, in lower case, is made an unknown one, so that these are learned as well.
-        seed: of the order, and of the words dropped.
+        batch_size: the number of sentences in a batch.
+        drop: for each word, in lower case, the rate at which it is made an unknown word, so that the vector of unknown
+            words is trained too.
+        seed: the seed of the order, and of the words that are made unknown.
     """
     random, lengths = np.random.default_rng(seed), [len(example.words) for example in examples]
     signature = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs}
@@ -150,7 +156,7 @@ def dataset(
 
 
 def groups(lengths: Sequence[int], size: int, random: np.random.Generator | None = None) -> list[np.ndarray]:
-    """Rows by groups of like length, in a random order and with random neighbours if `random` is given.
+    """Groups rows by similar length; with `random`, in a random order and with some variation of the neighbours.
 
     >>> [group.tolist() for group in groups([5, 1, 4, 2], 2)]
     [[1, 3], [2, 0]]
@@ -169,7 +175,18 @@ def batch(
     drop: Mapping[str, float] | None = None,
     random: np.random.Generator | None = None,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The named arrays of some sentences, `(B, T)`, layers `(B, L + 1, T, size)`, and their tags; padding is 0."""
+    """Makes a batch of some sentences.
+
+    Args:
+        examples: the sentences.
+        names: the names of the arrays to make.
+        drop: the rate at which each word is made an unknown word; None for no word.
+        random: the generator that draws these words.
+
+    Returns:
+        The arrays by name, `(B, T)`, or `(B, L + 1, T, size)` for "layers"; and the tags `(B, T)`. Padding is 0, or ""
+        for strings.
+    """
     inputs: dict[str, np.ndarray] = {}
     if "tokens" in names:
         inputs["tokens"] = padded([example.words for example in examples])
@@ -179,15 +196,15 @@ def batch(
             words = [[UNKNOWN if random.random() < drop[word.lower()] else word for word in row] for row in words]
         inputs["words"] = padded(words)
     if "cases" in names:
-        inputs["cases"] = _stacked([example.cases for example in examples])
+        inputs["cases"] = _stack([example.cases for example in examples])
     if "layers" in names:
-        arrays = _stacked([np.swapaxes(example.layers, 0, 1) for example in examples])  # type: ignore[arg-type]
+        arrays = _stack([np.swapaxes(example.layers, 0, 1) for example in examples])  # type: ignore[arg-type]
         inputs["layers"] = np.swapaxes(arrays, 1, 2)
-    return inputs, _stacked([example.tags for example in examples])
+    return inputs, _stack([example.tags for example in examples])
 
 
-def _stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Arrays that differ in the first axis as one, with zeros behind the shorter ones."""
+def _stack(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Stacks arrays that differ in their first dimension; the shorter ones are padded with zeros."""
     made = np.zeros((len(arrays), max(map(len, arrays)), *arrays[0].shape[1:]), arrays[0].dtype)
     for row, array in zip(made, arrays, strict=True):
         row[: len(array)] = array

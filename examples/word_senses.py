@@ -19,16 +19,16 @@ from elmo_tf.cli.quiet import start_tensorflow
 from elmo_tf.errors import InputError
 
 DESCRIPTION = """
-    Finds a word in a text, computes its vector in every sentence, and prints for some uses the nearest ones, by the
-    cosine of their vectors, the mean of all uses taken away. The picture shows all uses in two dimensions, their first
-    two principal components, each with the words around it. For example:
+    Finds the uses of a word in a text, computes their vectors, and prints for some uses the nearest ones. Nearness is
+    the cosine of the vectors after the mean of all uses is subtracted. The picture shows the uses in two dimensions,
+    the first two principal components of their vectors, and labels them with the words around. For example:
 
       python examples/word_senses.py --elmo=model --text=sentences.txt --word=bank --picture=bank.png
       python examples/word_senses.py --elmo=model --text=sentences.txt --word=bank --query='She sat on the bank .'
 """
 
 WINDOW = 5
-"""Words shown on each side of a use."""
+"""The number of words that are shown on each side of a use."""
 
 
 class Use(NamedTuple):
@@ -54,17 +54,17 @@ def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
     flag_set.string("elmo", None, "the model: a folder of elmo-tf train, or weights.hdf5 and options.json", True)
     flag_set.string("text", None, "text, a tokenised sentence a line, .gz too", True)
-    flag_set.string("word", None, "the word, in lower or upper case alike", True)
-    flag_set.string("query", None, "a tokenised sentence with the word; not set: uses of the text, unlike each other")
+    flag_set.string("word", None, "the word, in any case of its letters", True)
+    flag_set.string("query", None, "a tokenised sentence with the word; not set: different uses from the text")
     flag_set.choice("layers", "top", ("top", "average"), "which vectors: the last layer's, or the mean of all layers")
-    flag_set.integer("queries", 4, "without --query: for how many uses neighbours are printed", lower=1)
-    flag_set.integer("neighbours", 3, "how many are printed for each", lower=1)
-    flag_set.integer("max_uses", 500, "most uses taken, the first ones of the text", lower=2)
+    flag_set.integer("queries", 4, "without --query: the number of uses whose neighbours are printed", lower=1)
+    flag_set.integer("neighbours", 3, "number of neighbours to print for each use", lower=1)
+    flag_set.integer("max_uses", 500, "largest number of uses, from the start of the text", lower=2)
     flag_set.string("picture", None, "picture to write: .png, .pdf or .svg")
 
 
 def uses_of(word: str, sentences: Sequence[list[str]], most: int) -> list[Use]:
-    """The first uses of a word, whatever its case."""
+    """Finds the first `most` uses of a word, in any case of its letters."""
     places = (
         Use(sentence, position)
         for sentence in sentences
@@ -75,7 +75,11 @@ def uses_of(word: str, sentences: Sequence[list[str]], most: int) -> list[Use]:
 
 
 def unlike(vectors: np.ndarray, count: int) -> list[int]:
-    """Numbers of uses that lie apart: the one farthest from the mean, then always the one farthest from all so far."""
+    """Chooses uses that are far apart: first the one farthest from the mean, then the one farthest from those chosen.
+
+    Returns:
+        The numbers of the chosen uses.
+    """
     chosen = [int(np.argmax(np.linalg.norm(vectors - vectors.mean(0), axis=1)))]
     while len(chosen) < min(count, len(vectors)):
         distances = np.linalg.norm(vectors[:, None] - vectors[chosen], axis=2).min(1)
@@ -84,7 +88,7 @@ def unlike(vectors: np.ndarray, count: int) -> list[int]:
 
 
 def plane(vectors: np.ndarray) -> np.ndarray:
-    """The first two principal components `(n, 2)` of vectors `(n, size)`."""
+    """Projects vectors `(n, size)` onto their first two principal components, `(n, 2)`."""
     centred = vectors - vectors.mean(0)
     left, scale, _ = np.linalg.svd(centred, full_matrices=False)
     found = np.zeros((len(vectors), 2))
@@ -93,7 +97,7 @@ def plane(vectors: np.ndarray) -> np.ndarray:
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
-    """Finds, embeds, compares, prints, draws."""
+    """Finds the uses, embeds and compares them, prints the nearest ones and draws the picture."""
     start_tensorflow()
     from common import check_picture, cosines, load_elmo, read_sentences, vectors_of
 
@@ -133,7 +137,7 @@ def draw(
     queries: list[int],
     near: np.ndarray,
 ) -> None:
-    """A point a use, in the colour of the query that it is nearest to; queries are stars, some points are labelled."""
+    """Draws a point for each use, in the colour of the nearest query. Queries are stars; some points have labels."""
     from common import picture
 
     near = near.copy()

@@ -1,4 +1,5 @@
-"""What all tests share: the reference data beside the checkout, and quiet, reproducible TensorFlow."""
+"""Fixtures for all tests: the reference data beside the checkout, and texts; and settings that make TensorFlow
+reproducible and quiet."""
 
 import ctypes
 import gc
@@ -17,14 +18,14 @@ from elmo_tf.data.word_counts import build_vocabulary, count_corpus
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-# the same in every process: the number of threads decides the order of sums, and so the last bits
+# the same number of threads in every process, because it decides the order of sums, and so their last bits
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
 
 
 @pytest.fixture(scope="session")
 def shared() -> pathlib.Path:
-    """The folder with corpora and goldens: $ELMO_TF_SHARED, or `shared` beside the checkout; skips where absent."""
+    """The folder with corpora and reference values, $ELMO_TF_SHARED or `shared` beside the checkout; skips without."""
     folder = pathlib.Path(os.environ.get("ELMO_TF_SHARED", pathlib.Path(__file__).parents[2] / "shared"))
     if not (folder / "parity").is_dir():
         pytest.skip(f"no reference data in {folder} (set ELMO_TF_SHARED)")

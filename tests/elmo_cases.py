@@ -1,4 +1,4 @@
-"""Small `ElmoLayer`s with weights that are the same in each run, and batches for them."""
+"""Small `ElmoLayer`s, whose weights are the same in each run, and batches for them."""
 
 import numpy as np
 import oracle
@@ -14,7 +14,7 @@ SENTENCES = [["The", "cat", "sat"], ["Hello"], ["日本", "the", "cat", "x" * 30
 
 
 def layer(options=CHARACTERS, seed=0, **arguments):
-    """A built layer, every weight of the biLM and of the mixes with a number of its own."""
+    """Makes a built layer with random values in all weights of the biLM and of the mixes."""
     made = ElmoLayer(options, **arguments)
     made.build(None)
     randomise_weights(made.bilm, seed)
@@ -25,20 +25,20 @@ def layer(options=CHARACTERS, seed=0, **arguments):
 
 
 def padded(sentences, width=None):
-    """Strings `(B, T)`, "" behind each sentence."""
+    """Puts sentences into an array of strings `(B, T)`, padded with "" at the end."""
     width = max(map(len, sentences)) if width is None else width
     rows = [[*words, *[""] * (width - len(words))] for words in sentences]
     return np.array(rows, dtype=object).reshape(len(sentences), width)
 
 
 def ids_of(tokens, limit=LIMIT):
-    """Character ids of padded strings in the form of prediction."""
+    """Computes the character ids of padded strings in the form of prediction: 1 to 261, padding 0."""
     ids = encode_words(list(tokens.ravel()), limit).reshape(*tokens.shape, limit)
     return shift_for_prediction(ids, tokens != "")
 
 
 def layers_by_oracle(made, sentence, state=None):
-    """The biLM's layers of one sentence `(L + 1, T + 2, size)` with its boundaries, and the state, in float64."""
+    """Computes the layers of one sentence and its boundaries, `(L + 1, T + 2, size)`, and the state, in float64."""
     options = made.bilm.options.to_dict()
     ids = oracle.character_rows(["<S>", *sentence, "</S>"], LIMIT)[None]
     layers, state = oracle.bilm(weights_of(made.bilm), options, ids, None, state)

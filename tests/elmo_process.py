@@ -1,4 +1,4 @@
-"""Runs a piece of Python in a process of its own, as someone would who has the files and nothing else."""
+"""Runs Python code in a new process, which knows nothing but the files that the test wrote."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 
 def run_python(code, folder, with_package=True):
-    """The output of `code`, run in `folder`; without the package `import elmo_tf` fails there."""
+    """Runs code in a folder and returns its output; without the package, elmo_tf and Keras cannot be imported."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     if with_package:
         environment["PYTHONPATH"] = str(ROOT)

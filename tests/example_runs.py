@@ -19,18 +19,18 @@ def run(name, *arguments):
 
 
 def run_on_text(name, folder, *arguments, text="text.txt"):
-    """Runs an example that takes a model and a text, which both lie in a folder."""
+    """Runs an example that takes a model and a text, both in the same folder."""
     return run(name, f"--elmo={folder}", f"--text={folder / text}", *arguments)
 
 
 def model_and_text(folder, lines):
-    """A folder with a tiny model and `text.txt`."""
+    """Writes a tiny model and `text.txt` into a folder; returns the folder."""
     (folder / "text.txt").write_text("\n".join(lines) + "\n")
     return tiny_model(folder)
 
 
 def tiny_model(folder):
-    """A folder with `weights.hdf5` and `options.json` of a model with random weights."""
+    """Writes `weights.hdf5` and `options.json` of a model with random weights into a folder; returns the folder."""
     options = tiny.options()
     keras.utils.set_random_seed(0)
     bilm = BiLM(options)
@@ -46,7 +46,7 @@ def is_png(path):
 
 
 def one_sentence(result, code=1):
-    """The message of a command that ended with a user's mistake; checks that it is no traceback."""
+    """Checks that a command ended with one line on stderr and no traceback; returns that line."""
     assert result.returncode == code, result.stderr
     assert "Traceback" not in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr

@@ -1,4 +1,4 @@
-"""A web server on this machine, with the faults that servers and connections have."""
+"""A web server on this machine that can fail in the ways in which servers and connections fail."""
 
 import contextlib
 import http.server
@@ -9,21 +9,21 @@ import time
 
 
 class FileServer:
-    """Serves `files`, bytes by path.
+    """Serves files from memory.
 
     Args:
-        files: the bytes, by paths that begin with a slash.
-        ranges: whether it sends parts.
-        versions: whether it sends an ETag; "weak" for one that promises nothing of the bytes.
-        lengths: whether it says how long a file is.
+        files: the content of the files in bytes, by paths that begin with a slash.
+        ranges: whether it can send parts of a file.
+        versions: whether it sends an ETag; "weak" for a weak one, which does not promise equal bytes.
+        lengths: whether it sends the length of a file.
     """
 
     def __init__(self, files, ranges=True, versions=True, lengths=True):
         self.files, self.ranges, self.versions, self.lengths = files, ranges, versions, lengths
         self.requests = []  # (path, Range header)
-        self.breaks = []  # for each answer to come: after how many bytes it breaks off; None for not at all
-        self.answers = []  # for each answer to come: its status; None for the usual one
-        self.pause = 0.0  # seconds before each kilobyte
+        self.breaks = []  # for each of the next answers, the number of bytes after which it breaks off, or None
+        self.answers = []  # for each of the next answers, its status, or None for the usual one
+        self.pause = 0.0  # seconds to wait before each kilobyte
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -42,7 +42,7 @@ class FileServer:
     def version(self, path):
         return f'"{hash(self.files[path])}"' if self.versions != "weak" else 'W/"1"'
 
-    def _handler(server):  # noqa: N805  the other one is the handler
+    def _handler(server):  # noqa: N805 (in the inner class, `self` is the handler)
         class Handler(http.server.BaseHTTPRequestHandler):
             def log_message(self, *_):
                 pass

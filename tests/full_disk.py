@@ -1,4 +1,4 @@
-"""A disk that takes no more."""
+"""Makes writing fail, as on a full disk."""
 
 import contextlib
 import resource
@@ -6,7 +6,7 @@ import resource
 
 @contextlib.contextmanager
 def largest_file(size):
-    """Lets no file of this process grow beyond so many bytes; Python ignores the signal, and the write fails."""
+    """Limits the size of files that this process writes, in bytes. A larger write fails with an `OSError`."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -1,4 +1,4 @@
-"""HDF5 weight files as dictionaries of arrays."""
+"""Reads and writes whole HDF5 weight files as dictionaries of arrays."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from elmo_tf.system.atomic_files import atomic_write
 
 
 def write_arrays(path, arrays):
-    """Writes arrays by name, whole or not at all, and compares what was written."""
+    """Writes arrays by name into a file, atomically, after reading them back and comparing them."""
     wanted = arrays if isinstance(arrays, Arrays) else Arrays.of(f"{path} was not written", arrays)
     with atomic_write(path) as temporary:
         write_hdf5(temporary, wanted, path)
@@ -22,13 +22,13 @@ def write_arrays(path, arrays):
 
 
 def read_arrays(path):
-    """All arrays by our names, in float32."""
+    """Reads all arrays by our names, in float32."""
     with open_hdf5(path, our_name) as arrays:
         return {name: arrays[name] for name in arrays}
 
 
 def read_weights(path, expected):
-    """The arrays, after their names and shapes were compared with the expected ones."""
+    """Compares the names and shapes of a file's arrays with the expected ones; returns the arrays."""
     with open_hdf5(path, our_name) as arrays:
         check_shapes(expected, arrays.shapes, path)
         return {name: arrays[name] for name in expected}

@@ -1,4 +1,4 @@
-"""Models exported for PyTorch, what elmo_tf says their vectors are, and what PyTorch says."""
+"""Exports models for PyTorch, and compares the vectors that elmo_tf and PyTorch compute with them."""
 
 import functools
 import importlib.util
@@ -33,21 +33,22 @@ BATCHES = [
     [["alone", "in", "a", "batch"]],
     [["of", "equal"], ["length", "both"]],
 ]
-"""Lengths that differ, a row of one token, scripts of one to four bytes a letter, words longer than 50 bytes."""
+"""Sentences of different lengths, one of a single token, letters of one to four bytes, words of more than 50 bytes."""
 
 
 def need(*modules):
-    """Skips, saying why, where the extra `interop` is not installed."""
+    """Skips the test if a module is not installed; these modules are in the extra `interop`."""
     for module in modules:
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is not installed (pip install 'elmo_tf[interop]')")
 
 
 def exported(folder, options, from_checkpoint=False):
-    """Writes a model of these options as `elmo-tf convert` does, to `folder/hdf5`; gives the embedder of its source.
+    """Converts a model with these options to `folder/hdf5`; returns a `SentenceEmbedder` of the original model.
 
-    The source is a training checkpoint with numbers everywhere that are not small, or weights as they are initialised,
-    with biases that are not zero. A model is made once a process; who asks for the same again gets copies of its files.
+    The original is a training checkpoint, in which no weight is small, or a file of usual initial weights, in which the
+    biases are not zero.
+    A model is made once a process; a second call with the same options copies its files.
     """
     kept, embedder = _kept_export(json.dumps(options), from_checkpoint)
     shutil.copytree(kept.name, folder, copy_function=shutil.copyfile, dirs_exist_ok=True)
@@ -79,14 +80,14 @@ def _export(folder, options, from_checkpoint):
 
 
 def job(folder, n_layers, batches=BATCHES, **more):
-    """What `torch_run.py` is asked to do with `folder/hdf5`; `n_layers` counts the words' own vectors in."""
+    """Makes a job for `torch_run.py` with the model in `folder/hdf5`; layer 0 is counted in `n_layers`."""
     mix = np.linspace(0.9, -0.6, n_layers).tolist()
     output = str(folder / "torch.npz")
     return {"folder": str(folder / "hdf5"), "batches": batches, "mix": mix, "gamma": 1.7, "output": output, **more}
 
 
 def consume(kind, jobs, folder):
-    """What PyTorch gives for jobs, by their number: arrays by name, or `refused`."""
+    """Runs jobs in PyTorch; returns for each the arrays by name, or the error under the name `refused`."""
     (folder / "jobs.json").write_text(json.dumps(jobs))
     command = [sys.executable, str(RUN), kind, str(folder / "jobs.json")]
     result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
@@ -96,10 +97,17 @@ def consume(kind, jobs, folder):
 
 
 def compared(kind, shapes, folder, from_checkpoint, safetensors=()):
-    """By name of options: what PyTorch gives, our embedder, and the job, as `check_same` takes them.
+    """Exports models and runs them in PyTorch.
 
-    `from_checkpoint` has the names of those that are exported from a checkpoint, `safetensors` of those whose weights
-    PyTorch reads from such a file.
+    Args:
+        kind: the PyTorch module, "allennlp" or "plain".
+        shapes: the options of each model, by a name.
+        folder: a folder for the files.
+        from_checkpoint: the names of the models that are exported from a checkpoint.
+        safetensors: the names of the models whose weights PyTorch reads from a safetensors file.
+
+    Returns:
+        For each name the arguments of `check_same`: the result of PyTorch, our embedder, and the job.
     """
     embedders, jobs = [], []
     for number, (name, options) in enumerate(shapes.items()):
@@ -111,7 +119,7 @@ def compared(kind, shapes, folder, from_checkpoint, safetensors=()):
 
 
 def check_same(found, embed, item):
-    """Every layer of every sentence, and the mix with the job's weights, to 1e-5."""
+    """Compares every layer of every sentence, and the mix with the job's weights, to 1e-5."""
     assert "refused" not in found, found["refused"]
     weights = np.exp(item["mix"]) / np.exp(item["mix"]).sum()
     assert len(found) == 2 * sum(map(len, item["batches"]))

@@ -1,6 +1,6 @@
-"""One check for every Keras layer: what Keras promises of a layer, ours keep.
+"""One check for every Keras layer: that it does all that Keras expects of a layer.
 
-`check_layer` builds the layer, calls it symbolically, eagerly and in a `tf.function`, and takes it through its
+`check_layer` builds the layer and calls it symbolically, eagerly and in a `tf.function`. It then checks its
 configuration, its gradients, a `.keras` file, a weights file, and the dtype policies.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 TOLERANCE = 1e-5
-"""Between float32 and float64, for values near 1."""
+"""The largest difference between results in float32 and in float64, for values near 1."""
 
 
 def flat(structure):
@@ -21,18 +21,18 @@ def flat(structure):
 
 
 def symbolic(array, n_free=1):
-    """A `keras.Input` of the array's dtype and shape, its first `n_free` dimensions unknown."""
+    """Makes a `keras.Input` of the array's dtype and shape, with the first `n_free` dimensions unknown."""
     shape = [None if axis < n_free else size for axis, size in enumerate(array.shape)]
     return keras.Input(batch_shape=shape, dtype=tf.as_dtype(array.dtype).name)
 
 
 def agrees(static, actual):
-    """Whether a shape with None for what is not known fits the shape that came."""
+    """Whether an actual shape fits a static one, in which None is an unknown size."""
     return len(static) == len(actual) and all(one in (None, other) for one, other in zip(static, actual, strict=True))
 
 
 def randomise_weights(layer, seed=0):
-    """Gives every weight values that are the same in each run and not zero, so that biases count too."""
+    """Sets every weight to random values that are the same in each run, so that no bias stays zero."""
     random = np.random.default_rng(seed)
     for weight in layer.weights:
         weight.assign(random.uniform(-0.7, 0.7, weight.shape))
@@ -40,7 +40,7 @@ def randomise_weights(layer, seed=0):
 
 
 def check_layer(cls, config, inputs, arguments=None, n_weights=None, tmp_path=None, without_gradient=()):
-    """Fails where the layer breaks a promise.
+    """Fails if the layer does not do what Keras expects.
 
     Args:
         cls: the layer's class.
@@ -49,7 +49,7 @@ def check_layer(cls, config, inputs, arguments=None, n_weights=None, tmp_path=No
         arguments: further arguments of a call by name: arrays, nested as the layer wants them.
         n_weights: how many weights it has.
         tmp_path: a folder for files.
-        without_gradient: names of weights that these arguments do not reach.
+        without_gradient: names of weights that have no gradient with these arguments.
     """
     arguments = arguments or {}
     layer = cls(**config, name="tested")
@@ -68,8 +68,7 @@ def check_layer(cls, config, inputs, arguments=None, n_weights=None, tmp_path=No
 
 
 def check_symbolic_call(layer, inputs, arguments):
-    """Shapes and dtypes of a call with placeholders are those of a call with numbers, also with unknown rows and
-    steps."""
+    """Checks that a symbolic call has the shapes and dtypes of a call with numbers, also for unknown rows, steps."""
     for n_free in (0, 1, 2):
         placeholders = tf.nest.map_structure(lambda array: symbolic(array, n_free), arguments)  # noqa: B023
         promised = tf.nest.flatten(layer(symbolic(inputs, n_free), **placeholders))
@@ -81,7 +80,7 @@ def check_symbolic_call(layer, inputs, arguments):
 
 
 def check_config(cls, config, layer):
-    """`get_config` holds every argument of the constructor, is JSON, and makes the same layer."""
+    """Checks that `get_config` holds every argument of the constructor, is JSON, and makes the same layer."""
     found = layer.get_config()
     arguments = [name for name in inspect.signature(cls.__init__).parameters if name not in ("self", "kwargs")]
     assert set(arguments) <= set(found)
@@ -92,7 +91,7 @@ def check_config(cls, config, layer):
 
 
 def check_output_shape(layer, inputs, outputs):
-    """`compute_output_shape` gives the shapes that come."""
+    """Checks that `compute_output_shape` returns the shapes of the outputs."""
     if type(layer).compute_output_shape is keras.layers.Layer.compute_output_shape:
         return
     promised = layer.compute_output_shape(inputs.shape)
@@ -101,7 +100,7 @@ def check_output_shape(layer, inputs, outputs):
 
 
 def shapes_in(structure):
-    """The shapes of a nested structure, where a shape is a flat tuple of numbers."""
+    """Yields the shapes in a nested structure, in which a shape is a flat tuple of numbers."""
     if all(isinstance(size, int) for size in structure):
         yield tuple(structure)
     else:
@@ -110,7 +109,7 @@ def shapes_in(structure):
 
 
 def check_function(layer, inputs, arguments, outputs):
-    """A `tf.function` that knows no sizes gives the numbers of the eager call."""
+    """Checks that a `tf.function` with unknown sizes returns the numbers of the eager call."""
     traced = tf.function(lambda inputs, arguments: layer(inputs, **arguments), reduce_retracing=True)
     specs = tf.nest.map_structure(
         lambda array: tf.TensorSpec([None] * (array.ndim - 1) + list(array.shape[-1:]), array.dtype), arguments
@@ -122,7 +121,7 @@ def check_function(layer, inputs, arguments, outputs):
 
 
 def check_gradient(layer, inputs, arguments, without_gradient):
-    """The gradient of a random combination of all floating outputs reaches every trainable weight, and is finite."""
+    """Checks that every trainable weight gets a finite gradient from a random combination of the floating outputs."""
     if not layer.trainable_weights:
         return
     random = np.random.default_rng(1)
@@ -140,7 +139,7 @@ def check_gradient(layer, inputs, arguments, without_gradient):
 
 
 def check_files(cls, config, layer, inputs, arguments, outputs, tmp_path):
-    """A functional model around the layer survives a `.keras` file, the weights a `.weights.h5`, to the last bit."""
+    """Checks that a model with the layer gives the same bits after a `.keras` file and after a `.weights.h5` file."""
     placeholders = tf.nest.map_structure(symbolic, arguments)
     first = symbolic(inputs)
     model = keras.Model([first, *tf.nest.flatten(placeholders)], layer(first, **placeholders))
@@ -157,7 +156,7 @@ def check_files(cls, config, layer, inputs, arguments, outputs, tmp_path):
 
 
 def check_float64(cls, config, layer, inputs, arguments, outputs):
-    """With `dtype="float64"` the same weights give the same numbers, in float64; booleans stay booleans."""
+    """Checks that the same weights give the same numbers with `dtype="float64"`; booleans stay booleans."""
     wide = cls(**config, dtype="float64")
     wide(inputs, **arguments)
     wide.set_weights(layer.get_weights())
@@ -167,7 +166,7 @@ def check_float64(cls, config, layer, inputs, arguments, outputs):
 
 
 def check_mixed(cls, config, inputs, arguments):
-    """With the policy mixed_bfloat16 the layer runs on float32 weights and gives finite numbers and gradients."""
+    """Checks that under the policy mixed_bfloat16 weights are float32, and outputs and gradients are finite."""
     layer = cls(**config, dtype="mixed_bfloat16")
     with tf.GradientTape() as tape:
         leaves = tf.nest.flatten(layer(inputs, **arguments))

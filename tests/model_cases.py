@@ -1,4 +1,4 @@
-"""The option sets that whole models are tested with, and their weights by name."""
+"""The options that whole models are tested with, and functions that set and return a model's weights."""
 
 import copy
 
@@ -28,7 +28,8 @@ WORD_INPUT = {key: value for key, value in CHARACTERS.items() if key != "char_cn
 
 
 def changed(options, **changes):
-    """A copy with other values; `lstm_dim` reaches into `lstm`, `cnn_n_highway` into `char_cnn`; None takes one out."""
+    """Copies options with other values. `lstm_dim` sets `dim` of `lstm`, `cnn_n_highway` that of `char_cnn`; None
+    removes an option."""
     options = copy.deepcopy(options)
     for name, value in changes.items():
         part = options
@@ -63,7 +64,7 @@ CASES = {
 
 
 def filled(model, seed=0):
-    """The model, built, every weight with values that are the same in each run and not zero."""
+    """Builds a model and sets every weight to random values that are the same in each run; returns the model."""
     model.build()
     random = np.random.default_rng(seed)
     for variable in named_variables(model).values():
@@ -72,5 +73,5 @@ def filled(model, seed=0):
 
 
 def weights_of(model):
-    """The weights by their names in `weights.hdf5`, as arrays."""
+    """Returns the weights as arrays by their names in `weights.hdf5`."""
     return {name: variable.numpy() for name, variable in named_variables(model).items()}

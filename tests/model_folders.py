@@ -1,4 +1,4 @@
-"""Folders with tiny models: such as `elmo-tf train` leaves, and such as bilm-tf's with `weights.hdf5`."""
+"""Makes folders with tiny models, as `elmo-tf train` writes them and as bilm-tf does, with `weights.hdf5`."""
 
 import functools
 import json
@@ -20,10 +20,19 @@ LATEST_STEP, BEST_STEP = 12, 8
 
 
 def trained_folder(folder, options=CHARACTERS, latest=True, best=True, spoilt=None):
-    """Makes a folder as `elmo-tf train` leaves it; gives the weights by name of "best" and "latest", where asked for.
+    """Makes a folder as `elmo-tf train` writes it, whose vocabulary has the 11 words of `WORDS`.
 
-    The two are of other numbers, and `options` of 11 words, those of `WORDS`. The weight named `spoilt` is not finite.
-    A folder is computed once a process; who asks for the same again gets a copy.
+
+    A folder is computed once a process; a second call with the same arguments copies it.
+    Args:
+        folder: the folder to make.
+        options: the model's options.
+        latest: whether to write the checkpoint "latest".
+        best: whether to write the checkpoint "best", whose weights differ from those of "latest".
+        spoilt: the name of a weight that is set to NaN in "best".
+
+    Returns:
+        For each checkpoint that was written, its weights by name.
     """
     kept, weights = _kept_folder(json.dumps(options), latest, best, spoilt)
     shutil.copytree(kept.name, folder, copy_function=shutil.copyfile, dirs_exist_ok=True)
@@ -57,7 +66,7 @@ def _write_trained_folder(folder, options, latest, best, spoilt):
 
 
 def hdf5_folder(source, folder, vocabulary=True):
-    """Copies `weights.hdf5`, `options.json` and, if asked for, `vocab.txt` of a reference model; gives the folder."""
+    """Copies `weights.hdf5`, `options.json` and perhaps `vocab.txt` of a reference model; returns the new folder."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     options = source / "options.json"
@@ -69,7 +78,7 @@ def hdf5_folder(source, folder, vocabulary=True):
 
 
 def change_options(folder, **changes):
-    """Overwrites options in the folder's `options.json`; a dictionary goes over the one there, None takes one out."""
+    """Changes options in the folder's `options.json`. A dictionary updates the existing one; None removes an option."""
     path = pathlib.Path(folder) / "options.json"
     values = json.loads(path.read_text())
     for name, value in changes.items():
@@ -78,12 +87,12 @@ def change_options(folder, **changes):
 
 
 def cut_to(path, share):
-    """Leaves the first part of a file."""
+    """Cuts a file to the first part of its bytes."""
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
 
 
 def content_of(folder):
-    """Every file below a folder with its bytes."""
+    """Reads every file below a folder; returns the bytes by path."""
     root = pathlib.Path(folder)
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}

@@ -1,11 +1,11 @@
-"""The biLM in NumPy float64, one equation after the other: the values that the library's layers are held to.
+"""The biLM in NumPy float64, equation by equation. The tests compare the library's layers with it.
 
-Written from the description of the model alone, and shares no code with `elmo_tf`. Rows and steps are plain loops.
-Weights are a dict by the names of `weights.hdf5`, with `softmax/W` and `softmax/b`; options are the content of an
+It was written from the description of the model alone, and shares no code with `elmo_tf`. Rows and steps are plain
+loops. Weights are a dict with the names of `weights.hdf5`, `softmax/W` and `softmax/b`; options are the content of an
 `options.json`.
 
 Shapes: B rows, T steps, C characters, U distinct words, D projection, H cells, L layers, V words of the vocabulary,
-N tokens. A state is by direction and layer a pair `(cell (B, H), output (B, D))`.
+N tokens. A state is a pair `(cell (B, H), output (B, D))` for each direction and layer.
 """
 
 import math
@@ -16,7 +16,7 @@ BEGIN_SENTENCE, END_SENTENCE, BEGIN_WORD, END_WORD, PADDING = range(256, 261)
 
 
 def directions(options):
-    """1 or 2."""
+    """The number of directions, 1 or 2."""
     return 2 if options.get("bidirectional", True) else 1
 
 
@@ -40,7 +40,7 @@ def sigmoid(x):
 
 
 def clip(x, bound):
-    """`x` within `[-bound, bound]`; `x` itself where there is no bound."""
+    """Clips `x` to `[-bound, bound]`; returns `x` itself if the bound is None."""
     return x if bound is None else np.minimum(np.maximum(x, -bound), bound)
 
 
@@ -52,7 +52,7 @@ def highway(weights, prefix, x):
 
 
 def convolution(characters, kernel, bias, activation):
-    """Activation of the largest answer of each filter over all windows: `(C, dim)` and `(width, dim, n)` to `(n,)`."""
+    """Convolution, max pooling over all windows, activation: `(C, dim)` and `(width, dim, n)` to `(n,)`."""
     width = kernel.shape[0]
     answers = []
     for start in range(len(characters) - width + 1):
@@ -63,7 +63,7 @@ def convolution(characters, kernel, bias, activation):
 
 
 def encode_characters(weights, char_cnn, ids):
-    """Character ids `(..., C)` to word vectors `(..., D)`; `char_cnn` is that part of the options."""
+    """Encodes character ids `(..., C)` to word vectors `(..., D)`; `char_cnn` is the part of the options."""
     vectors = []
     for row in ids.reshape(-1, ids.shape[-1]):
         characters = np.asarray(weights["char_embed"], np.float64)[row]
@@ -81,15 +81,14 @@ def encode_characters(weights, char_cnn, ids):
 
 
 def encode(weights, options, inputs):
-    """Word vectors `(..., D)` of character ids `(..., C)`, or of word ids `(...)` where the options have no
-    `char_cnn`."""
+    """Encodes character ids `(..., C)`, or word ids `(...)` if the options have no `char_cnn`, to `(..., D)`."""
     if "char_cnn" in options:
         return encode_characters(weights, options["char_cnn"], inputs)
     return np.asarray(weights["embedding"], np.float64)[inputs]
 
 
 def lstm_step(x, cell, output, kernel, bias, projection=None, cell_clip=None, proj_clip=None):
-    """One step of one row: input `(I,)`, cell `(H,)`, output `(D,)` to the next cell and output."""
+    """Computes one step of one row: input `(I,)`, cell `(H,)` and output `(D,)` to the next cell and output."""
     i, j, f, o = np.split(np.concatenate([x, output]) @ kernel + bias, 4)
     cell = clip(sigmoid(f + 1.0) * cell + sigmoid(i) * np.tanh(j), cell_clip)
     output = sigmoid(o) * np.tanh(cell)
@@ -99,9 +98,9 @@ def lstm_step(x, cell, output, kernel, bias, projection=None, cell_clip=None, pr
 
 
 def lstm(inputs, kernel, bias, projection=None, cell_clip=None, proj_clip=None, state=None, mask=None):
-    """One layer: `(B, T, I)` to outputs `(B, T, D)` and the state `(cell, output)` after the last step.
+    """Computes one layer: `(B, T, I)` to outputs `(B, T, D)` and the state `(cell, output)` after the last step.
 
-    Where the boolean mask `(B, T)` is False the state passes unchanged and the output is zero.
+    Where the boolean mask `(B, T)` is False, the state does not change and the output is zero.
     """
     rows, steps = inputs.shape[:2]
     units = len(bias) // 4
@@ -120,10 +119,10 @@ def lstm(inputs, kernel, bias, projection=None, cell_clip=None, proj_clip=None, 
 
 
 def lstm_stack(weights, options, direction, inputs, state=None, mask=None, scales=None):
-    """The layers of one direction: `(B, T, D)` to the list of their outputs, and their states.
+    """Computes the layers of one direction: `(B, T, D)` to the list of their outputs, and their states.
 
     Args:
-        scales: dropout, L arrays `(B, T, D)` that the layers' inputs are multiplied by; None for none.
+        scales: the dropout masks, L arrays `(B, T, D)` that the layers' inputs are multiplied by; None for no dropout.
     """
     settings = options["lstm"]
     outputs, states, below = [], [], inputs
@@ -149,7 +148,7 @@ def lstm_stack(weights, options, direction, inputs, state=None, mask=None, scale
 
 
 def reversed_rows(values, lengths):
-    """Each row's first `lengths[b]` steps in reverse order, the rest in place."""
+    """Reverses the first `lengths[b]` steps of each row; the others keep their places."""
     result = np.array(values)
     for b, length in enumerate(lengths):
         result[b, :length] = values[b, :length][::-1]
@@ -157,7 +156,7 @@ def reversed_rows(values, lengths):
 
 
 def bilm(weights, options, inputs, lengths=None, state=None):
-    """Ids `(B, T, C)` or `(B, T)` to layers `(B, L + 1, T, directions D)` and the state."""
+    """Computes the layers `(B, L + 1, T, directions * D)` and the state from ids `(B, T, C)` or `(B, T)`."""
     tokens = encode(weights, options, inputs)
     rows, steps = tokens.shape[:2]
     lengths = np.full(rows, steps) if lengths is None else lengths
@@ -186,13 +185,13 @@ def full_cross_entropy(hidden, targets, kernel, bias):
 
 
 def expected_count(word, tries, vocabulary_size):
-    """How often a word is expected among the distinct words of `tries` log-uniform draws."""
+    """The probability that a word is among the distinct words of `tries` log-uniform draws."""
     probability = math.log((word + 2) / (word + 1)) / math.log(vocabulary_size + 1)
     return -math.expm1(tries * math.log1p(-probability))
 
 
 def sampled_cross_entropy(hidden, targets, kernel, bias, negatives, tries):
-    """The sampled softmax loss: log-Q corrected, a negative that is the target left out; `(N,)`."""
+    """The sampled softmax loss `(N,)`, with log-Q correction; a negative that is the target is left out."""
     size, losses = len(bias), []
 
     def corrected(h, word):
@@ -209,10 +208,11 @@ def sampled_cross_entropy(hidden, targets, kernel, bias, negatives, tries):
 def language_model(
     weights, options, words, inputs, targets, state=None, mask=None, negatives=None, tries=None, scales=None
 ):
-    """Cross-entropies `(directions, B, T)` and the state; arguments as those of `elmo_tf`'s `LanguageModel`.
+    """Computes the cross-entropies `(directions, B, T)` and the state; arguments as for `elmo_tf.LanguageModel`.
 
     Args:
-        scales: dropout, by direction L + 1 arrays `(B, T, D)`: for the layers' inputs, and last for the final output.
+        scales: the dropout masks, for each direction L + 1 arrays `(B, T, D)`: L for the layers' inputs, and one for
+            the final output.
     """
     vectors = encode(weights, options, words)
     kernel, bias = weights.get("softmax/W", weights.get("embedding")), weights["softmax/b"]
@@ -239,7 +239,7 @@ def language_model(
 
 
 def scalar_mix(w, gamma, layers, mask=None, layer_norm=None):
-    """`gamma sum_j softmax(w)_j h_j` of layers `(B, L + 1, T, D)`; `layer_norm` is None, "bilm-tf" or "token"."""
+    """Mixes layers `(B, L + 1, T, D)`: `gamma sum_j softmax(w)_j h_j`; `layer_norm` is None, "bilm-tf" or "token"."""
     powers = [math.exp(value - max(w)) for value in w]
     total = 0.0
     for j, power in enumerate(powers):
@@ -254,7 +254,7 @@ def scalar_mix(w, gamma, layers, mask=None, layer_norm=None):
 
 
 def pooled(kind, vectors, mask):
-    """Mean or maximum of each row's vectors `(B, T, D)` where the mask is True; zero where there are none."""
+    """Pools each row's vectors `(B, T, D)` where the mask is True, by mean or maximum; zero for an empty row."""
     result = np.zeros((vectors.shape[0], vectors.shape[2]))
     for b in range(len(vectors)):
         counted = [vectors[b, t] for t in range(vectors.shape[1]) if mask[b, t]]

@@ -1,11 +1,19 @@
-"""bilm-tf's packing in plain Python, on whole pairs of a token and the next one, to compare the library's with."""
+"""bilm-tf's packing of sentences in plain Python, with pairs of a token and the next one. The tests compare with it."""
 
 from itertools import pairwise
 
 
 def packed_rows(sentences, rows, steps):
-    """Windows as lists by row of `(token, next token)`: a row takes the next unread sentence whenever it runs out,
-    rows in order. Rows of the last window may be short. Sentences come with their boundaries and may never end."""
+    """Yields windows: for each row a list of pairs `(token, next token)`.
+
+    When a row has too few tokens, it takes the next unread sentence, the first row first. Rows of the last window may
+    be short.
+
+    Args:
+        sentences: the sentences, with their boundaries; there may be infinitely many.
+        rows: the number of rows.
+        steps: the number of pairs of a row in a window.
+    """
     unread = iter(sentences)
     waiting = [[] for _ in range(rows)]
     while True:
@@ -22,6 +30,6 @@ def packed_rows(sentences, rows, steps):
 
 
 def with_boundaries(words, backward=False):
-    """`<S> w1 .. wn </S>`, or `</S> wn .. w1 <S>`."""
+    """Returns `<S> w1 .. wn </S>`, or `</S> wn .. w1 <S>` if backward."""
     sentence = ["<S>", *words, "</S>"]
     return sentence[::-1] if backward else sentence

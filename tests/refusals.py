@@ -1,4 +1,4 @@
-"""What a call is refused with: one sentence."""
+"""Checks the errors that are a user's mistake."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from elmo_tf.errors import InputError
 
 
 def refused(call, *arguments, **named):
-    """The message of the `InputError`, one line."""
+    """Checks that a call raises an `InputError` with a message of one line; returns the message."""
     with pytest.raises(InputError) as caught:
         call(*arguments, **named)
     message = str(caught.value)

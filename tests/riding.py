@@ -1,4 +1,4 @@
-"""Callbacks on the list that the training loop drives them by."""
+"""Calls Keras callbacks as the training loop does, without a model or a text."""
 
 import types
 
@@ -9,23 +9,23 @@ from elmo_tf.training.state import RunState
 
 
 def state_of(lstm_states=(), **values):
-    """The state of a run of some tiny text."""
+    """Makes the state of a run, with default values that do not matter."""
     same = {"seed": 1, "unroll_steps": 5, "corpus": "c0ffee", "loss_scale": LossScale.first("float32")}
     return RunState(**{**same, "lstm_states": lstm_states, **values})
 
 
 def ride(*riding):
-    """The list, and a model that it can stop."""
+    """Puts callbacks on a `CallbackList`; returns it, and a model whose `stop_training` they can set."""
     model = types.SimpleNamespace(stop_training=False)
     return keras.callbacks.CallbackList(list(riding), model=model), model
 
 
 def end_step(riding, state, logs):
-    """A step has been taken: the state counts it, and the callbacks are called."""
+    """Counts a step in the state, and calls the callbacks as after a step."""
     state.step += 1
     riding.on_train_batch_end(state.step - 1, logs)
 
 
 def result(perplexity):
-    """What a validation gives."""
+    """Makes the result of a validation."""
     return {"tokens": 10, "perplexity_forward": perplexity, "perplexity": perplexity}

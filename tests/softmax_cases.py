@@ -1,4 +1,4 @@
-"""Numbers for the softmax, and losses with their gradients."""
+"""Inputs for tests of the softmax, and a function that computes losses with their gradients."""
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +14,7 @@ TRIES = 9
 
 
 def with_gradients(function, *arrays, upstream=None):
-    """The losses, and the gradients of their combination by each array."""
+    """Returns the losses, and the gradient of their sum, weighted by `upstream`, for each array."""
     tensors = [tf.constant(array) for array in arrays]
     with tf.GradientTape() as tape:
         tape.watch(tensors)

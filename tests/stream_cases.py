@@ -1,4 +1,4 @@
-"""What the tests of the language model's input share: options, and windows by bilm-tf's packing in plain Python."""
+"""Options and expected windows for the tests of the language model's input; the windows follow bilm-tf's packing."""
 
 import numpy as np
 import packed_rows
@@ -21,33 +21,33 @@ def options_of(by_characters=True, bidirectional=True, steps=5):
 
 
 def spelled(row):
-    """The bytes of a word's character ids, `<S>` and `</S>` by name."""
+    """Turns the character ids of a word into bytes; `<S>` and `</S>` become their names."""
     ids = row[1 : row.tolist().index(END_WORD)].tolist()
     return {(256,): b"<S>", (257,): b"</S>"}.get(tuple(ids)) or bytes(ids)
 
 
 def as_read(word, vocabulary, by_characters):
-    """What `words_of` gives for a word."""
+    """The value that `words_of` returns for a word: its bytes, cut to length, or its id."""
     if not by_characters:
         return vocabulary[word]
     return word.encode() if word in ("<S>", "</S>") else word.encode()[: LONGEST - 2]
 
 
 def words_of(window):
-    """The input's words `(directions, B, T)`: bytes, or ids with word input."""
+    """The words of a window's input, `(directions, B, T)`: bytes, or ids with word input."""
     words = window.words if window.words.ndim == 1 else np.array([spelled(row) for row in window.words], object)
     return words[window.inputs]
 
 
 def expected_windows(sentences, direction, rows, steps, vocabulary, by_characters):
-    """By window and row, pairs of a word as `words_of` has it and the id of the next one."""
+    """Yields windows: for each row, the pairs of a word, as `words_of` returns it, and the id of the next word."""
     bounded = (packed_rows.with_boundaries(words, direction == 1) for words in sentences)
     for window in packed_rows.packed_rows(bounded, rows, steps):
         yield [[(as_read(x, vocabulary, by_characters), vocabulary[y]) for x, y in row] for row in window]
 
 
 def pairs_of(window, direction):
-    """By row, pairs of a word and the id of the next one."""
+    """For each row of a window, the pairs of a word and the id of the next word."""
     words = words_of(window)[direction]
     return [
         list(zip(*both, strict=True)) for both in zip(words.tolist(), window.targets[direction].tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""The shipped configurations: they read, and they are the published sizes."""
+"""The configurations can be read, and have the published sizes."""
 
 import math
 import pathlib

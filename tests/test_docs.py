@@ -171,7 +171,7 @@ def extras():
 
 
 @pytest.mark.parametrize("words", shell_parameters(OTHER_LINES))
-def test_other_programs_are_given_what_is_there(words):
+def test_the_arguments_of_other_programs_exist(words):
     """`make` a target and variables of the Makefile, `pip` extras of setup.cfg, and nothing else that is not known."""
     makefile = (ROOT / "Makefile").read_text()
     if words[0] == "make":
@@ -350,7 +350,7 @@ def places():
             yield question, file, re.findall(r"\w+", names)
 
 
-def test_what_the_architecture_page_says_is_where_is_there():
+def test_the_places_on_the_architecture_page_exist():
     assert len({question for question, _, _ in places()}) >= 15
     for question, file, names in places():
         assert (ROOT / file).is_file(), f"{question}: there is no {file}"

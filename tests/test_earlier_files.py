@@ -48,7 +48,7 @@ def test_a_saved_model_of_an_earlier_release_gives_the_same_outputs(tmp_path):
     np.testing.assert_allclose(outputs, np.load(FILES / "tagger_outputs.npy"), atol=TOLERANCE)
 
 
-def test_an_earlier_run_goes_on_where_it_was(tmp_path):
+def test_an_earlier_run_is_resumed_where_it_stopped(tmp_path):
     shutil.copytree(FILES / "run", tmp_path / "run")
     settings = tiny.settings(tmp_path, count=60, max_steps=14, model="run")
     # the run's own text and vocabulary, whatever `tiny` makes of them today

@@ -201,7 +201,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("place", [*places(CHARACTER_MODEL)], ids=lambda place: ".".join(map(str, place)))
-def test_whatever_stands_in_a_place_it_is_taken_or_refused_in_one_sentence_with_the_file(tmp_path, place):
+def test_any_value_of_an_option_is_accepted_or_refused_in_one_sentence_with_the_file(tmp_path, place):
     path, values = tmp_path / "options.json", copy.deepcopy(CHARACTER_MODEL)
     inner = values
     for key in place[:-1]:

@@ -1,4 +1,4 @@
-"""TensorFlow 1 checkpoints of bilm-tf, read for comparison."""
+"""Reads and writes TensorFlow 1 checkpoints of bilm-tf."""
 
 import pathlib
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 def tf1_name(name: str) -> str:
-    """The TensorFlow 1 variable of one of our names."""
+    """Translates one of our names into the name of the TensorFlow 1 variable."""
     if not name.startswith("RNN_"):
         return f"lm/{name}"
     direction, _, _, cell, _, weight = name.split("/")
@@ -25,12 +25,12 @@ class _Weights(dict):
 
 
 def tf1_weights(folder: pathlib.Path) -> _Weights:
-    """The weights of a TF1 checkpoint by our names, read as they are asked for."""
+    """The weights of a TF1 checkpoint by our names; each is read when it is looked up."""
     return _Weights(folder)
 
 
 def save(folder: pathlib.Path, variables: dict[str, np.ndarray], step: int = 60) -> pathlib.Path:
-    """Writes variables by their own names as TensorFlow 1's Saver does, with the file that names the checkpoint."""
+    """Writes variables as TensorFlow 1's Saver does, with the file `checkpoint`; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted(variables)
     tf.raw_ops.SaveV2(

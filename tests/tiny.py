@@ -1,4 +1,4 @@
-"""A text, a vocabulary and options so small that a training run takes seconds."""
+"""A text, a vocabulary and options, so small that a training run takes only seconds."""
 
 import pathlib
 
@@ -12,7 +12,7 @@ WORDS = [f"{a}{b}" for a in ("ta", "ke", "mo", "li", "zu") for b in ("r", "ns", 
 
 
 def sentences(count: int, seed: int = 0) -> list[str]:
-    """Sentences in which a word says much about the next one."""
+    """Makes sentences in which a word can be predicted well from the one before."""
     random = np.random.default_rng(seed)
     found = []
     for _ in range(count):
@@ -25,7 +25,7 @@ def sentences(count: int, seed: int = 0) -> list[str]:
 
 
 def options(**changes) -> Options:
-    """A character model of a few thousand weights."""
+    """Options of a model with character input and a few thousand weights."""
     made = Options(
         lstm=LstmOptions(dim=12, projection_dim=6, n_layers=2, cell_clip=3, proj_clip=3, use_skip_connections=True),
         char_cnn=CharCnnOptions(filters=((1, 4), (2, 6)), embedding_dim=4, n_highway=1, max_characters_per_token=12),
@@ -37,7 +37,7 @@ def options(**changes) -> Options:
 
 
 def settings(folder: pathlib.Path, count: int = 40, model: str = "model", **changes) -> TrainSettings:
-    """A run in `folder`; names of options and of settings can both be changed."""
+    """Writes the files of a run into `folder`; returns its settings. `changes` may be of options and of settings."""
     train, held, vocab = folder / "train.txt", folder / "held.txt", folder / "vocab.txt"
     train.write_text("\n".join(sentences(count)) + "\n")
     held.write_text("\n".join(sentences(10, seed=1)) + "\n")

@@ -1,4 +1,8 @@
-"""The flags that several commands share, and `FlagSet`, with which a command declares its flags."""
+"""The flags that several commands share, and `FlagSet`, with which a command declares its flags.
+
+The flags that only one command has, and their help texts, are in that command's module. Those of `elmo-tf train` are
+made from the fields of `TrainSettings` and `TrainingOptions`.
+"""
 
 import os
 import sys

@@ -28,7 +28,7 @@ DESCRIPTION = """
 """
 
 HANDLES_SIGTERM = True
-"""It ends after the step under way, with a checkpoint."""
+"""SIGTERM ends the run after the current step, with a checkpoint."""
 
 _SETTINGS = {field.name: field for field in dataclasses.fields(TrainSettings) if field.name != "options"}
 """The run's settings, each a flag. `options` is read from --options_file."""

@@ -1,4 +1,4 @@
-"""A window of text in both directions as the model takes it: each distinct word once, and where it stands."""
+"""A window of packed text in both directions, as the model takes it: its distinct words and their places."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

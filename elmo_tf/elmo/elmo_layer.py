@@ -1,4 +1,4 @@
-"""The layer a Keras user drops in: tokens in, ELMo's vectors out."""
+"""`ElmoLayer`: the Keras layer that turns tokens into ELMo's vectors."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,42 +25,46 @@ from elmo_tf.store.stored_model import open_model
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
 class ElmoLayer(keras.layers.Layer):
-    """Tokens to the vectors of a biLM, each sentence from zero state, so that neither its batch nor padding matters.
+    """Turns tokens into the vectors of a biLM.
 
-    Nothing is looked up in a vocabulary, unless the model reads whole words. `<S>` and `</S>` are added, and removed
-    from the result. Each distinct word of a batch is encoded once.
+    Every sentence starts from the zero state, so its vectors depend neither on its batch nor on padding. A model that
+    reads characters needs no vocabulary. `<S>` and `</S>` are added, and their vectors are removed from the result.
+    Each distinct word of a batch is encoded once.
 
     Args:
         options: `Options` of the biLM, or the content of an `options.json`.
-        output: "mix", a learned mix of all layers; "top", the last one; "average"; "concat", all one behind the other,
-            `(B, T, (L + 1) * size)`; "all", `(B, L + 1, T, size)`, without a mask.
-        pooling: "mean" or "max" over each sentence's tokens, or None for a vector a token.
-        num_mixes: how many mixes; from 2 on the result is a list.
-        scalar_mix_init, l2, layer_norm: those of `ScalarMix`, with output "mix".
-        dropout: rate on the result, in training.
-        keep_boundaries: whether the result has `<S>` and `</S>`: `T + 2` steps, and an empty row has both.
-        return_state: whether the LSTM states after the batch are a second result.
-        vocabulary: all words by their ids, for a model with word input.
-        vocab_to_cache: words whose vectors are kept in a table; others go through the character CNN as ever.
-        trainable: whether the biLM is trained, else no gradient passes it; the mixes are in any case. Later,
-            `layer.bilm.trainable` is this switch, and `layer.trainable` Keras's own for all together.
+        output: "mix", a learned mix of all layers; "top", the last layer; "average", the mean of the layers; "concat",
+            all layers concatenated, `(B, T, (L + 1) * size)`; "all", `(B, L + 1, T, size)`, without a Keras mask.
+        pooling: "mean" or "max" over each sentence's tokens, or None for a vector for each token.
+        num_mixes: the number of mixes; from 2 on the result is a list.
+        scalar_mix_init, l2, layer_norm: arguments of `ScalarMix`, for output "mix" only.
+        dropout: rate of the dropout on the result, in training.
+        keep_boundaries: whether to keep the vectors of `<S>` and `</S>`. The result then has `T + 2` steps, and an
+            empty row has both boundaries.
+        return_state: whether to return the LSTM states after the batch too, as a second result.
+        vocabulary: all words in the order of their ids, for a model with word input.
+        vocab_to_cache: words whose vectors are computed once and kept in a table. All other words are computed by the
+            character CNN as before.
+        trainable: whether the biLM is trained; if not, no gradient passes it. The mixes are trained in any case. To
+            switch the biLM later, set `layer.bilm.trainable`; `layer.trainable` is Keras's own attribute and sets the
+            biLM and the mixes together.
 
     Call arguments:
         inputs: strings `(B, T)`, "" for padding; or integers `(B, T, C)`, character ids in the form of prediction,
             without boundaries, rows of 0 for padding (`shift_for_prediction`, AllenNLP's `batch_to_ids`); or a
             `tf.RaggedTensor` of either; or Python lists of either, with rows of any length. Padding may stand anywhere.
-            A token is bytes, so it may hold spaces.
-        mask: booleans `(B, T)`, a tensor or lists, False for tokens to be left out as padding is.
-        initial_state: states to go on from, as `return_state` gives them or `zero_state` makes them.
+            A token is a string of bytes, so it may contain spaces.
+        mask: booleans `(B, T)`, a tensor or lists, False for tokens that are to be treated as padding.
+        initial_state: the LSTM states to start from, as returned with `return_state` or by `zero_state`.
 
     Returns:
-        `(B, T, size)`, zero on padding, with T that of the longest row if ragged, and size `directions * projection`;
-        carries the Keras mask. With `pooling` `(B, size)`.
+        Vectors `(B, T, size)` with the Keras mask, zero on padding. `size` is `directions * projection`. For ragged
+        inputs, T is the length of the longest row. With `pooling`, `(B, size)`.
 
     Raises:
         ValueError: an argument or input is not one of the above.
-        tf.errors.InvalidArgumentError: values of character ids, or rows of `initial_state`, are not as said above,
-            which a graph tells only when it runs; not under XLA.
+        tf.errors.InvalidArgumentError: character ids are out of range, or `initial_state` has another number of rows
+            than the batch. In a graph this is known only when it runs; under XLA it is not checked.
 
     Example:
 
@@ -135,19 +139,19 @@ class ElmoLayer(keras.layers.Layer):
         vocab_file: str | os.PathLike[str] | None = None,
         **arguments: Any,
     ) -> "ElmoLayer":
-        """The layer with the weights of a trained model.
+        """Makes the layer with the weights of a trained model.
 
         Args:
-            path: whatever `load_bilm` reads, such as a folder of `elmo-tf train`, or one with `weights.hdf5` and
+            path: any model that `load_bilm` reads, such as a folder of `elmo-tf train`, or one with `weights.hdf5` and
                 `options.json`.
-            which: of a training run's checkpoints "best" or "latest"; None for the best if there is one.
-            vocab_to_cache: words, or a file with a word a line.
-            vocab_file: the vocabulary of a model with word input, where it does not lie beside it.
-            arguments: those of the layer.
+            which: "best" or "latest", the checkpoint of a training run; None for the best if there is one.
+            vocab_to_cache: words, or the path of a file with one word a line.
+            vocab_file: the vocabulary of a model with word input, if it does not lie beside the model.
+            arguments: further arguments of the layer.
 
         Raises:
-            InputError: a file is missing or damaged; as `load_bilm`.
-            ValueError: an argument is not as the class says.
+            InputError: a file is missing or damaged, as for `load_bilm`.
+            ValueError: an argument is not one that the layer accepts.
         """
         if isinstance(vocab_to_cache, (str, os.PathLike)):
             lines = text.iterate_lines(os.fspath(vocab_to_cache))
@@ -161,18 +165,18 @@ class ElmoLayer(keras.layers.Layer):
         return layer
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes all weights; their shapes follow from the arguments alone."""
+        """Makes all weights. Their shapes depend on the arguments alone, not on `input_shape`."""
         self.bilm.build(None)
         for mix in self.mixes:
             mix.build()
         parts: list[keras.layers.Layer] = [self.bilm, *self.mixes]
         for part in parts:
-            part.trainable = part.trainable  # also for the weights that are there only now
+            part.trainable = part.trainable  # sets it also on the weights that were made just now
         self.words.prepare(self.bilm.encoder, self._fill_cache)
         self.built = True
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """`call`, by way of Keras, which knows no Python lists of tokens."""
+        """Turns Python lists of tokens into tensors, which Keras requires, and then calls the layer."""
         return super().__call__(from_lists(inputs, form_of(self.words.max_characters)), *args, **kwargs)
 
     def call(
@@ -182,17 +186,17 @@ class ElmoLayer(keras.layers.Layer):
         initial_state: BiLMState | None = None,
         training: bool | None = None,
     ) -> Any:
-        """See the class."""
+        """Computes the vectors; the class describes the arguments and the result."""
         layers, sentences, places, state = self.read(inputs, mask, initial_state, self.keep_boundaries)
         if self.output_kind == "mix":
             outputs = mix_layers(layers, sentences, self.mixes, self.keep_boundaries)
         else:
             outputs = [combine_layers(layers, self.output_kind)]
-        outputs = [self._finished(place_vectors(output, places), places, training) for output in outputs]
+        outputs = [self._pool_and_drop(place_vectors(output, places), places, training) for output in outputs]
         result = outputs if len(outputs) > 1 else outputs[0]
         return (result, state) if self.return_state else result
 
-    def _finished(self, vectors: tf.Tensor, places: Places, training: bool | None) -> tf.Tensor:
+    def _pool_and_drop(self, vectors: tf.Tensor, places: Places, training: bool | None) -> tf.Tensor:
         if self.pool is not None:
             vectors = self.pool(vectors, mask=places.is_shown)
         return self.drop(vectors, training=training)
@@ -204,7 +208,12 @@ class ElmoLayer(keras.layers.Layer):
         initial_state: BiLMState | None = None,
         keep_boundaries: bool = False,
     ) -> tuple[tf.Tensor, Sentences, Places, BiLMState]:
-        """The biLM's layers `(B, L + 1, S, size)` of the sentences as it reads them, and where their steps belong."""
+        """Computes the biLM's layers.
+
+        Returns:
+            The layers `(B, L + 1, S, size)`, the sentences as the biLM reads them, the places at which the steps of
+            the layers belong in the result, and the LSTM states after the batch.
+        """
         self._check_cache()
         tokens = tokens_of(inputs, self.words.max_characters)
         present = is_token(tokens, mask)
@@ -214,7 +223,7 @@ class ElmoLayer(keras.layers.Layer):
         return layers, sentences, places_of(present, keep_boundaries), state
 
     def refresh_cache(self) -> None:
-        """Computes the table of `vocab_to_cache` again, for where weights were assigned by hand."""
+        """Computes the table of `vocab_to_cache` again; call it after assigning weights of the biLM by hand."""
         self.words.refresh(self.bilm.encoder)
 
     def _check_cache(self) -> None:
@@ -225,23 +234,23 @@ class ElmoLayer(keras.layers.Layer):
             )
 
     def zero_state(self, batch_size: int | tf.Tensor) -> BiLMState:
-        """The state that a text starts from, for `initial_state`."""
+        """The LSTM states at the start of a text, for `initial_state`."""
         return self.bilm.zero_state(batch_size)
 
     @property
     def mix_numbers(self) -> list[MixNumbers]:
-        """What the mixes have learned: each with the layers' shares, and gamma."""
+        """What each mix has learned: the share of each layer, and gamma."""
         return [mix.numbers for mix in self.mixes]
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """booleans `(B, T)`, True on tokens; None with `pooling` or output "all"."""
+        """Returns booleans `(B, T)`, True on tokens; None with `pooling` or output "all"."""
         if self.pool is not None or self.output_kind == "all":
             return None
         mask = self._token_mask(inputs, mask=previous_mask)
         return [mask] * len(self.mixes) if len(self.mixes) > 1 else mask
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """Returns the arguments of the layer."""
         return {
             **super().get_config(),
             "options": self.bilm.options.to_dict(),
@@ -254,7 +263,7 @@ class ElmoLayer(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ElmoLayer":
-        """The layer of `get_config`; the table of `vocab_to_cache` is empty until its weights are loaded."""
+        """Makes the layer that `get_config` describes. The table of `vocab_to_cache` is empty until it is loaded."""
         arguments = dict(config)
         frozen = arguments.pop("frozen", False)
         layer = cls(**arguments)

@@ -1,6 +1,6 @@
-"""What Keras layers of this package take for a batch of tokens: lists, dtypes, shapes, masks, and errors about them.
+"""Checks and converts the input of `ElmoLayer` and `StaticEmbedding`: lists, types, shapes and masks.
 
-A batch is strings `(B, T)`, or character ids `(B, T, C)`, dense or ragged, with padding before, between or behind the
+A batch is strings `(B, T)`, or character ids `(B, T, C)`, dense or ragged. Padding may be before, between or after the
 tokens.
 """
 
@@ -15,7 +15,7 @@ from elmo_tf.data.characters import N_CHARACTERS
 
 
 def form_of(max_characters: int | None) -> str:
-    """The beginning of a message: which inputs a model reads.
+    """Returns the beginning of an error message, which says what inputs a model reads.
 
     >>> form_of(50)
     'expected strings (batch, time), or character ids (batch, time, 50)'
@@ -27,7 +27,7 @@ def form_of(max_characters: int | None) -> str:
 
 
 def tokens_of(inputs: Any, max_characters: int | None) -> tf.Tensor:
-    """The tokens of a batch, dense: strings `(B, T)`, or int32 character ids `(B, T, C)`.
+    """Converts a batch to dense tokens: strings `(B, T)`, or int32 character ids `(B, T, C)`.
 
     Args:
         inputs: a tensor, dense or ragged.
@@ -72,21 +72,21 @@ def _check_tokens(tokens: tf.Tensor, max_characters: int | None) -> None:
 
 
 def dense(tokens: Any) -> tf.Tensor:
-    """A dense tensor: ragged rows are padded behind, with "" or 0."""
+    """Converts to a dense tensor; ragged rows are padded at the end, with "" or 0."""
     return tokens.to_tensor() if isinstance(tokens, tf.RaggedTensor) else tf.convert_to_tensor(tokens)
 
 
 def _as_int32(ids: tf.Tensor) -> tf.Tensor:
-    """Character ids as int32. A number that int32 does not hold becomes its nearest bound, which is no id; a cast alone
-    would wrap it around into one."""
+    """Casts character ids to int32. A number outside int32 becomes the nearest bound, which is not a valid id; a plain
+    cast would wrap it around, perhaps to a valid one."""
     if ids.dtype in (tf.int64, tf.uint32, tf.uint64):
-        # by way of int64: TensorFlow clips no uint32 or uint64
+        # through int64, because TensorFlow cannot clip uint32 and uint64
         return tf.saturate_cast(tf.cast(ids, tf.int64), tf.int32)
     return tf.cast(ids, tf.int32)
 
 
 def is_token(tokens: tf.Tensor, mask: Any = None) -> tf.Tensor:
-    """bool `(B, T)`: False for "", for character ids that are all 0, and where the mask is False.
+    """Returns bool `(B, T)`: False for "", for character ids that are all 0, and where the mask is False.
 
     Args:
         tokens: strings `(B, T)`, or character ids `(B, T, C)`.
@@ -108,9 +108,9 @@ _FAILURES = (ValueError, TypeError, tf.errors.InvalidArgumentError, tf.errors.Un
 
 
 def from_lists(inputs: Any, form: str) -> Any:
-    """Makes a tensor of nested lists and tuples, of a text alone, or of a NumPy array of objects.
+    """Converts nested lists and tuples, a single string, or a NumPy array of objects to a tensor.
 
-    Rows of unlike length become a `tf.RaggedTensor`. Any other input comes back as it is.
+    Rows of different lengths become a `tf.RaggedTensor`. Any other input is returned unchanged.
 
     Args:
         inputs: the argument that a layer was called with.
@@ -132,12 +132,12 @@ def from_lists(inputs: Any, form: str) -> Any:
     else:
         return inputs
     leaves = keras.tree.flatten(nested)
-    if not leaves:  # without tokens nothing tells the type
+    if not leaves:  # without tokens the type is not known
         return tf.ragged.constant(nested, tf.string, ragged_rank=1)
     _check_leaves(leaves, form)
-    with contextlib.suppress(*_FAILURES):  # not rectangular, or no tensor at all: the next attempt finds out
+    with contextlib.suppress(*_FAILURES):  # it fails for ragged rows too, which the next attempt converts
         tensor = tf.convert_to_tensor(nested)
-        if tensor.shape.num_elements() != 0:  # TensorFlow takes an empty first row for the shape of them all
+        if tensor.shape.num_elements() != 0:  # if the first row is empty, TensorFlow takes all rows to be empty
             return tensor
     try:
         return (tf.ragged.stack if any(map(tf.is_tensor, leaves)) else tf.ragged.constant)(nested)
@@ -146,10 +146,10 @@ def from_lists(inputs: Any, form: str) -> Any:
 
 
 def mask_from_lists(mask: Any) -> Any:
-    """Makes a `tf.RaggedTensor` of booleans of a mask that is nested lists or tuples; any other mask comes back.
+    """Converts a mask of nested lists or tuples to a `tf.RaggedTensor` of booleans; returns any other mask unchanged.
 
     Raises:
-        ValueError: the values are no booleans, or are not nested as rows of tokens are.
+        ValueError: the values are not booleans, or not nested like rows of tokens.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""The biLM's layers to what is asked for, and back to the places where the tokens stood."""
+"""The results of `ElmoLayer`: layers mixed or selected, vectors put back at the tokens' places, and the Keras mask."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,18 +14,23 @@ OUTPUTS = ("mix", "top", "average", "all", "concat")
 
 
 class Places(NamedTuple):
-    """Where the results come from."""
+    """The step of the biLM whose vector belongs at each place of the result."""
 
     index: tf.Tensor
-    """int32 `(B, T)`: the step of `Sentences.index` that belongs at each place."""
+    """int32 `(B, T)`: a step, as a column of `Sentences.index`."""
     is_shown: tf.Tensor
-    """bool `(B, T)`: whether there is one; the result's mask."""
+    """bool `(B, T)`: whether the place has a vector, or is padding; the mask of the result."""
 
 
 def places_of(present: tf.Tensor, keep_boundaries: bool) -> Places:
-    """Where each token went; with boundaries, of `T + 2` places: `<S>` before the first token, `</S>` behind the last.
+    """Finds the step that belongs at each place of the result.
 
-    An empty row has its two boundaries in front.
+    With boundaries, the result has `T + 2` places: `<S>` directly before the first token of its row, and `</S>`
+    directly behind the last. In an empty row they have the first two places.
+
+    Args:
+        present: bool `(B, T)`: True on tokens, False on padding.
+        keep_boundaries: whether the result has places for the boundaries.
     """
     if not keep_boundaries:
         return Places(tf.cumsum(tf.cast(present, tf.int32), 1), present)
@@ -42,14 +47,15 @@ def places_of(present: tf.Tensor, keep_boundaries: bool) -> Places:
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
 class TokenMask(keras.layers.Layer):
-    """The Keras mask of a batch of sentences: True where a token stands.
+    """The Keras mask of a batch of sentences: True on tokens, False on padding.
 
     Args:
-        keep_boundaries: whether `<S>` and `</S>` have places, two more, and count.
+        keep_boundaries: whether `<S>` and `</S>` have places of their own, two more in each row, on which the mask is
+            True.
 
     Call arguments:
         inputs: strings `(B, T)` or character ids `(B, T, C)`, dense or ragged.
-        mask: booleans `(B, T)`, False where a token does not count; all True if left out.
+        mask: booleans `(B, T)`, False on tokens that are to be treated as padding; all True if left out.
 
     Output shape: booleans `(B, T)`, or `(B, T + 2)`.
 
@@ -65,20 +71,20 @@ class TokenMask(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, inputs: Any, mask: tf.Tensor | None = None) -> tf.Tensor:
-        """See the class."""
+        """Computes the mask; the class describes the arguments and the result."""
         return places_of(is_token(dense(inputs), mask), self.keep_boundaries).is_shown
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: a mask has none."""
+        """Returns None, because a mask has no mask itself."""
         return
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """Returns the arguments of the layer."""
         return {**super().get_config(), "keep_boundaries": self.keep_boundaries}
 
 
 def check_output(output: str, num_mixes: int, **mixing: Any) -> None:
-    """A `ValueError` where an argument is not one that `ElmoLayer` takes, or two do not go together."""
+    """Raises a `ValueError` if an argument is not one that `ElmoLayer` accepts, or two contradict each other."""
     if output not in OUTPUTS:
         raise ValueError(f"output: expected one of {OUTPUTS}, got {output!r}")
     if num_mixes < 1:
@@ -91,13 +97,16 @@ def check_output(output: str, num_mixes: int, **mixing: Any) -> None:
 def mix_layers(
     layers: tf.Tensor, sentences: Sentences, mixes: Sequence[ScalarMix], boundaries: bool
 ) -> list[tf.Tensor]:
-    """What each mix makes of the layers, `(B, S, size)`.
+    """Mixes the layers.
 
     Args:
-        layers: the biLM's, `(B, L + 1, S, size)`.
-        sentences: what it read.
-        mixes: one a result.
-        boundaries: whether `<S>` and `</S>` count in the norm of "bilm-tf".
+        layers: the biLM's layers `(B, L + 1, S, size)`.
+        sentences: the sentences that the biLM read.
+        mixes: the mixes, one for each result.
+        boundaries: whether the layer normalization "bilm-tf" takes its mean and variance over `<S>` and `</S>` too.
+
+    Returns:
+        For each mix `(B, S, size)`.
     """
     steps = tf.range(tf.shape(sentences.index)[1])
     lengths = sentences.lengths[:, None]
@@ -106,7 +115,7 @@ def mix_layers(
 
 
 def combine_layers(layers: tf.Tensor, output: str) -> tf.Tensor:
-    """The layers `(B, L + 1, S, size)` as an output other than "mix"."""
+    """Turns the layers `(B, L + 1, S, size)` into an output other than "mix"."""
     if output == "top":
         return layers[:, -1]
     if output == "average":
@@ -117,7 +126,7 @@ def combine_layers(layers: tf.Tensor, output: str) -> tf.Tensor:
 
 
 def place_vectors(vectors: tf.Tensor, places: Places) -> tf.Tensor:
-    """Steps `(..., S, size)` at their places `(..., T, size)`, zero where there is padding."""
+    """Moves the vectors of the steps, `(..., S, size)`, to their places, `(..., T, size)`; padding gets zeros."""
     is_shown = places.is_shown[..., None]
     if vectors.shape.rank == 4:
         is_shown = is_shown[:, None]

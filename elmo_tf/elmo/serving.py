@@ -1,4 +1,4 @@
-"""SavedModels that serve strings where there is TensorFlow and nothing else."""
+"""Writes SavedModels that take strings and that run with TensorFlow alone, without elmo_tf and Keras."""
 
 import os
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ from elmo_tf.system import atomic_folders, error_text
 
 
 def export_model(model: keras.Model, folder: str | os.PathLike[str]) -> None:
-    """Writes a Keras model as a SavedModel with the signature `serving_default`, each weight once.
+    """Writes a Keras model as a SavedModel with the signature `serving_default`.
 
-    The same as `model.export(folder)`, but that one stores every weight twice in Keras 3.12 to 3.15
-    (https://github.com/keras-team/keras/issues/23553).
+    It serves the same results as `model.export(folder)`, which in Keras 3.12 to 3.15 stores every weight twice
+    (https://github.com/keras-team/keras/issues/23553). Here each weight is stored once.
 
     Args:
-        model: a Functional or Sequential model of one input, or a dictionary of inputs, with known dtypes.
-        folder: a new folder.
+        model: a Functional or Sequential model with one input or a dictionary of inputs, whose dtypes are known.
+        folder: the path of the SavedModel, at which nothing exists yet.
 
     Raises:
-        InputError: there is something at `folder`, or it cannot be written.
+        InputError: something exists at `folder`, or the folder cannot be written.
         ValueError: the model's inputs are not known.
     """
     inputs = _inputs_of(model)
@@ -50,7 +50,7 @@ def export_model(model: keras.Model, folder: str | os.PathLike[str]) -> None:
 
 
 def _inputs_of(model: keras.Model) -> Any:
-    """The model's input, or dictionary of inputs; None where it does not know them."""
+    """Returns the model's input or dictionary of inputs; None if the model does not know them."""
     if isinstance(model, keras.Sequential):  # its `input` raises in Keras 3
         known = model.inputs
         return known[0] if known else None
@@ -58,19 +58,24 @@ def _inputs_of(model: keras.Model) -> Any:
 
 
 def export_signatures(layer: ElmoLayer, folder: str | os.PathLike[str]) -> None:
-    """Writes a SavedModel with the two signatures of TensorFlow Hub's `elmo/3`, so that its users can switch.
+    """Writes a SavedModel with the two signatures of TensorFlow Hub's `elmo/3`, which it can replace.
 
-    `default` takes `strings` `(B,)`, sentences that it splits at spaces; `tokens` takes `tokens` `(B, T)` and
-    `sequence_len` `(B,)`. Both give `word_emb` `(B, T, projection)`, the context-independent vectors; `lstm_outputs1`,
-    `lstm_outputs2` and so on, one a layer, `(B, T, size)`; `elmo`, the layer's first mix, or the average where it has
-    none; and `default` `(B, size)`, the mean of `elmo` over the tokens. Padding is zero and does not count.
+    The signature `default` takes `strings` `(B,)`, sentences that it splits at spaces. The signature `tokens` takes
+    `tokens` `(B, T)` and `sequence_len` `(B,)`. Both return a dictionary:
+
+    - `word_emb` `(B, T, projection)`: the context-independent vectors;
+    - `lstm_outputs1`, `lstm_outputs2` and so on, `(B, T, size)`: the LSTM layers;
+    - `elmo` `(B, T, size)`: the layer's first mix, or the average of the layers if it has no mix;
+    - `default` `(B, size)`: the mean of `elmo` over the tokens.
+
+    The vectors of padding are zero, and the mean leaves them out.
 
     Args:
-        layer: the model; its boundaries, pooling, dropout and output do not matter.
-        folder: a new folder.
+        layer: the model. Its settings for boundaries, pooling, dropout and output are not used.
+        folder: the path of the SavedModel, at which nothing exists yet.
 
     Raises:
-        InputError: there is something at `folder`, or it cannot be written.
+        InputError: something exists at `folder`, or the folder cannot be written.
     """
     if not layer.built:
         layer.build(None)
@@ -114,7 +119,7 @@ def _save(layer: keras.layers.Layer, folder: str | os.PathLike[str], signatures:
 
     is_free()
     module = tf.Module()
-    # The variables themselves, not Keras's objects around them, which TensorFlow would take for others and save again.
+    # TensorFlow's variables: Keras's objects around them count as other objects, and each weight would be saved twice.
     module.variables_served = [variable.value for variable in layer.variables]
     resources = tf.train.TrackableView(layer).descendants()
     module.tables = [one for one in resources if isinstance(one, tf.saved_model.experimental.TrackableResource)]
@@ -126,7 +131,7 @@ def _save(layer: keras.layers.Layer, folder: str | os.PathLike[str], signatures:
             served[name] = traced.get_concrete_function(**specs)
     with atomic_folders.atomic_folder(os.fspath(folder), is_free) as temporary:
         try:
-            with disable_compilation():  # custom gradients are traced only now
+            with disable_compilation():  # because custom gradients are traced during the save
                 tf.saved_model.save(module, temporary, signatures=served)
         except (OSError, tf.errors.OpError) as error:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Static word vectors as a layer that reads the same strings as `ElmoLayer`, to stand beside it."""
+"""`StaticEmbedding`: static word vectors, as a Keras layer that takes the same strings as `ElmoLayer`."""
 
 import os
 from collections.abc import Sequence
@@ -20,20 +20,21 @@ UNKNOWN_VECTORS = ("zero", "mean")
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
 class StaticEmbedding(keras.layers.Layer):
-    """Words to vectors that do not know their context: word2vec, GloVe.
+    """Turns words into vectors that do not depend on the context, such as those of word2vec and GloVe.
 
     Args:
-        words: distinct words.
+        words: the words that have a vector, each once.
         size: size of a vector.
-        unknown: what other words get: "zero", or "mean" of all vectors as they came.
-        lowercase: whether words are looked up in lower case, for files that know no other.
-        trainable: whether the vectors are trained, with the one of unknown words.
+        unknown: the vector of all other words: "zero", or "mean", the mean of the vectors given to `set_vectors`.
+        lowercase: whether to look words up in lower case, for files that hold only such words.
+        trainable: whether the vectors are trained, the one of unknown words included.
 
     Call arguments:
         inputs: strings `(B, T)`, "" for padding, or a `tf.RaggedTensor` of them; or Python lists.
 
-    Output shape: `(B, T, size)`, zero on padding; carries the Keras mask. Weights: `vectors` `(words + 1, size)`, the
-    last row for unknown words.
+    Output shape: `(B, T, size)`, zero on padding, with the Keras mask.
+
+    Weights: `vectors` `(words + 1, size)`; the last row is that of unknown words.
 
     Raises:
         ValueError: an argument or input is not one of the above.
@@ -67,15 +68,15 @@ class StaticEmbedding(keras.layers.Layer):
     def from_word2vec(
         cls, path: str | os.PathLike[str], limit: int | None = None, **arguments: Any
     ) -> "StaticEmbedding":
-        """The vectors of a file: text of word2vec or GloVe, or binary, as gensim writes it too; plain or .gz.
+        """Makes a layer with the vectors of a file.
 
         Args:
-            path: the file.
-            limit: reads the first words alone.
-            arguments: those of the layer.
+            path: a text file of word2vec, gensim or GloVe, or a binary file of word2vec or gensim; plain or .gz.
+            limit: how many words to read from the beginning of the file; None for all.
+            arguments: further arguments of the layer.
 
         Raises:
-            InputError: as `read_word_vectors`.
+            InputError: the file cannot be read, as for `read_word_vectors`.
         """
         words, vectors = read_word_vectors(path, limit)
         layer = cls(words, vectors.shape[1], **arguments)
@@ -83,18 +84,18 @@ class StaticEmbedding(keras.layers.Layer):
         return layer
 
     def build(self, input_shape: Any = None) -> None:
-        """Makes the table, all zero."""
+        """Makes the table of vectors, which are all zero."""
         self.vectors = self.add_weight(
             name="vectors",
             shape=(len(self.words) + 1, self.size),
             initializer="zeros",
-            autocast=False,  # a cast of the whole table for a few rows, and a dense gradient
+            autocast=False,  # it would cast the whole table for a few rows, and make the gradient dense
         )
         self.vectors.trainable = self.trainable
         self.built = True
 
     def set_vectors(self, vectors: npt.ArrayLike) -> None:
-        """Assigns the words' vectors `(words, size)`, and the one of unknown words that follows from them."""
+        """Assigns the words' vectors `(words, size)`, and computes the one of unknown words from them."""
         values = np.asarray(vectors, np.float32)
         if values.shape != (len(self.words), self.size):
             raise ValueError(f"vectors: expected shape {(len(self.words), self.size)}, got {values.shape}")
@@ -104,25 +105,25 @@ class StaticEmbedding(keras.layers.Layer):
         self.vectors.assign(np.concatenate([values, last[None]]))
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """`call`, by way of Keras, which knows no Python lists of words."""
+        """Turns Python lists of words into tensors, which Keras requires, and then calls the layer."""
         return super().__call__(from_lists(inputs, form_of(None)), *args, **kwargs)
 
     def call(self, inputs: Any, mask: tf.Tensor | None = None) -> tf.Tensor:
-        """See the class."""
+        """Looks the vectors up; the class describes the arguments and the result."""
         tokens = tokens_of(inputs, None)
         present = is_token(tokens, mask)[..., None]
         if self.lowercase:
             tokens = tf.strings.lower(tokens, encoding="utf-8")
-        # of the variable itself, not of its value: that is what keeps the gradient sparse
+        # gathering from the variable itself, not from its value, keeps the gradient sparse
         found = tf.cast(tf.gather(replica_variable(self.vectors.value), self._index.lookup(tokens)), self.compute_dtype)
         return tf.where(present, found, tf.zeros_like(found))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """booleans `(B, T)`, True on tokens, unknown ones too."""
+        """Returns booleans `(B, T)`, True on all tokens, unknown words included."""
         return self._token_mask(inputs, mask=previous_mask)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments."""
+        """Returns the arguments of the layer."""
         return {
             **super().get_config(),
             "words": list(self.words),

@@ -1,4 +1,4 @@
-"""Words as character ids, as TensorFlow operations: the twin of `elmo_tf.data.characters`, equal on every word."""
+"""Character ids of words, computed with TensorFlow; equal to those of `elmo_tf.data.characters` for every word."""
 
 import tensorflow as tf
 
@@ -6,14 +6,14 @@ from elmo_tf.data.characters import BEGIN_WORD, END_WORD, PADDING, SPECIAL_IDS, 
 
 
 def encode_words_tf(words: tf.Tensor, max_characters: int) -> tf.Tensor:
-    """The character ids of words, as TensorFlow operations: for `Dataset.map`, `tf.function` and eager use.
+    """Computes the character ids of words with TensorFlow operations, eagerly, in a `tf.function` or in `Dataset.map`.
 
     Args:
-        words: string tensor of any shape `[...]`, known or not; UTF-8, as TensorFlow makes of Python strings.
-        max_characters: C, the length of a row; at least 3.
+        words: string tensor of any shape `[...]`, which need not be known; the strings are bytes in UTF-8.
+        max_characters: C, the number of ids of a word; at least 3. Longer words are cut.
 
     Returns:
-        int32 `[..., C]`, the ids of `encode_words`.
+        int32 `[..., C]`, the same ids as those of `encode_words`.
 
     Raises:
         InputError: `max_characters` is below 3.
@@ -37,21 +37,22 @@ def encode_words_tf(words: tf.Tensor, max_characters: int) -> tf.Tensor:
 
 
 def shift_for_prediction_tf(character_ids: tf.Tensor, is_token: tf.Tensor) -> tf.Tensor:
-    """`shift_for_prediction` as TensorFlow operations: int32 `[..., C]` and bool `[...]` -> int32 `[..., C]`."""
+    """Computes `shift_for_prediction` in TensorFlow: int32 `[..., C]` and bool `[...]` -> int32 `[..., C]`."""
     return tf.where(tf.expand_dims(is_token, -1), character_ids + 1, 0)
 
 
 def character_ids(tokens: tf.Tensor, max_characters: int = 50) -> tf.Tensor:
-    """Padded strings as `ElmoLayer` takes characters; for `Dataset.map`, where a model itself must not see strings.
+    """Turns padded strings into the character ids that `ElmoLayer` accepts.
 
-    That is with `jit_compile`, and in `fit` with several replicas, which Keras prepares by averaging a batch.
+    Use it in `Dataset.map` where a model cannot take strings: with `jit_compile`, because XLA has no strings, and in
+    `fit` with several replicas, because Keras first averages a batch over the replicas.
 
     Args:
         tokens: strings `(...)`, "" for padding.
         max_characters: C, the model's `max_characters_per_token`.
 
     Returns:
-        int32 `(..., C)`: 1 to 261, and rows of 0 for padding.
+        int32 `(..., C)`: ids from 1 to 261, and rows of 0 for padding.
 
     Example:
 

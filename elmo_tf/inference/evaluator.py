@@ -1,4 +1,4 @@
-"""Exact perplexity: the full softmax over every token of a text, once, LSTM states carried."""
+"""Exact perplexity: every token of a text is scored once with the full softmax, and LSTM states are carried on."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -16,11 +16,11 @@ from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.state import BiLMState
 
 _LARGEST_LOSS = 80.0
-"""Nats a token beyond which a model is no model; the exponential of more would leave float32."""
+"""The largest mean loss, in nats per token, that counts as a result. Its exponential is near the limit of float32."""
 
 
 class LossesNotFiniteError(InputError):
-    """A model gives losses that no text can have: its weights are damaged, or training diverged."""
+    """The mean loss is not finite or impossibly large: the weights are damaged, or training diverged."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Perplexity:
     """The sum of the cross-entropies of a text and the number of its tokens; the exponential comes last.
 
     Args:
-        tokens: predictions in one direction: the words, and the end of each sentence.
-        totals: by direction, the sum of the cross-entropies in nats.
+        tokens: number of predictions in one direction: the words, and the end of each sentence.
+        totals: the sum of the cross-entropies in nats, for each direction.
         unknown: how many of the tokens are words outside the vocabulary, predicted as `<UNK>`.
 
     Example:
@@ -45,31 +45,31 @@ class Perplexity:
 
     @property
     def losses(self) -> tuple[float, ...]:
-        """By direction, the mean cross-entropy in nats."""
+        """The mean cross-entropy in nats, for each direction."""
         return tuple(total / self.tokens for total in self.totals)
 
     @property
     def forward(self) -> float:
-        """exp of the forward loss."""
+        """The exponential of the forward loss."""
         return math.exp(self.losses[0])
 
     @property
     def backward(self) -> float | None:
-        """exp of the backward loss; None of a forward model."""
+        """The exponential of the backward loss; None if the model has no backward direction."""
         return math.exp(self.losses[1]) if len(self.totals) > 1 else None
 
     @property
     def mean(self) -> float:
-        """The arithmetic mean of both perplexities, which the paper speaks of."""
+        """The arithmetic mean of both perplexities, which the paper reports."""
         return sum(math.exp(loss) for loss in self.losses) / len(self.totals)
 
     @property
     def geometric(self) -> float:
-        """exp of the mean loss: what bilm-tf calls the perplexity."""
+        """The exponential of the mean loss, which bilm-tf calls the perplexity."""
         return math.exp(sum(self.losses) / len(self.totals))
 
     def to_dict(self) -> dict[str, float | int]:
-        """The numbers by the names that the command line prints and the logs use."""
+        """Returns the numbers by the names that the command line prints and the logs use."""
         values: dict[str, float | int] = {"tokens": self.tokens, "unknown_tokens": self.unknown}
         values["loss_forward"] = self.losses[0]
         if self.backward is not None:
@@ -81,16 +81,17 @@ class Perplexity:
 
 
 class Evaluator:
-    """Evaluates a model on one text, as often as asked; compiled once.
+    """Computes the perplexity of one text. It can be called again after training steps, and is compiled only once.
 
     Args:
         model: the language model.
-        corpus: the text; every token of it is scored once, from zero states.
-        vocabulary: the model's.
-        batch_size: rows that the text is dealt to. The states are carried along a row, so that the result depends a
-            little on which sentences follow each other there.
-        unroll_steps: tokens of a row at a time; rows take sentences window by window, so this has a little effect too.
-        drop_remainder: whether to leave out what comes after the last full window, as bilm-tf does.
+        corpus: the text. Every token of it is scored once, starting from zero states.
+        vocabulary: the model's vocabulary.
+        batch_size: the number of rows that the sentences are dealt to. The LSTM states are carried along a row, so the
+            result depends a little on which sentences follow each other in it.
+        unroll_steps: the number of tokens of a row in one window. It has a small effect too, because a row takes its
+            next sentence when a window needs one.
+        drop_remainder: whether to leave out the tokens after the last full window, as bilm-tf does.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class Evaluator:
         self._function: Any = None
 
     def windows(self) -> Iterator[EvaluationWindow]:
-        """The text as the model takes it."""
+        """Yields the input of the model, window by window."""
         return evaluation_windows(
             self._corpus,
             self._vocabulary,
@@ -125,8 +126,8 @@ class Evaluator:
             progress: called after every window with the number of tokens scored so far.
 
         Raises:
-            InputError: the text cannot be read any more, or has changed; no window is full, with `drop_remainder`; or,
-                `LossesNotFiniteError`, a loss is not finite.
+            InputError: the text cannot be read any more, or has changed; or no window is full, with `drop_remainder`.
+            LossesNotFiniteError: the loss is not finite, or impossibly large.
         """
         totals, tokens, unknown = np.zeros(self._model.options.directions), 0, 0
         state = self._model.zero_state(self._batch_size)
@@ -142,7 +143,7 @@ class Evaluator:
             raise InputError(
                 f"the text does not fill one window of {self._batch_size} rows and {self._unroll_steps} steps"
             )
-        if not (totals / tokens < _LARGEST_LOSS).all():  # not a number is not smaller either
+        if not (totals / tokens < _LARGEST_LOSS).all():  # true for NaN too, which is not smaller than any number
             raise LossesNotFiniteError(
                 f"the model gives losses that are not finite, or beyond {_LARGEST_LOSS:.0f} nats a token: its weights "
                 "are damaged, or training diverged"

@@ -1,4 +1,4 @@
-"""Batches of sentences of like length, so that little of a batch is padding."""
+"""Groups sentences of similar length into batches, so that little of a batch is padding."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 _SORTED_TOGETHER = 1024
-"""Sentences that are sorted by length at a time, and then cut into batches."""
+"""The number of sentences that are sorted by length together and then cut into batches."""
 
 BATCH_TOKENS = 4096
+"""The usual number of tokens in a batch, padding and boundaries included."""
 
 
 def batches(numbered: Iterable[tuple[int, list[str]]], batch_tokens: int) -> Iterator[list[tuple[int, list[str]]]]:
-    """Groups sentences of like length.
+    """Groups sentences of similar length.
 
     Args:
         numbered: sentences with their numbers.
-        batch_tokens: the most tokens of a batch, where each sentence counts as long as the longest, boundaries
-            included. A longer sentence is a batch of its own.
+        batch_tokens: the largest number of tokens in a batch, padding and boundaries included. A sentence that is
+            longer than this is a batch of its own.
 
     Example:
 
@@ -41,15 +42,15 @@ def embed_batches(
     sentences: Iterable[list[str]],
     batch_tokens: int = BATCH_TOKENS,
 ) -> Iterator[list[tuple[int, list[str], np.ndarray]]]:
-    """Embeds sentences in batches of like length.
+    """Embeds sentences in batches of similar length.
 
     Args:
-        embed: gives the vectors of each sentence of a batch.
-        sentences: any number of them.
-        batch_tokens: as of `batches`.
+        embed: computes the vectors of each sentence of a batch.
+        sentences: the sentences; they are read as they are needed.
+        batch_tokens: the largest number of tokens in a batch, as for `batches`.
 
     Yields:
-        For each batch its sentences, with their numbers and their vectors.
+        For each batch, its sentences with their numbers and vectors.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Layers whose weights come from a file begin with them: no random numbers first, and no memory to hold those."""
+"""Keras layers that can be built with given first values, so that no random values are drawn when a file has them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +11,8 @@ class InitializedLayer(keras.layers.Layer):
     """A Keras layer whose weights can be given, by name, before it is built.
 
     Attributes:
-        initial_value: gives the first value of a weight by the weight's name in this layer; None for the layer's own
-            initializers.
+        initial_value: returns the first value of a weight, given the weight's name in this layer; None to use the
+            layer's own initializers.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Models ready to use, from wherever they lie: a folder of `elmo-tf train`, or any other form that is known."""
+"""Loads a biLM or a language model, ready to use, from a folder of `elmo-tf train` or a model of any other form."""
 
 import contextlib
 import os
@@ -19,8 +19,8 @@ class LoadedBiLM:
 
     Args:
         bilm: the model.
-        vocabulary: its words; None where the folder has none, or where the model reads characters and the folder's
-            vocabulary cannot be used.
+        vocabulary: its vocabulary; None if the folder has none, or if the model reads characters and the folder's
+            vocabulary is damaged.
         source: the file that the weights came from.
     """
 
@@ -47,16 +47,16 @@ class LoadedLanguageModel:
 def load_bilm(
     model_dir: str | os.PathLike[str], which: str | None = None, vocab_file: str | os.PathLike[str] | None = None
 ) -> LoadedBiLM:
-    """Loads the biLM of a folder, without its softmax.
+    """Loads the biLM of a model, without its softmax.
 
     Args:
         model_dir: a folder of `elmo-tf train`, or one with `weights.hdf5` and `options.json`, a TensorFlow 1 checkpoint
             of bilm-tf, a safetensors file, or a ZIP file with HDF5 or safetensors; see `elmo_tf.store.model_location`.
-        which: of the checkpoints "best" or "latest"; None for the best if there is one.
-        vocab_file: the vocabulary, where it does not lie beside the model.
+        which: "best" or "latest", the checkpoint of a training run; None for the best if there is one.
+        vocab_file: the vocabulary, if it does not lie beside the model.
 
     Raises:
-        InputError: there is no model, or something in it is damaged or does not fit together.
+        InputError: there is no model, a file is damaged, or two files do not fit together.
     """
     with open_model(model_dir, which) as stored:
         vocabulary = read_vocabulary(stored, vocab_file)
@@ -71,7 +71,7 @@ def load_language_model(
     """Loads a whole language model, with its softmax; the arguments are those of `load_bilm`.
 
     Raises:
-        InputError: as `load_bilm`, and where there is no softmax, or no vocabulary.
+        InputError: as for `load_bilm`; or the model has no softmax, or no vocabulary.
     """
     model_dir, vocab_file = os.fspath(model_dir), None if vocab_file is None else os.fspath(vocab_file)
     with open_model(model_dir, which) as stored:
@@ -96,21 +96,22 @@ def load_language_model(
 
 
 def read_vocabulary(stored: StoredModel, vocab_file: str | os.PathLike[str] | None = None) -> Vocabulary | None:
-    """The vocabulary that a stored biLM is used with.
+    """Reads the vocabulary that a stored biLM is used with.
 
     Args:
         stored: the model.
-        vocab_file: a vocabulary that does not lie beside the model; None for the one that does.
+        vocab_file: the vocabulary, if not the one beside the model.
 
     Returns:
-        None for a model that reads characters, where no vocabulary lies beside it or that one cannot be used.
+        The vocabulary. A model that reads characters can do without: None if no vocabulary lies beside it, or if that
+        one is damaged.
 
     Raises:
-        InputError: a model with word input has no vocabulary, or one that does not fit; or `vocab_file` cannot be used.
+        InputError: a model with word input has no vocabulary, or one of another length; or `vocab_file` is damaged.
     """
     options, vocab_file = stored.options, None if vocab_file is None else os.fspath(vocab_file)
     if options.char_cnn is not None and vocab_file is None:
-        with contextlib.suppress(InputError):  # characters need none, so one that cannot be used does no harm
+        with contextlib.suppress(InputError):  # the model can be used without its vocabulary
             return stored.vocabulary(None)
         return None
     if options.char_cnn is not None:

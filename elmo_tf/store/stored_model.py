@@ -1,6 +1,6 @@
-"""A stored model, whatever its form: opened, checked against its options, its arrays read when they are asked for.
+"""Opens a stored model of any form and checks it against its options; its arrays are read when they are looked up.
 
-Which forms there are, and how they are told apart, is said in `elmo_tf.store.model_location`.
+`elmo_tf.store.model_location` describes the forms, and how they are told apart.
 """
 
 import contextlib
@@ -25,24 +25,24 @@ from elmo_tf.store.published_models import fetch, is_published
 from elmo_tf.system import input_files
 
 WORD_INPUT = "a model with word input"
-"""Whose words `StoredModel.without_vocabulary` misses."""
+"""A phrase for `StoredModel.without_vocabulary`."""
 
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model that has been found and checked, and whose arrays are read when they are asked for.
+    """A model that was found and checked. Its arrays are read when they are looked up.
 
     Args:
-        path: what was given.
+        path: the path that `open_model` was given.
         form: "checkpoint", "tf1", "safetensors" or "hdf5".
-        source: the file of the weights, or the checkpoint's path without endings; of a ZIP, its path.
-        options: the model's; `n_tokens_vocab` filled in where the arrays tell it.
-        options_file: where they were read.
-        weights: the arrays by our names, with the softmax where there is one.
-        slots: Adagrad's accumulators by the same names; empty where there are none.
-        step: training steps taken; None where it is not known.
-        vocab_file: the vocabulary beside the model; None where there is none.
-        is_zipped: whether it lies in a ZIP file.
+        source: the path of the file of weights, or of the checkpoint without endings, or of the ZIP file.
+        options: the model's options, with the number of words (`n_tokens_vocab`) if the arrays tell it.
+        options_file: the path of the options.
+        weights: the arrays by our names, with the softmax if there is one.
+        slots: Adagrad's accumulators by the same names; empty if there are none.
+        step: the number of training steps taken; None if it is not known.
+        vocab_file: the path of the vocabulary beside the model; None if there is none.
+        is_zipped: whether the model is in a ZIP file.
     """
 
     path: str
@@ -63,24 +63,26 @@ class StoredModel:
 
     @property
     def has_softmax(self) -> bool:
-        """Whether it is a whole language model."""
+        """Whether the model has a softmax, and so is a whole language model."""
         return SOFTMAX_PREFIX + "b" in self.weights.shapes
 
     @property
     def has_rows_by_word(self) -> bool:
-        """Whether it has a table with a row a word; else it makes no difference what its words are."""
+        """Whether one of its arrays has a row for each word of a vocabulary: the softmax, or the word vectors."""
         return self.has_softmax or self.options.char_cnn is None
 
     def vocabulary(self, vocab_file: str | None = None) -> Vocabulary | None:
-        """Its words: those of `vocab_file`, or of the file beside the model; None where there is neither."""
+        """Reads the vocabulary: `vocab_file`, or else the file beside the model; None if there is neither."""
         path = vocab_file or self.vocab_file
         return None if path is None else Vocabulary.from_file(path)
 
     def vocabulary_of_rows(self, vocab_file: str | None = None) -> Vocabulary | None:
-        """As `vocabulary`, where rows of the model go by its words: `vocab_file` cannot name others than lie beside it.
+        """Reads the vocabulary of a model that has rows by word.
+
+        As `vocabulary`, but a `vocab_file` must not contradict the file beside the model, which says what the rows are.
 
         Raises:
-            InputError: it does, or a file cannot be used.
+            InputError: the two files hold different words, or a file cannot be used.
         """
         found = self.vocabulary(vocab_file)
         if found is not None and vocab_file is not None and self.vocab_file is not None:
@@ -94,7 +96,11 @@ class StoredModel:
         return found
 
     def without_vocabulary(self, whose: str) -> InputError:
-        """The error where `vocabulary` is None and cannot be done without, by "a model with word input", for one."""
+        """Makes the error for a missing vocabulary.
+
+        Args:
+            whose: the kind of model that cannot be used without it, such as "a model with word input".
+        """
         return InputError(
             f"{self.path}: no {VOCAB_FILE} lies beside the weights; {whose} cannot be used without it: put it beside "
             "them, or give its path as vocab_file (--vocab_file)",
@@ -102,11 +108,11 @@ class StoredModel:
         )
 
     def message_of(self, error: InputError) -> str:
-        """An error's sentence, with the path of a ZIP file in place of the temporary folder where it is unpacked."""
+        """Returns an error's message, in which the ZIP file's path replaces that of the folder it is unpacked into."""
         return str(error).replace(os.path.dirname(self.options_file), self.path) if self.is_zipped else str(error)
 
     def with_softmax(self, softmax: Arrays, options: Options, vocab_file: str | None) -> "StoredModel":
-        """The model with a softmax from elsewhere, for the words of `vocab_file`; without accumulators."""
+        """Returns the model with a softmax from another file, for the words of `vocab_file`, and no accumulators."""
         weights = self.weights.with_others(softmax)
         slots = Arrays.of(self.slots.source, {})
         return dataclasses.replace(self, weights=weights, slots=slots, options=options, vocab_file=vocab_file)
@@ -114,7 +120,14 @@ class StoredModel:
 
 @dataclass(frozen=True)
 class _Parts:
-    """What a reader finds; `names` are those that the file itself uses."""
+    """The content of the files of a model.
+
+    Args:
+        weights: the arrays by our names.
+        slots: Adagrad's accumulators by the same names.
+        step: the number of training steps taken; None if it is not known.
+        names: the names of the arrays in the file.
+    """
 
     weights: Arrays
     slots: Arrays
@@ -124,15 +137,16 @@ class _Parts:
 
 @contextlib.contextmanager
 def open_model(path: str | os.PathLike[str], which: str | None = None) -> Iterator[StoredModel]:
-    """Finds, checks and opens a model; what it gave cannot be read any more after the block.
+    """Finds, checks and opens a model, whose arrays can be read until the end of the block.
 
     Args:
-        path: a folder of one of the forms, a ZIP file of it, or the file of weights or the checkpoint itself, its
-            options beside it.
-        which: of the checkpoints "best" or "latest"; None for the best if there is one.
+        path: a folder with a model of any form; a ZIP file of such a folder; a file of weights or a checkpoint with its
+            options beside it; or the name of a published model.
+        which: "best" or "latest", the checkpoint of a training run; None for the best if there is one.
 
     Raises:
-        InputError: there is no model, something in it is damaged, or an array is missing, misshapen or too many.
+        InputError: there is no model, a file is damaged, an array is missing or has the wrong shape, or there is an
+            array that the model does not have.
     """
     path = resolve_model_path(os.fspath(path))
     with contextlib.ExitStack() as stack:
@@ -161,7 +175,7 @@ def open_model(path: str | os.PathLike[str], which: str | None = None) -> Iterat
 
 
 def resolve_model_path(path: str) -> str:
-    """The path of what was given as a model: for the name of a published one that of its folder, fetched if need be."""
+    """Returns the path of a model. For the name of a published model this is its folder, downloaded if necessary."""
     return fetch(path) if is_published(path) else path
 
 
@@ -184,7 +198,7 @@ def _open_parts(place: ModelLocation) -> Iterator[_Parts]:
 
 
 def read_softmax(arrays: Arrays) -> Arrays:
-    """The arrays of a `softmax.hdf5`; raises an `InputError` that names one that is missing or too many."""
+    """Returns the arrays of a `softmax.hdf5`; an `InputError` names one that is missing or that is not of a softmax."""
     names = {SOFTMAX_PREFIX + part for part in "Wb"}
     for name in arrays:
         if name not in names:
@@ -198,7 +212,7 @@ def read_softmax(arrays: Arrays) -> Arrays:
 
 
 def _complete_options(options: Options, path: str, parts: _Parts) -> Options:
-    """The options, and what a file leaves out and the arrays tell: the directions, and the number of words."""
+    """Adds to the options what the arrays tell and the file does not: the directions, and the number of words."""
     if "bidirectional" not in input_files.read_json(path) and is_forward_only(parts.names):
         options = options.replace(bidirectional=False)
     if options.n_tokens_vocab is None:
@@ -210,7 +224,7 @@ def _complete_options(options: Options, path: str, parts: _Parts) -> Options:
 
 
 def _check(stored: StoredModel) -> None:
-    """Compares every name and shape with what the options ask for; errors say the names that the file uses."""
+    """Compares every name and shape with those that follow from the options; errors say the names of the file."""
     options, weights = stored.options, stored.weights
     wanted = expected_shapes(options, any(name.startswith(SOFTMAX_PREFIX) for name in weights))
 

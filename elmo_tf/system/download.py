@@ -1,4 +1,4 @@
-"""Downloads one file: a broken-off download goes on later, and the file appears whole and checked, or not at all.
+"""Downloads one file, which appears whole and checked, or not at all. A download that breaks off is resumed later.
 
 `keras.utils.get_file` is not enough for files of hundreds of megabytes (`file_utils.py` of Keras 3.15): it begins anew
 after a break, waits for ever on a silent server, checks no size, and leaves a file with the wrong hash in place. It
@@ -27,10 +27,10 @@ from elmo_tf.system.resumable_transfer import (
 
 @dataclass(frozen=True)
 class ExpectedFile:
-    """What is known of a file before it is downloaded; None where something is not known.
+    """The properties that a downloaded file must have; None for each that is not known.
 
     Args:
-        size: its bytes.
+        size: the number of bytes.
         sha256: the hash of its content, as 64 hexadecimal digits.
         check_form: called with a file's path; raises an `InputError` or `OSError` where the file is of another kind.
     """
@@ -40,7 +40,7 @@ class ExpectedFile:
     check_form: Callable[[str], None] | None = None
 
     def fault(self, path: str) -> str | None:
-        """What is wrong with a file, such as "expected 10 bytes, got 9"; None where nothing is wrong.
+        """Says what is wrong with a file, such as "expected 10 bytes, got 9"; None if nothing is wrong.
 
         >>> ExpectedFile(size=10).fault("/dev/null")
         'expected 10 bytes, got 0'

@@ -1,4 +1,4 @@
-"""One file over several connections: each new connection goes on at the byte at which the last one broke off."""
+"""Transfers one file over several connections; each begins at the byte at which the last one broke off."""
 
 import contextlib
 import http.client
@@ -15,13 +15,13 @@ from elmo_tf.errors import InputError
 from elmo_tf.version import __version__
 
 Progress = Callable[[int, int | None], None]
-"""A callback: gets the bytes received so far and the size of the whole file, None where the server does not say it."""
+"""A function that is called with the bytes received so far and the size of the file, None if that is not known."""
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as broken."""
 
 TRIES = 3
-"""The transfer is given up after so many connections in a row that brought no new byte."""
+"""The number of connections in a row without a new byte after which the transfer is given up."""
 
 PAUSE = 1.0
 """Seconds of waiting after the first connection that brought no new byte; twice as long after the second."""
@@ -40,7 +40,7 @@ class DownloadError(Exception):
 class ResumableTransfer:
     """The transfer of one file into `part`, beside a small JSON note that says which file on which server it is from.
 
-    A later transfer of the same address goes on with the part of an earlier one, also of another process.
+    A later transfer of the same address, perhaps in another process, continues the part of an earlier one.
 
     Args:
         url: http, https or file.
@@ -108,7 +108,7 @@ class ResumableTransfer:
         return os.path.getsize(self.part) if os.path.exists(self.part) else 0
 
     def _read_note(self) -> dict[str, Any]:
-        """The note on the part; empty where there is none that can be read, or where it is of another address."""
+        """Reads the note on the part; empty if there is none, if it is damaged, or if it names another address."""
         try:
             with open(self._note, encoding="utf-8") as file:
                 note = json.load(file)

@@ -1,4 +1,4 @@
-"""Which checkpoint is the best one, and when a run stops early because no better one comes."""
+"""Keeps the best checkpoint, and stops a run early when no better one comes."""
 
 import math
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class BestCheckpoint(keras.callbacks.Callback):
         state: the run's state, in which the best perplexity, its step and the validations since then are kept.
         save_best: called with the number of steps when a validation is the best so far, after `state` was updated.
         patience: validations without a better one after which to stop; 0 for never.
-        report: takes a line for people.
+        report: called with each line that the user is to read.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ def make_callbacks(
         words_per_step: tokens of all replicas, in one direction.
         evaluate: returns the results of a validation by name; None without held-out text.
         save_best: saves the weights as the best so far, given the number of steps.
-        report: takes a line for people.
+        report: called with each line that the user is to read.
     """
     progress = logs.Progress(bounds, loss_name, report)
     validations = []

@@ -32,9 +32,9 @@ class TrainingLoop:
         prepared: the run's input.
         trainer: the model and its training step.
         checkpoint: the checkpoints in the model's folder.
-        state: the state to go on from, which the loop changes.
+        state: the state to continue from, which the loop changes.
         bounds: the number of the first step of every epoch, and at the end that of all steps.
-        report: takes a line for people.
+        report: called with each line that the user is to read.
     """
 
     def __init__(
@@ -55,19 +55,19 @@ class TrainingLoop:
         self.stopped_by: int | None = None
 
     def request_stop(self, number: int) -> None:
-        """Ends the loop after the step under way; `stopped_by` is then the signal's number."""
+        """Ends the loop after the current step; `stopped_by` is then the signal's number."""
         self.stopped_by = number
         self._model.stop_training = True
 
     def run(self, stream: PrefetchedStream) -> None:
-        """Takes steps until the last one, until the patience is at an end, or until it is asked to stop."""
-        riding = keras.callbacks.CallbackList(self._callbacks(), model=self._model)
-        self._begin(riding)
+        """Takes all steps, unless the run is out of patience or `request_stop` is called before."""
+        callbacks = keras.callbacks.CallbackList(self._callbacks(), model=self._model)
+        self._begin(callbacks)
         epoch = bisect.bisect_right(self._bounds, self._state.step) - 1
         while epoch + 1 < len(self._bounds) and not self._model.stop_training:
-            self._run_epoch(epoch, stream, riding)
+            self._run_epoch(epoch, stream, callbacks)
             epoch += 1
-        riding.on_train_end()
+        callbacks.on_train_end()
 
     def _callbacks(self) -> list[keras.callbacks.Callback]:
         training = self._prepared.options.training
@@ -82,30 +82,30 @@ class TrainingLoop:
             self._report,
         )
 
-    def _begin(self, riding: keras.callbacks.CallbackList) -> None:
+    def _begin(self, callbacks: keras.callbacks.CallbackList) -> None:
         """Validates before the first step if asked to, or makes up for a validation that was interrupted."""
         was_due = self._state.validation_due is not None
         with contextlib.suppress(_ValidationAbandonedError):
-            riding.on_train_begin({})
+            callbacks.on_train_begin({})
             if was_due:
                 self._save()
 
-    def _run_epoch(self, epoch: int, stream: PrefetchedStream, riding: keras.callbacks.CallbackList) -> None:
-        """Takes the steps of an epoch, or what is left of them."""
+    def _run_epoch(self, epoch: int, stream: PrefetchedStream, callbacks: keras.callbacks.CallbackList) -> None:
+        """Takes the steps of an epoch that are not taken yet."""
         end = self._bounds[epoch + 1]
-        riding.on_epoch_begin(epoch)
+        callbacks.on_epoch_begin(epoch)
         while self._state.step < end and not self._model.stop_training:
-            self._take_step(stream, riding)
+            self._take_step(stream, callbacks)
         if self._state.step == end:
             with contextlib.suppress(_ValidationAbandonedError):
-                riding.on_epoch_end(epoch, {self._loss_name: self._state.mean_loss})
-        if self._state.has_new_steps:  # it was not stopped before the first step
+                callbacks.on_epoch_end(epoch, {self._loss_name: self._state.mean_loss})
+        if self._state.has_new_steps:  # false if the run was stopped before its first step
             self._save()
 
-    def _take_step(self, stream: PrefetchedStream, riding: keras.callbacks.CallbackList) -> None:
+    def _take_step(self, stream: PrefetchedStream, callbacks: keras.callbacks.CallbackList) -> None:
         state = self._state
-        riding.on_train_batch_begin(state.step)
-        with self._saving_where_a_text_is_gone():
+        callbacks.on_train_batch_begin(state.step)
+        with self._save_if_a_text_is_gone():
             tensors, position = next(stream)
         result = self._trainer.take_step(state.step, tensors, state.lstm_states, state.loss_scale)
         state.step, state.stream_position = state.step + 1, position
@@ -113,7 +113,7 @@ class TrainingLoop:
         logs = {self._loss_name: float(tf.reduce_mean(result.losses)), "gradient_norm": float(result.norm)}
         self._check_gradient(logs["gradient_norm"])
         with contextlib.suppress(_ValidationAbandonedError):
-            riding.on_train_batch_end(state.step - 1, logs)
+            callbacks.on_train_batch_end(state.step - 1, logs)
         if state.step % self._settings.checkpoint_steps == 0 and state.step not in self._bounds:
             self._save()
 
@@ -133,29 +133,29 @@ class TrainingLoop:
         evaluator = Evaluator(self._model, prepared.validation, prepared.vocabulary, settings.validation_batch_size)
 
         def evaluate() -> dict[str, float | int]:
-            with self._saving_where_a_text_is_gone():
+            with self._save_if_a_text_is_gone():
                 return evaluator(self._abandon_if_stopped).to_dict()
 
         return evaluate
 
     def _abandon_if_stopped(self, _: int) -> None:
-        """Ends a validation under way, which on a large text may take longer than a scheduler waits."""
+        """Ends the current validation if the run is to stop; a scheduler may not wait until it is complete."""
         if self.stopped_by is not None:
             raise _ValidationAbandonedError
 
     @contextlib.contextmanager
-    def _saving_where_a_text_is_gone(self) -> Iterator[None]:
+    def _save_if_a_text_is_gone(self) -> Iterator[None]:
         """Saves the run if a text cannot be read any more, before the error ends it.
 
-        The steps taken are good: once the text is back, the same command goes on after them, with the validation that
-        is due.
+        The steps that were taken are correct. Once the text is back, the same command resumes the run after them, and
+        first makes up for a validation that was interrupted.
         """
         try:
             yield
         except LossesNotFiniteError:
             raise
         except InputError:
-            if self._state.has_new_steps:  # else there is nothing new to save
+            if self._state.has_new_steps:  # otherwise nothing has changed since the last checkpoint
                 self._save()
             raise
 

@@ -1,4 +1,4 @@
-"""How a run begins: with new weights, with those of a trained model, or where its last checkpoint was."""
+"""Begins a run with new weights or those of a trained model, or resumes it from its last checkpoint."""
 
 from collections.abc import Callable
 
@@ -11,8 +11,8 @@ from elmo_tf.training.state import RunState
 from elmo_tf.training.warm_start import warm_start
 
 _MUST_STAY = {"seed": "--seed", "unroll_steps": "--unroll_steps", "corpus": "the text of --train_files"}
-"""What must be the same when a run is resumed, and how a user gives it. The number of rows must stay too, which the
-shapes of the saved LSTM states tell."""
+"""The fields of `RunState` that must be the same when a run is resumed, and what the user gives for each. The number of
+rows must be the same too; it shows in the shapes of the saved LSTM states."""
 
 
 def begin_or_resume(

@@ -9,7 +9,7 @@ from elmo_tf.models.state import BiLMState
 from elmo_tf.training.loss_scale import LossScale
 
 LstmStates = tuple[BiLMState, ...]
-"""One biLM state a part, each of its own rows: a part is what one replica computes at one time."""
+"""The biLM's states, one for each part of the batch. A part holds the rows that one replica computes at a time."""
 
 Logs = dict[str, Any]
 """The numbers of a step or a validation by name, as Keras hands them from callback to callback."""
@@ -20,22 +20,22 @@ class RunState:
     """The state of a training run, which the loop and the callbacks change and the checkpoint saves.
 
     Args:
-        seed: the run's seed; a run that is continued must have the same.
-        unroll_steps: tokens of a row in one step; must stay the same too.
-        corpus: the fingerprint of the training text; must stay the same too.
+        seed: the run's seed, which must be the same when the run is resumed.
+        unroll_steps: tokens of a row in one step, which must be the same too.
+        corpus: the fingerprint of the training text, which must be the same too.
         lstm_states: the LSTM states after the last step.
         loss_scale: the loss scale of the next step.
         step: steps taken so far, those of earlier processes included.
         first_step: the value of `step` when this process began.
         is_resumed: whether the state was read from a checkpoint.
-        stream_position: where the training stream stands after the last step. After a resume it is the text that the
-            checkpoint held; None before the first step.
+        stream_position: the position in the training stream after the last step; None before the first step. After a
+            resume, and until the next step, it is JSON text from the checkpoint.
         mean_loss: the running mean of the training loss; None before the first step.
         best_perplexity: the lowest validation perplexity so far; None before the first validation.
         best_step: the step of that validation.
         validations_since_best: validations since then, none of which was better.
-        validation_due: from the start of a validation to its end, the logs that its results will be added to. A
-            checkpoint written in between makes the continued run validate first.
+        validation_due: during a validation, the logs to which its results will be added; otherwise None. A run that is
+            resumed from a checkpoint written meanwhile first makes up for the validation.
     """
 
     seed: int
@@ -59,11 +59,11 @@ class RunState:
         return self.step > self.first_step
 
     def is_out_of_patience(self, patience: int) -> bool:
-        """Whether as many validations as `patience` brought no better perplexity; never with a patience of 0."""
+        """Whether the last `patience` validations brought no better perplexity; never with a patience of 0."""
         return 0 < patience <= self.validations_since_best
 
     def is_finished(self, last_step: int, patience: int) -> bool:
-        """Whether all steps are taken or the patience is at an end, and no validation is due."""
+        """Whether all steps are taken or the run is out of patience, and no validation is due."""
         return self.validation_due is None and (self.step >= last_step or self.is_out_of_patience(patience))
 
     def to_json(self) -> str:

@@ -16,7 +16,7 @@ def flatten_step(step: Step) -> list[np.ndarray]:
 
 
 def unflatten_step(arrays: Sequence[Any]) -> Step:
-    """Reverses `flatten_step`, of arrays or of anything that stands for them, such as tensors or shapes."""
+    """Reverses `flatten_step`, of arrays or of what replaces them, such as tensors or shapes."""
     negatives, tries, *rest = arrays
     size = len(Window._fields)
     windows = tuple(Window(*rest[start : start + size]) for start in range(0, len(rest), size))

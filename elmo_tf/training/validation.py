@@ -1,4 +1,4 @@
-"""When a run validates, and how an interrupted validation is made up for."""
+"""Validates at the end of every epoch or every few steps, and makes up for a validation that was interrupted."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ class Validation(keras.callbacks.Callback):
             passes through, and the validation stays due.
         every_steps: steps between validations; 0 for one at the end of every epoch.
         first: whether to validate before the first step too.
-        report: takes a line for people.
+        report: called with each line that the user is to read.
     """
 
     def __init__(

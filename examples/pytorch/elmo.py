@@ -33,11 +33,11 @@ from torch import Tensor, nn
 
 BEGIN_WORD, END_WORD, PADDING = 258, 259, 260  # after the 256 bytes and the two ids below
 SENTENCE_ENDS = {"<S>": [256], "</S>": [257]}
-CELL = "RNN_{}/RNN/MultiRNNCell/Cell{}/LSTMCell/"  # of a direction, forward is 0, and a layer
+CELL = "RNN_{}/RNN/MultiRNNCell/Cell{}/LSTMCell/"  # direction (0 is forward) and layer
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """All arrays of a `.hdf5` or `.safetensors` file by their names, such as `CNN/W_cnn_0`."""
+    """Reads all arrays of a `.hdf5` or `.safetensors` file by their names, such as `CNN/W_cnn_0`."""
     if str(path).endswith(".safetensors"):
         from safetensors.torch import load_file  # NumPy has no bfloat16
 
@@ -51,7 +51,7 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def find_file(folder: Path, *patterns: str, hint: str = "") -> Path:
-    """The file of the first of these patterns that any fits; of that pattern there has to be one."""
+    """Finds the file of the first pattern that matches any file; an error if it matches several, or if none matches."""
     found = next((found for pattern in patterns if (found := sorted(folder.glob(pattern)))), [])
     if len(found) != 1:
         came = [path.name for path in found] or f"[]{hint}"
@@ -60,7 +60,7 @@ def find_file(folder: Path, *patterns: str, hint: str = "") -> Path:
 
 
 def find_weights(path: Path) -> Path:
-    """The file of weights in a folder: the one that elmo_tf reads. It may be given itself."""
+    """Finds the file of weights in a folder, the same one as elmo_tf; `path` may also be that file itself."""
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder")
     if path.is_file() and path.suffix in (".safetensors", ".hdf5"):
@@ -71,7 +71,7 @@ def find_weights(path: Path) -> Path:
 
 
 def character_ids(word: str, length: int) -> list[int]:
-    """A word as ids: its begin, its UTF-8 bytes, cut to `length - 2`, its end, and padding; `length` numbers in all."""
+    """Returns `length` ids of a word: begin, its UTF-8 bytes, of which `length - 2` are kept at most, end, padding."""
     inside = SENTENCE_ENDS.get(word) or list(word.encode("utf-8", "ignore"))[: length - 2]
     return [BEGIN_WORD, *inside, END_WORD] + [PADDING] * (length - len(inside) - 2)
 
@@ -82,14 +82,14 @@ class Elmo(nn.Module):
     Args:
         options: the content of `options.json`.
         arrays: the weights, by the names of `weights.hdf5`; a softmax is left out.
-        vocabulary: the words by their ids, the lines of `vocab.txt`; needed where the model reads word ids.
+        vocabulary: the words in the order of their ids, as in `vocab.txt`; needed if the model reads word ids.
 
     Raises:
-        ValueError: options, arrays and vocabulary are not of one model; it names the arrays.
+        ValueError: options, arrays and vocabulary do not fit together; it names the arrays that do not fit.
     """
 
     char_embed: Tensor
-    embedding: Tensor  # of a model with word input, in place of it
+    embedding: Tensor  # in a model with word input, which has no char_embed
 
     def __init__(
         self, options: Mapping[str, Any], arrays: Mapping[str, np.ndarray], vocabulary: Sequence[str] | None = None
@@ -109,11 +109,11 @@ class Elmo(nn.Module):
             raise ValueError(
                 f"vocabulary: expected one of {rows} words, by whose ids it reads, got {len(self.word_ids)}"
             )
-        for name, array in arrays.items():  # right in the module, so that state_dict() has the names of the file
+        for name, array in arrays.items():  # parameters of this module itself: state_dict() has the file's names
             self.register_parameter(name, nn.Parameter(torch.from_numpy(np.array(array, np.float32)), False))
 
     def names(self) -> set[str]:
-        """Of the arrays that a model of these options has."""
+        """The names of the arrays that a model of these options has."""
         size, names = self.lstm["projection_dim"], {"embedding"}
         if self.cnn:
             filters, gates = self.cnn["filters"], ("W_carry", "b_carry", "W_transform", "b_transform")
@@ -126,9 +126,12 @@ class Elmo(nn.Module):
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Elmo":
-        """Reads the file that elmo_tf reads: safetensors before HDF5, `model.safetensors` and `weights.hdf5` first,
-        with `options.json` (AllenNLP's `x_weights.hdf5` with `x_options.json`) and `vocab.txt`, if it is there. The
-        file itself may be given, too; the others are then those beside it."""
+        """Reads the weights, `options.json` and, if there is one, `vocab.txt` of a folder.
+
+        Like elmo_tf, it prefers safetensors to HDF5, and `model.safetensors` and `weights.hdf5` to other names. With
+        AllenNLP's `x_weights.hdf5` it reads `x_options.json`. `folder` may also be the file of weights itself, with the
+        other files beside it.
+        """
         path = find_weights(Path(folder))
         folder = path.parent
         named = {path.name.replace("weights.hdf5", "options.json")} - {path.name, "options.json"}
@@ -138,7 +141,7 @@ class Elmo(nn.Module):
         return cls(options, read_arrays(path), [word.strip() for word in words])
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
-        """Tokenised sentences to what `forward` takes, `<S>` and `</S>` added: ids and mask; of none an empty batch."""
+        """Turns sentences, each a list of words, into ids and mask for `forward`; adds `<S>` and `</S>`."""
         sentences = list(sentences)
         for sentence in sentences:
             if isinstance(sentence, str) or not isinstance(sentence, Iterable):
@@ -157,15 +160,16 @@ class Elmo(nn.Module):
         return torch.from_numpy(inputs).to(device), torch.from_numpy(mask).to(device)
 
     def forward(self, inputs: Tensor, mask: Tensor, keep_boundaries: bool = False) -> Tensor:
-        """All layers of a batch.
+        """Computes all layers of a batch.
 
         Args:
             inputs: character ids `(B, T + 2, C)`, 0 to 260, or word ids `(B, T + 2)`, `<S>` and `</S>` included.
-            mask: booleans `(B, T + 2)`, True on the first positions of a row, where its sentence is.
-            keep_boundaries: whether the vectors of `<S>` and `</S>` stay, and T + 2 with them.
+            mask: booleans `(B, T + 2)`, True on the positions of the sentence, which are the first ones of its row.
+            keep_boundaries: whether to keep the vectors of `<S>` and `</S>`; there are then T + 2 positions.
 
         Returns:
-            `(B, L + 1, T, directions * D)`: layer 0 is the word's own vector, once a direction; forward comes first.
+            `(B, L + 1, T, directions * D)`, the forward direction first. Layer 0 is the context-independent vector of
+            the word, repeated for each direction.
         """
         if not (isinstance(inputs, Tensor) and isinstance(mask, Tensor)):
             came = f"{type(inputs).__name__} and {type(mask).__name__}"
@@ -173,19 +177,19 @@ class Elmo(nn.Module):
         tokens = self.encode_words(inputs) if self.cnn else self.embedding[inputs]
         lengths = mask.sum(1, keepdim=True)
         steps = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
-        turned = torch.where(mask, lengths - 1 - steps, steps)  # each row reversed by its own length; its own inverse
+        turned = torch.where(mask, lengths - 1 - steps, steps)  # reverses each sentence; applied twice, it does nothing
         halves = []
         for direction in range(self.directions):
             order = (turned if direction else steps).unsqueeze(-1).expand_as(tokens)
             layers = [tokens, *(h.gather(1, order) for h in self.run(direction, tokens.gather(1, order)))]
             halves.append(torch.stack(layers, 1))
         result = torch.cat(halves, -1)
-        if not keep_boundaries:  # the last position of a row is its "</S>", or padding behind it
+        if not keep_boundaries:  # the last position of a row is "</S>" or padding
             result, mask = result[:, :, 1:-1], mask[:, 2:]
         return result.masked_fill(~mask[:, None, :, None], 0.0)
 
     def encode_words(self, ids: Tensor) -> Tensor:
-        """The character CNN: `(B, T, C)` to `(B, T, D)`. Each distinct word is computed once."""
+        """Applies the character CNN, `(B, T, C)` to `(B, T, D)`; each distinct word is computed once."""
         words, index = torch.unique(ids.flatten(0, 1), dim=0, return_inverse=True)
         characters = self.char_embed[words].transpose(1, 2)  # (words, embedding, C)
         activation = {"relu": torch.relu, "tanh": torch.tanh}[self.cnn["activation"]]
@@ -195,7 +199,7 @@ class Elmo(nn.Module):
             windows = nn.functional.conv1d(characters, kernel, getattr(self, f"CNN/b_cnn_{i}"))
             features.append(activation(windows.amax(-1)))
         x = torch.cat(features, -1)
-        for i in range(self.n_highway):  # "carry" is bilm-tf's name of the gate that lets the new one in
+        for i in range(self.n_highway):  # bilm-tf calls "carry" the gate of the new value, not of the old one
             gate = torch.sigmoid(self.linear(f"CNN_high_{i}", "carry", x))
             x = gate * torch.relu(self.linear(f"CNN_high_{i}", "transform", x)) + (1 - gate) * x
         if hasattr(self, "CNN_proj/W_proj"):
@@ -203,11 +207,11 @@ class Elmo(nn.Module):
         return x[index].unflatten(0, ids.shape[:2])
 
     def linear(self, group: str, name: str, x: Tensor) -> Tensor:
-        """`x W + b`; the files hold `W` as (in, out)."""
+        """Computes `x W + b`; the files hold `W` as (in, out)."""
         return x @ getattr(self, f"{group}/W_{name}") + getattr(self, f"{group}/b_{name}")
 
     def run(self, direction: int, x: Tensor) -> list[Tensor]:
-        """The LSTM layers of one direction, `(B, T, D)` to L times `(B, T, D)`; what follows a row's end is noise."""
+        """Runs the LSTM layers of one direction, `(B, T, D)` to L times `(B, T, D)`; values on padding mean nothing."""
         outputs: list[Tensor] = []
         for number in range(self.n_layers):
             y = self.run_layer(CELL.format(direction, number), x)
@@ -216,16 +220,16 @@ class Elmo(nn.Module):
         return outputs
 
     def run_layer(self, prefix: str, x: Tensor) -> Tensor:
-        """An LSTM whose cell is clipped, and whose output, which is its state too, is a clipped projection."""
+        """Runs one LSTM layer. Its cell is clipped; its output is projected and clipped, and is also its next state."""
         kernel, bias = getattr(self, prefix + "W_0"), getattr(self, prefix + "B")
         projection = getattr(self, prefix + "W_P_0", None)
         size, cell_clip, proj_clip = x.shape[-1], self.lstm.get("cell_clip"), self.lstm.get("proj_clip")
-        from_input = x @ kernel[:size] + bias  # of all steps in one product
+        from_input = x @ kernel[:size] + bias  # for all steps in one product
         cell, state = x.new_zeros(len(x), len(bias) // 4), x.new_zeros(len(x), size)
         outputs = []
         for step in range(x.shape[1]):
             i, j, f, o = (from_input[:, step] + state @ kernel[size:]).chunk(4, -1)
-            cell = torch.sigmoid(f + 1.0) * cell + torch.sigmoid(i) * torch.tanh(j)  # that 1 is not in the stored bias
+            cell = torch.sigmoid(f + 1.0) * cell + torch.sigmoid(i) * torch.tanh(j)  # the stored bias lacks this 1
             cell = cell if cell_clip is None else cell.clamp(-cell_clip, cell_clip)
             state = torch.sigmoid(o) * torch.tanh(cell)
             if projection is not None:
@@ -236,12 +240,15 @@ class Elmo(nn.Module):
 
 
 class ScalarMix(nn.Module):
-    """`gamma * sum_j softmax(weights)_j layer_j`, `(B, L + 1, ...)` to `(B, ...)`; weights start at 0, gamma at 1."""
+    """Computes `gamma * sum_j softmax(weights)_j layer_j`, `(B, L + 1, ...)` to `(B, ...)`.
+
+    The weights start at 0 and gamma at 1, so that the mix begins as the mean of the layers.
+    """
 
     def __init__(self, n_layers: int) -> None:
         super().__init__()
         self.weights, self.gamma = nn.Parameter(torch.zeros(n_layers)), nn.Parameter(torch.ones(()))
 
     def forward(self, layers: Tensor) -> Tensor:
-        """See the class."""
+        """Mixes the layers."""
         return self.gamma * torch.einsum("l,bl...->b...", torch.softmax(self.weights, 0).to(layers.dtype), layers)

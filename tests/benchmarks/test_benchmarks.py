@@ -1,4 +1,4 @@
-"""The benchmarks as a user runs them, with a tiny model; and what they count, against counts by hand."""
+"""The benchmarks run with a tiny model, as a user runs them; their counts are compared with counts by hand."""
 
 import doctest
 import importlib
@@ -110,7 +110,7 @@ def test_scaling(small):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_says_what_it_measures_and_wrong_flags_are_one_sentence(script):
+def test_help_describes_the_measurement_and_wrong_flags_give_one_sentence(script):
     helped = run_script(FOLDER / f"{script}.py", "--help")
     assert helped.returncode == 0
     assert f"python benchmarks/{script}.py" in helped.stdout

@@ -1,4 +1,4 @@
-"""The conversion's benchmark runs, and ends with the figures that it promises."""
+"""The benchmark of the conversion runs, and its last line has the values that its help describes."""
 
 import json
 import pathlib

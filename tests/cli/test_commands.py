@@ -206,7 +206,7 @@ def test_inspect_says_what_a_model_is(here, capsys, line):
         assert part in page
 
 
-def test_a_published_name_is_fetched_from_the_mirror_and_a_folder_of_that_name_goes_first(here, capsys, monkeypatch):
+def test_a_published_name_is_fetched_from_the_mirror_unless_a_folder_has_that_name(here, capsys, monkeypatch):
     ran(capsys, "convert --model_dir=model --output_dir=hdf5")
     for variable in ("ELMO_TF_MIRROR", "ELMO_TF_CACHE"):
         monkeypatch.setenv(variable, str(here / "nowhere"))

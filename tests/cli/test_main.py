@@ -34,7 +34,7 @@ def test_version_is_printed(capsys):
     assert capsys.readouterr().out == f"{__version__}\n"
 
 
-def test_a_mirror_that_is_no_address_is_said_of_the_flag(capsys, monkeypatch):
+def test_a_mirror_that_is_no_address_is_an_error_that_names_the_flag(capsys, monkeypatch):
     monkeypatch.delenv("ELMO_TF_MIRROR", raising=False)
     assert main(["inspect", "--model_dir=small", "--mirror=ftp://x"]) == 2
     assert capsys.readouterr().err.startswith("elmo-tf inspect: --mirror=ftp://x: expected an address")
@@ -73,7 +73,7 @@ def test_sigterm_leaves_nothing_half_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_command_lists_those_there_are(capsys):
+def test_an_unknown_command_lists_the_commands(capsys):
     assert main(["vocabulary", "--help"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -335,7 +335,7 @@ def test_a_mistake_in_a_file_names_the_flag_that_gave_its_path(mistaken, capsys,
     assert said.count("\n") == 1
 
 
-def test_flags_can_stand_in_a_file_and_the_command_line_goes_over_them(corpus, capsys):
+def test_a_flagfile_is_read_and_the_command_line_takes_precedence_over_it(corpus, capsys):
     (corpus / "vocab.flags").write_text("# a comment\n--train_files=corpus.txt\n--vocab_file=v.txt\n--max_vocab=4\n")
     assert main(["vocab", "--flagfile=vocab.flags", "--max_vocab=5"]) == 0
     assert (corpus / "v.txt").read_text() == "<S>\n</S>\n<UNK>\ncat\nsat\n"

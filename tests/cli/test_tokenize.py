@@ -60,7 +60,7 @@ def test_a_mistake_is_one_sentence_and_code_1_and_nothing_is_written(raw, capsys
     assert (raw / "raw" / "a.txt").read_text() == "One. Two!\n"
 
 
-def test_a_folder_made_for_nothing_goes_again_and_what_was_written_or_there_before_stays(raw, capsys):
+def test_a_folder_made_for_nothing_is_removed_but_one_with_files_or_one_that_existed_is_kept(raw, capsys):
     (raw / "raw" / "latin.txt").write_bytes(b"Fine.\nbl\xe5b\xe6r\n")
     latin = "--input_files=raw/latin.txt"
     assert run(latin, "--output_dir=made/corpus", "--language=en") == 1

@@ -1,4 +1,4 @@
-"""What goes into new files: the arrays that are asked for, and the words, or one sentence that says what is missing."""
+"""The content of converted files: arrays, options and words, or one sentence that says what is missing."""
 
 import contextlib
 import shutil
@@ -27,7 +27,7 @@ def content(folder, **settings):
 
 
 @pytest.mark.parametrize("form", ["hdf5", "safetensors"])
-def test_the_softmax_goes_along_only_where_it_is_asked_for(folder, form):
+def test_the_softmax_is_written_only_on_request(folder, form):
     without, whole = content(folder, form=form), content(folder, form=form, softmax=True)
     assert set(whole.weights) - set(without.weights) == {"softmax/W", "softmax/b"}
     assert (without.step, without.vocabulary.words, without.notes) == (0, WORDS, ())

@@ -1,4 +1,4 @@
-"""Every form to every other: arrays to the last bit, training that goes on, and nothing left behind by a mistake."""
+"""Conversions from every form to every other: equal bits, training that can be continued, no remains of a failure."""
 
 import json
 import os
@@ -164,7 +164,7 @@ def test_safetensors_there_and_back(tmp_path, name):
 
 @pytest.mark.parametrize("umask", [0o022, 0o027])
 @pytest.mark.parametrize("form", ["hdf5", "hdf5 in a ZIP", "checkpoint", "tf1", "safetensors"])
-def test_who_may_read_what_was_written_is_as_of_any_file(tmp_path, form, umask):
+def test_written_files_have_the_usual_permissions(tmp_path, form, umask):
     if form == "safetensors":
         pytest.importorskip("safetensors")
     trained_folder(tmp_path / "a", latest=False)
@@ -215,7 +215,7 @@ def test_a_zip_file_for_simple_elmo_without_a_vocabulary_is_refused(tmp_path):
     assert "vocab.txt" in zipfile.ZipFile(tmp_path / "b.zip").namelist()
 
 
-def test_what_is_wrong_in_a_zip_file_is_said_of_the_zip_file_and_not_of_where_it_was_unpacked(tmp_path):
+def test_an_error_in_a_zip_file_names_the_zip_file_and_not_the_folder_it_was_unpacked_into(tmp_path):
     trained_folder(tmp_path / "a", best=False)
     convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=ConvertSettings())
     for name, content, part in (
@@ -314,7 +314,7 @@ def test_a_best_checkpoint_has_no_accumulators_and_says_so(tmp_path):
         ("simple_elmo", "checkpoint", CHARACTERS, "expected --format=hdf5 or --format=tf1"),
     ],
 )
-def test_what_a_target_would_break_on_is_refused_by_name(tmp_path, target, form, case, words):
+def test_a_model_that_a_target_cannot_load_is_refused_with_the_targets_name(tmp_path, target, form, case, words):
     trained_folder(tmp_path / "a", case, latest=False)
     message = refused(tmp_path / "a", tmp_path / "b", target=target, form=form)
     assert message.startswith(f"--target={target}: ")
@@ -436,7 +436,7 @@ def test_a_full_disk_of_a_zip_file_names_the_zip_file(tmp_path, space):
 
 
 @pytest.mark.parametrize("form", ["hdf5", "checkpoint", "tf1"])
-def test_what_is_written_wrong_is_found_and_nothing_stays(tmp_path, monkeypatch, form):
+def test_wrong_output_is_noticed_and_nothing_is_left_behind(tmp_path, monkeypatch, form):
     trained_folder(tmp_path / "a", best=False)
     before = content_of(tmp_path)
 

@@ -1,4 +1,4 @@
-"""A model is described truly, and every oddity that there is is named."""
+"""A model is described correctly, and every oddity is reported."""
 
 import hashlib
 import json
@@ -80,7 +80,7 @@ def test_a_zip_file_and_the_weights_in_it_have_a_digest_each(folders):
     assert found["weights"] == f"weights.hdf5 in it, with the sha256 {inside}"
 
 
-def test_what_is_wrong_in_a_zip_file_is_said_of_the_zip_file(folders):
+def test_an_error_in_a_zip_file_names_the_zip_file(folders):
     with zipfile.ZipFile(folders / "packed.zip", "w") as archive:
         for name in ("weights.hdf5", "options.json"):
             archive.write(folders / "hdf5" / name, name)
@@ -172,7 +172,7 @@ CELL = "RNN_1/RNN/MultiRNNCell/Cell0/LSTMCell/W_0"
     ],
     ids=["nan", "zeros", "large", "261", "262", "directions", "words", "no vocab", "size", "twice", "sorted", "names"],
 )
-def test_what_is_odd_is_said(folders, form, spoil, part):
+def test_oddities_are_reported(folders, form, spoil, part):
     if "sorted" in part:
         spoil(folders / form)
         change_options(folders / form, n_tokens_vocab=None)
@@ -183,7 +183,7 @@ def test_what_is_odd_is_said(folders, form, spoil, part):
     assert part in found.describe()
 
 
-def test_what_must_be_mended_for_a_program_is_said(folders):
+def test_the_conversion_that_a_program_needs_is_named(folders):
     say(folders / "hdf5", n_characters=261)
     options = json.loads((folders / "hdf5" / "options.json").read_text())
     options["lstm"].pop("proj_clip")
@@ -195,7 +195,7 @@ def test_what_must_be_mended_for_a_program_is_said(folders):
     assert "options.json must say lstm.proj_clip" in found.consumers["AllenNLP"]
 
 
-def test_who_reads_a_zip_file_is_said(folders):
+def test_the_programs_that_read_a_zip_file_are_named(folders):
     settings = ConvertSettings(zipped=True, target="simple_elmo")
     convert(str(folders / "model"), str(folders / "a"), settings=settings)
     found = inspect(str(folders / "a.zip"))
@@ -216,7 +216,7 @@ def test_who_reads_a_zip_file_is_said(folders):
         ),
     ],
 )
-def test_what_a_zip_file_lacks_for_simple_elmo_is_said(folders, inside, missing):
+def test_the_files_that_a_zip_file_lacks_for_simple_elmo_are_named(folders, inside, missing):
     with zipfile.ZipFile(folders / "a.zip", "w") as archive:
         for name, target in inside.items():
             archive.write(folders / "hdf5" / name, target)
@@ -224,7 +224,7 @@ def test_what_a_zip_file_lacks_for_simple_elmo_is_said(folders, inside, missing)
     assert said.startswith(f"not as it is: its ZIP file must have {missing} at the top; after elmo-tf convert")
 
 
-def test_a_softmax_that_simple_elmo_may_take_for_the_model_is_said(folders):
+def test_a_softmax_that_simple_elmo_may_take_for_the_model_is_reported(folders):
     convert(str(folders / "model"), str(folders / "both"), settings=ConvertSettings(softmax=True))
     found = inspect(str(folders / "both"))
     assert found.consumers["simple_elmo"].startswith("not as it is: it may take softmax.hdf5 for the model")
@@ -235,7 +235,7 @@ def test_a_softmax_that_simple_elmo_may_take_for_the_model_is_said(folders):
     assert inspect(str(folders / "mended")).consumers["simple_elmo"] == "yes"
 
 
-def test_a_softmax_alone_is_said_to_be_one(folders):
+def test_a_softmax_alone_is_recognized_as_one(folders):
     convert(str(folders / "model"), str(folders / "both"), settings=ConvertSettings(softmax=True))
     with pytest.raises(InputError, match=r"softmax\.hdf5: it is only a softmax; expected the weights, or their folder"):
         inspect(str(folders / "both" / "softmax.hdf5"))
@@ -250,7 +250,7 @@ def test_every_kind_of_model_is_described(tmp_path, case):
     assert any("one layer" in oddity for oddity in found.oddities) is (CASES[case]["lstm"]["n_layers"] == 1)
 
 
-def test_what_cannot_be_read_is_an_error(folders):
+def test_an_unreadable_file_is_an_error(folders):
     (folders / "hdf5" / "weights.hdf5").write_bytes(b"no HDF5")
     with pytest.raises(InputError, match="cannot be read as HDF5"):
         inspect(str(folders / "hdf5"))

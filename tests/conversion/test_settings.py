@@ -1,4 +1,4 @@
-"""What a conversion is asked for: names of its files, and settings and folders that are refused before it begins."""
+"""The settings of a conversion: file names, and settings and folders that are refused before it begins."""
 
 import pytest
 from model_cases import CHARACTERS, WORD_INPUT
@@ -33,7 +33,7 @@ def test_the_weights_have_the_name_that_the_reader_looks_for(settings, name):
         ("", {"softmax": True, "form": "checkpoint"}, "--softmax: --format=checkpoint always has its softmax"),
     ],
 )
-def test_what_cannot_be_written_to_is_refused(tmp_path, monkeypatch, there, settings, message):
+def test_an_output_that_cannot_be_written_is_refused(tmp_path, monkeypatch, there, settings, message):
     monkeypatch.chdir(tmp_path)
     check_output("new", ConvertSettings(softmax=True))
     check_output("new", ConvertSettings(zipped=True))
@@ -70,7 +70,7 @@ def test_a_folder_may_hold_other_files_and_the_vocabulary_that_is_given(tmp_path
         ({"target": "AllenNLP"}, "target: expected None, allennlp, bilm-tf, simple_elmo, got 'AllenNLP'"),
     ],
 )
-def test_a_form_or_target_that_there_is_not_is_refused_where_it_is_said(settings, message):
+def test_an_unknown_form_or_target_is_refused_with_the_names_of_the_known_ones(settings, message):
     with pytest.raises(InputError) as caught:
         ConvertSettings(**settings)
     assert str(caught.value) == message

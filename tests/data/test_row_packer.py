@@ -59,7 +59,7 @@ def test_every_token_is_once_a_target_but_the_first_of_a_sentence_and_once_an_in
 
 @settings(max_examples=100, deadline=None)
 @given(lengths=LENGTHS, rows=st.integers(1, 4), steps=st.integers(1, 6), before=st.integers(0, 6))
-def test_what_rows_still_hold_is_enough_to_go_on_from(lengths, rows, steps, before):
+def test_the_tokens_left_in_the_rows_are_enough_to_resume_from(lengths, rows, steps, before):
     sentences = numbered(lengths)
     unread = iter(sentences)
     packer = RowPacker(unread, rows)

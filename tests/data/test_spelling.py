@@ -1,4 +1,4 @@
-"""The table of spelled words gives what spelling them anew gives."""
+"""The table of spelled words gives the same as computing their character ids again."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -104,7 +104,7 @@ def test_without_negatives_none_are_drawn(made):
 @INPUTS
 @pytest.mark.parametrize("most_others", [0, 10, 100_000])
 @pytest.mark.parametrize("stop", [1, 2, 9, 30, 71])
-def test_a_saved_position_goes_on_with_bit_equal_steps(made, by_characters, most_others, stop, monkeypatch):
+def test_a_stream_resumed_from_a_position_gives_bit_equal_steps(made, by_characters, most_others, stop, monkeypatch):
     monkeypatch.setattr(training_stream, "_MOST_OTHERS", most_others)
     corpus, vocabulary = made
     options, stream_settings = options_of(by_characters), StreamSettings(4, parts=2, seed=3, negatives=4)
@@ -125,7 +125,7 @@ def test_a_saved_position_goes_on_with_bit_equal_steps(made, by_characters, most
     stop=st.integers(1, 20),
     seed=st.integers(0, 3),
 )
-def test_a_saved_position_goes_on_as_before_on_any_text(tmp_path_factory, sentences, rows, steps, stop, seed):
+def test_a_stream_resumes_from_a_saved_position_on_any_text(tmp_path_factory, sentences, rows, steps, stop, seed):
     path = tmp_path_factory.mktemp("any") / "text.txt"
     path.write_text("\n".join(map(" ".join, sentences)))
     corpus, vocabulary = Corpus.scan([str(path)]), Vocabulary(("<S>", "</S>", "<UNK>", "a", "b"))

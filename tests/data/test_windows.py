@@ -1,4 +1,4 @@
-"""A window: its distinct words and where they stand make up the rows again."""
+"""The distinct words and places of a window make up the packed rows again."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""`ElmoLayer`: what it makes of every form of input, in every form of output, against NumPy."""
+"""`ElmoLayer` in every form of input and output, compared with NumPy."""
 
 import pathlib
 import re
@@ -169,7 +169,7 @@ def loops_of(made):
 
 @pytest.mark.parametrize("boundaries", [False, True])
 @pytest.mark.parametrize("layer_norm", ["bilm-tf", "token"])
-def test_layer_norms_count_what_is_shown_alone(layer_norm, boundaries):
+def test_layer_norms_leave_out_the_boundaries_that_are_not_shown(layer_norm, boundaries):
     made = elmo_cases.layer(layer_norm=layer_norm, keep_boundaries=boundaries)
     layers = elmo_cases.layer(output="all", keep_boundaries=boundaries)(TOKENS).numpy()
     mask, mix = made(TOKENS)._keras_mask.numpy(), made.mixes[0]
@@ -268,7 +268,7 @@ def test_a_mask_of_another_shape_is_refused():
 
 
 @pytest.mark.parametrize("path", ["hdf5", pathlib.Path("hdf5")])
-def test_a_path_for_options_is_refused_with_where_it_goes(path):
+def test_a_path_for_options_is_refused_and_from_pretrained_is_named(path):
     expected = "options: expected a JSON object, got 'hdf5'; a model's path goes to ElmoLayer.from_pretrained"
     with pytest.raises(ValueError, match=re.escape(expected)):
         ElmoLayer(path)

@@ -1,4 +1,4 @@
-"""What comes into `ElmoLayer` and is unusual: each right, or one clear error. And the table of cached words."""
+"""Unusual inputs of `ElmoLayer`, which give correct results or one clear error; and the table of cached words."""
 
 import re
 
@@ -222,7 +222,7 @@ def test_word_input_needs_its_vocabulary_and_has_no_cache():
         ElmoLayer(WORD_INPUT, vocabulary=words, vocab_to_cache=["a"])
 
 
-def test_a_trained_model_that_reads_words_may_be_told_its_vocabulary(tmp_path):
+def test_a_trained_model_with_word_input_takes_a_vocabulary_file(tmp_path):
     trained_folder(tmp_path / "model", WORD_INPUT)
     expected = ElmoLayer.from_pretrained(tmp_path / "model")(padded([["cat", "else"]]))
     (tmp_path / "model" / "vocab.txt").rename(tmp_path / "words.txt")
@@ -298,7 +298,7 @@ def test_words_to_cache_come_from_a_file(tmp_path):
     is_equal(cached(tokens), ElmoLayer.from_pretrained(tmp_path / "model")(tokens), 1e-6)
 
 
-def test_a_sequential_model_without_an_input_is_told_what_it_needs():
+def test_a_sequential_model_without_an_input_gets_an_error_that_says_what_it_needs():
     model = keras.Sequential([elmo_cases.layer(), keras.layers.Dense(2)])
     with pytest.raises(ValueError, match=r"has to begin with keras.Input\(\(None,\), dtype=\"string\"\)"):
         model(tf.constant(TOKENS))

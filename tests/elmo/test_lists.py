@@ -156,6 +156,6 @@ def test_a_list_of_symbolic_tensors_is_one_clear_error():
         elmo_cases.layer()(inputs)
 
 
-def test_what_is_no_list_stays_as_it_is():
+def test_inputs_that_are_no_lists_are_returned_unchanged():
     for values in (tf.constant(ROWS), np.array(ROWS), tf.ragged.constant(SHORT), keras.Input((None,), dtype="string")):
         assert from_lists(values, "expected strings") is values

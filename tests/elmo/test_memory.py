@@ -1,4 +1,4 @@
-"""The README's bound of memory, at the original size."""
+"""The bound of memory that the README states, at the original size."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What is saved is what is read back, by processes that have nothing else; a Keras file gives it to the last bit."""
+"""Saved layers and models are read back by processes that have no other file; a Keras file gives the same bits."""
 
 import json
 import pathlib
@@ -76,7 +76,7 @@ def test_the_configuration_is_json_and_makes_the_same_layer(case):
 
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize("trainable", [False, True])
-def test_what_is_trained_is_kept(frozen, trainable):
+def test_from_config_keeps_which_weights_are_trainable(frozen, trainable):
     made = elmo_cases.layer(trainable=trainable)
     if frozen:
         made.trainable = False

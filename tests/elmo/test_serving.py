@@ -1,4 +1,4 @@
-"""SavedModels with TensorFlow Hub's signatures, read where there is TensorFlow alone."""
+"""SavedModels with TensorFlow Hub's signatures, loaded with TensorFlow alone."""
 
 import json
 
@@ -85,7 +85,7 @@ def test_a_model_keeps_the_names_of_its_inputs_and_outputs(tmp_path):
 
 
 @pytest.mark.parametrize("export", [export_signatures, lambda made, folder: export_model(elmo_model(made), folder)])
-def test_what_exists_is_left_alone(export, tmp_path):
+def test_existing_files_are_left_alone(export, tmp_path):
     (tmp_path / "there").mkdir()
     with pytest.raises(InputError, match="there exists; expected the name of a new folder"):
         export(elmo_cases.layer(), tmp_path / "there")

@@ -88,7 +88,7 @@ def test_it_keeps_what_keras_asks_of_a_layer(changes, tmp_path):
     check_layer(StaticEmbedding, config, TOKENS, n_weights=1, tmp_path=tmp_path)
 
 
-def test_what_it_cannot_take_is_one_clear_error(path):
+def test_unsuitable_inputs_are_one_clear_error(path):
     with pytest.raises(ValueError, match="unknown: expected one of"):
         StaticEmbedding(["a"], 2, unknown="random")
     with pytest.raises(ValueError, match="every word once"):

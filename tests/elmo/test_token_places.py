@@ -1,4 +1,4 @@
-"""Where tokens stand, and their results: the places, and the Keras mask."""
+"""The places of tokens and of their vectors, and the Keras mask."""
 
 import elmo_cases
 import keras

@@ -1,4 +1,4 @@
-"""CoNLL-U: what is read, what is skipped, what is refused."""
+"""Reading CoNLL-U: words and tags, lines that are skipped, and errors."""
 
 import doctest
 import gzip
@@ -50,7 +50,7 @@ def test_words_and_tags_without_multiword_tokens_and_empty_nodes(tmp_path):
         ("# nothing\n\n", "holds no sentences"),
     ],
 )
-def test_what_is_no_conllu_is_refused_with_file_and_line(tmp_path, text, message):
+def test_other_files_than_conllu_are_refused_with_file_and_line(tmp_path, text, message):
     path = tmp_path / "bad.conllu"
     path.write_text(text)
     with pytest.raises(InputError, match=r"bad\.conllu") as caught:

@@ -6,7 +6,7 @@ import re
 
 import h5py
 import pytest
-from demo import MARK, Made, cleared
+from demo import MARK, Made, prepare_folder
 from example_runs import one_sentence
 from example_runs import run as run_example
 from model_folders import content_of
@@ -23,7 +23,7 @@ def with_work(folder):
     return folder
 
 
-def test_the_demo_goes_the_whole_way_on_a_users_text(tmp_path):
+def test_the_demo_runs_every_step_on_a_users_text(tmp_path):
     gensim = pytest.importorskip("gensim.test.utils")
     text = pathlib.Path(gensim.datapath("lee_background.cor")).read_text(encoding="utf-8").splitlines()[:60]
     corpus = tmp_path / "news.txt"
@@ -74,6 +74,6 @@ def test_an_earlier_demo_is_removed_and_whatever_else_lies_there_kept(tmp_path):
     (outside / "kept.txt").write_text("mine")
     (folder / Made().vocab).unlink()
     (folder / Made().vocab).symlink_to(outside)
-    assert cleared(str(folder)) == Made(*(str(folder / name) for name in Made()))
+    assert prepare_folder(str(folder)) == Made(*(str(folder / name) for name in Made()))
     assert sorted(path.name for path in folder.iterdir()) == [MARK, "notes.txt"]
     assert (outside / "kept.txt").exists()

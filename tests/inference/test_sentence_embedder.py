@@ -1,4 +1,4 @@
-"""Sentences to vectors: bilm-tf's numbers, whatever the batch, and a file that is whole or not there."""
+"""Sentences to vectors: bilm-tf's numbers in any batch; and files of vectors, which are written atomically."""
 
 import functools
 import gzip

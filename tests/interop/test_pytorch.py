@@ -319,7 +319,7 @@ def test_what_was_trained_in_pytorch_is_a_model_of_ours_and_its_own(tmp_path, in
         interop_models.check_same(interop_models.consume("plain", [job], tmp_path)[0], embed, job)
 
 
-def test_what_was_trained_comes_back_in_half_precision(tmp_path, installed):
+def test_trained_weights_are_read_back_in_half_precision(tmp_path, installed):
     tuned(tmp_path, CHARACTERS, saving_as_shown().replace("float()", "half()"))
     loaded = load_bilm(str(tmp_path / "tuned"))
     job = {**interop_models.job(tmp_path, 3), "folder": str(tmp_path / "tuned")}

@@ -1,4 +1,4 @@
-"""The softmax as a layer: what Keras asks of it, its shared weights, and which rows its gradients touch."""
+"""The softmax as a Keras layer: what Keras expects of it, shared weights, and the rows with a gradient."""
 
 import keras
 import numpy as np

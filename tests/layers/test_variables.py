@@ -1,4 +1,4 @@
-"""Which variable is read where a strategy has one for each replica."""
+"""The variable of the current replica is read under a strategy."""
 
 import types
 

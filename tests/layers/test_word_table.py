@@ -1,4 +1,4 @@
-"""A table of words: what it knows, what it does not, and that it is saved."""
+"""The table of words: known words, unknown words, and saving."""
 
 import keras
 import numpy as np

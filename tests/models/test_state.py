@@ -1,4 +1,4 @@
-"""States that a text goes on from: taken where they fit, by `ElmoLayer` as by the biLM, or one clear error."""
+"""Initial states: accepted if they fit, by `ElmoLayer` and by the biLM, or refused with one clear error."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The table of TensorFlow 1's names: total in both directions, of every spelling there has been."""
+"""Translation of TensorFlow 1's names in both directions, in every spelling that bilm-tf's versions had."""
 
 import json
 

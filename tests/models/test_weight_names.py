@@ -1,4 +1,4 @@
-"""The name table: total, in one order, of the shapes that bilm-tf and AllenNLP write."""
+"""The names of all weights, in a fixed order, with the shapes that bilm-tf and AllenNLP write."""
 
 import math
 

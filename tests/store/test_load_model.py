@@ -1,4 +1,4 @@
-"""A model is read from the folder it lies in, or refused in one sentence that names what is wrong there."""
+"""A model is loaded from its folder, or refused in one sentence that names what is wrong."""
 
 import pathlib
 import shutil
@@ -235,7 +235,7 @@ def test_a_biLM_with_word_input_needs_its_vocabulary(trained_on_words, tmp_path)
     assert refused(convert, str(copy), str(tmp_path / "hdf5")) == f"{copy}: {wanted}"
 
 
-def test_where_a_vocabulary_belongs_is_said_of_a_zip_file_and_of_a_file_of_weights_too(trained_on_words, tmp_path):
+def test_the_place_for_a_vocabulary_is_named_for_a_zip_file_and_for_a_file_of_weights_too(trained_on_words, tmp_path):
     convert(str(trained_on_words[0]), str(tmp_path / "hdf5"))
     (tmp_path / "hdf5" / "vocab.txt").unlink()
     with zipfile.ZipFile(tmp_path / "model.zip", "w") as archive:

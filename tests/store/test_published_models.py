@@ -268,7 +268,7 @@ def test_the_cache_folder_follows_argument_environment_and_home(monkeypatch, tmp
     assert cache_folder("5.5B") == "/home/me/.cache/elmo_tf/5.5B"
 
 
-def test_a_download_goes_on_after_a_broken_connection(server, content):
+def test_a_download_is_resumed_after_a_broken_connection(server, content):
     server.breaks = [None, 1000]
     fetch("small", server.mirror)
     assert server.requests[-1] == (weights_path(), "bytes=1000-")
@@ -390,7 +390,7 @@ def test_a_cache_that_cannot_be_written_is_an_error_with_advice(server, in_the_w
     fetch("small", server.mirror)
 
 
-def test_a_full_disk_is_an_error_with_advice_and_the_next_call_goes_on(server, content):
+def test_a_full_disk_is_an_error_with_advice_and_the_next_call_resumes(server, content):
     with largest_file(1000):
         message = refused("small", server.mirror)
     folder = cache_folder("small")
@@ -477,7 +477,7 @@ def test_threads_at_the_same_time_fetch_once(slow):
     assert len(server.requests) == 2
 
 
-def test_after_a_kill_the_next_process_goes_on(slow):
+def test_after_a_kill_the_next_process_resumes(slow):
     server, path = slow
     folder = pathlib.Path(cache_folder("original"))
     part = folder / ".weights.hdf5.part"

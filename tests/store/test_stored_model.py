@@ -1,4 +1,4 @@
-"""Models of every form are found, opened and checked; what is wrong with one is said in one sentence."""
+"""Models of every form are found, opened and checked; an error is one sentence."""
 
 import json
 import shutil
@@ -76,7 +76,7 @@ def test_embeddings_from_a_tf1_checkpoint_are_those_of_the_hdf5(shared, name):
         np.testing.assert_allclose(found, goldens["first_call"][row, :, :length], rtol=0, atol=2e-6)
 
 
-def test_a_tf1_model_with_word_input_needs_to_be_told_its_vocabulary(shared):
+def test_a_tf1_model_with_word_input_needs_a_vocabulary_file(shared):
     folder = shared / "parity" / "bilm-tf-trained" / "word_2layer"
     assert "give its path as vocab_file" in refused(load_bilm, str(folder / "checkpoint"))
     assert len(load_bilm(str(folder / "checkpoint"), None, str(folder / "vocab.txt")).vocabulary) == 2000
@@ -136,7 +136,7 @@ def test_every_kind_of_tf1_model_is_read(tmp_path, name):
         assert (slots[array_name] == 1 + number).all()
 
 
-def test_the_number_of_directions_is_told_by_the_arrays_where_the_options_leave_it_out(tmp_path):
+def test_the_number_of_directions_follows_from_the_arrays_if_the_options_leave_it_out(tmp_path):
     for name, bidirectional in (("forward only", False), ("characters", True)):
         case = {key: value for key, value in CASES[name].items() if key != "bidirectional"}
         options = Options.from_dict(CASES[name])

@@ -1,4 +1,4 @@
-"""A broken-off download goes on later, and leaves a whole and checked file or none."""
+"""A broken-off download is resumed, and leaves a whole and checked file or none."""
 
 import hashlib
 import http.server
@@ -62,14 +62,14 @@ def test_a_downloaded_file_has_the_usual_permissions_and_no_file_beside_it(serve
     assert path.stat().st_mode == (path.parent / "usual").stat().st_mode
 
 
-def test_a_broken_off_download_goes_on_at_once_with_the_next_byte(server, path):
+def test_a_broken_off_download_is_resumed_at_once_with_the_next_byte(server, path):
     server.breaks = [100_000, 50_000]
     gets(server, path)
     assert server.requests == [("/file", None), ("/file", "bytes=100000-"), ("/file", "bytes=150000-")]
 
 
 @pytest.mark.parametrize("versions", [True, False, "weak"])
-def test_the_next_call_goes_on_where_the_last_one_gave_up(path, versions):
+def test_the_next_call_resumes_where_the_last_one_gave_up(path, versions):
     with FileServer({"/file": CONTENT}, versions=versions).running() as server:
         server.breaks = [100_000, 0, 0, 0]
         assert "broke off after 100,000 bytes, where the next try goes on" in refused(server, path)
@@ -254,7 +254,7 @@ def test_an_old_file_is_kept_until_the_new_one_is_whole(server, path):
     gets(server, path)
 
 
-def test_a_full_disk_is_named_and_the_next_call_goes_on(server, path):
+def test_a_full_disk_is_an_error_that_names_it_and_the_next_call_resumes(server, path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, before[1]))
     try:

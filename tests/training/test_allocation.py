@@ -1,4 +1,4 @@
-"""The memory settings: in a process of their own, for they cannot be taken back."""
+"""Settings of memory allocation, each in a process of its own, because they cannot be undone."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Which checkpoint is the best, and when the patience ends, driven as the loop drives it."""
+"""The choice of the best checkpoint and the end of the patience, called as the training loop calls them."""
 
 from riding import end_step, ride, state_of
 

@@ -1,4 +1,4 @@
-"""Saving a run, and every way in which a saved one can be unfit to go on from."""
+"""Saving a run, and all reasons for which a saved run cannot be resumed."""
 
 import shutil
 
@@ -160,7 +160,7 @@ def test_an_imported_model_that_no_disk_takes_leaves_nothing(tmp_path):
     assert files_of(tmp_path) == ["latest"]
 
 
-def test_what_a_kill_left_of_a_first_checkpoint_does_not_stand_in_the_way_and_goes_with_the_next(tmp_path):
+def test_a_killed_first_checkpoint_does_no_harm_and_its_remains_are_removed_with_the_next(tmp_path):
     (tmp_path / "latest" / "ckpt-9_temp").mkdir(parents=True)
     (tmp_path / "latest" / "ckpt-9_temp" / "part-0").write_text("half")
     (tmp_path / "latest" / "checkpoint.tmp0123").write_text("half")

@@ -1,4 +1,4 @@
-"""What can be wrong with a run's input is said in one sentence before anything is written."""
+"""A mistake in a run's input is reported in one sentence before anything is written."""
 
 import json
 
@@ -134,7 +134,7 @@ def test_what_is_just_enough_passes(folder, enough):
 
 
 def make_model_folder(model_dir, ready):
-    """As a run does: nothing is written before everything was looked at."""
+    """Checks and then writes the model's folder, as a run does."""
     check_model_folder(model_dir, ready)
     write_model_folder(model_dir, ready)
 

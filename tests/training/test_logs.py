@@ -1,4 +1,4 @@
-"""What a run tells of itself: lines, a CSV file, TensorBoard's scalars."""
+"""The logs of a run: lines on the terminal, a CSV file, and TensorBoard's scalars."""
 
 import csv
 
@@ -23,9 +23,7 @@ def test_validation_before_the_first_step_is_logged_as_step_0(tmp_path):
 
 
 @pytest.mark.parametrize(("is_resumed", "kept"), [(False, []), (True, ["0,0,,9"])])
-def test_a_run_that_goes_on_from_step_0_keeps_its_validation_and_a_new_one_begins_the_file_anew(
-    tmp_path, is_resumed, kept
-):
+def test_a_run_resumed_at_step_0_keeps_its_validation_and_a_new_run_begins_the_file_anew(tmp_path, is_resumed, kept):
     path = tmp_path / "log.csv"
     path.write_text("step,epoch,loss,val_perplexity\n0,0,,9\n1,1,0.5,\n")
     riding, _ = ride(logs.CsvLog(state_of(is_resumed=is_resumed), str(path), 1, ["loss", "val_perplexity"]))
@@ -42,7 +40,7 @@ def test_a_validation_made_up_for_replaces_its_row_where_a_kill_came_before_the_
     assert path.read_text().split() == ["step,epoch,loss,val_perplexity", "4,2,0.5,", "4,2,0.25,8"]
 
 
-def test_the_csv_has_a_row_every_so_many_steps_and_at_validations_and_goes_on_from_a_checkpoint(tmp_path):
+def test_the_csv_has_a_row_every_log_steps_and_at_validations_and_is_continued_after_a_resume(tmp_path):
     path = str(tmp_path / "log.csv")
     for start in (0, 2):  # the second time as a run that goes on from step 2
         state = state_of(step=start, is_resumed=True)

@@ -1,4 +1,4 @@
-"""The stream computed ahead: the same steps and positions, and what the user can mend."""
+"""The stream computed ahead gives the same steps and positions, and passes on errors that the user can correct."""
 
 import itertools
 import os
@@ -60,7 +60,7 @@ def test_prefetched_says_at_once_that_the_text_is_gone(tmp_path):
         PrefetchedStream(TrainingStream(corpus, Vocabulary(("<S>", "</S>", "<UNK>")), options_of(), StreamSettings(1)))
 
 
-def test_what_nobody_takes_any_more_is_not_computed_any_more(made):
+def test_steps_that_nobody_takes_any_more_are_not_computed_any_more(made):
     taken = []
 
     def steps():
@@ -79,8 +79,8 @@ def test_what_nobody_takes_any_more_is_not_computed_any_more(made):
     assert len(taken) == count < 100
 
 
-def test_what_goes_while_a_function_is_traced_is_not_taken_there():
-    """It would be operations without end: the garbage collector chooses the moment."""
+def test_a_stream_is_ended_eagerly_also_while_a_function_is_traced():
+    """The garbage collector may end a stream at any moment; inside a trace, its steps would become operations."""
     eagerly = []
 
     def elements():

@@ -1,4 +1,4 @@
-"""The real loop on a tiny text: it learns, logs, stops, and goes on where it was."""
+"""Training on a tiny text: it learns, logs, stops, and is resumed where it stopped."""
 
 import csv
 import dataclasses
@@ -251,7 +251,7 @@ def test_sigterm_ends_the_run_after_a_step_with_a_checkpoint(tmp_path):
 
 
 def notes(model_dir):
-    """What the latest checkpoint tells beside numbers."""
+    """Reads the JSON text of the latest checkpoint."""
     reader = tf.train.load_checkpoint(checkpoint_path(str(model_dir), "latest"))
     (name,) = [name for name in reader.get_variable_to_shape_map() if name.startswith("notes/")]
     return json.loads(reader.get_tensor(name))
@@ -504,8 +504,8 @@ def test_going_on_with_other_input_is_refused_in_one_sentence(of_two_steps, chan
 
 @pytest.mark.parametrize("sampled", [True, False])
 def test_two_replicas_of_b_rows_do_what_one_of_2b_does(tmp_path, sampled):
-    """The two in a process of theirs, for strategies must not meet in one. Dropout is off: its masks are drawn by
-    replica."""
+    """The run of two replicas has a process of its own, because two strategies in one process disturb each other. There
+    is no dropout, because its masks depend on the replica."""
     changes = {"sample_softmax": sampled, "dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER}
     one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     two = tiny.settings(tmp_path, model="two", batch_size=4, **changes)

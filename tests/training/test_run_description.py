@@ -1,4 +1,4 @@
-"""What a run says before its first step."""
+"""The lines that describe a run before its first step."""
 
 import numpy as np
 import pytest

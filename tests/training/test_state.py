@@ -1,4 +1,4 @@
-"""A run's state as the text that its checkpoint holds, and what it tells."""
+"""A run's state: its text in a checkpoint, and the properties that follow from it."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""The step's parts that no golden shows: fresh states, carried states, the sparse path."""
+"""Parts of the step that no reference of bilm-tf covers: fresh and carried states, and sparse gradients."""
 
 import numpy as np
 import pytest

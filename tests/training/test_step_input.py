@@ -1,4 +1,4 @@
-"""The arrays of a step: their order there and back, and what is alike in all steps."""
+"""The arrays of a step: flattened and restored, and their signature."""
 
 import itertools
 

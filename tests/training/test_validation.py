@@ -1,4 +1,4 @@
-"""When a run validates, driven as the loop drives it; and validations that were interrupted."""
+"""Validation, called as the training loop calls it, and validations that were interrupted."""
 
 import keras
 import pytest
