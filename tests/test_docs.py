@@ -19,6 +19,7 @@ import test_architecture
 import tiny
 from hdf5_files import write_arrays
 from model_cases import CHARACTERS, changed
+from model_folders import trained_folder
 
 from elmo_tf.cli.flags import FlagSet
 from elmo_tf.cli.main import COMMANDS
@@ -217,6 +218,7 @@ def beside(tmp_path, monkeypatch):
     (tmp_path / "vectors.txt").write_text("the 1 2 3\ncat 4 5 6\n")
     monkeypatch.setenv("ELMO_TF_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
+    trained_folder(tmp_path / "model", best=False)
     return tmp_path
 
 
@@ -235,6 +237,11 @@ def check_found(found, prints, printed, folder):
         assert printed == "(2, 6, 12) (2, 12)"
     elif "static" in found:
         assert found["vectors"].shape == (None, None, 12 + 3)
+    elif "score" in found:
+        assert len(printed.splitlines()) == 2
+    elif "substitutes" in found:
+        assert len(found["substitutes"]) == 3
+        assert printed == str([one.word for one in found["substitutes"]])
     elif "folder" in found:
         assert {path.name for path in pathlib.Path(found["folder"]).iterdir()} == {"options.json", "weights.hdf5"}
     else:
