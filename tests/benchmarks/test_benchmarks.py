@@ -91,7 +91,7 @@ def test_input_of_a_made_up_text():
     assert values["tokens_per_second"] == pytest.approx(2 * values["tokens_per_second_and_direction"], rel=1e-4)
     assert values["tokens_per_step"] == 2 * 64 * 20
     assert values["vocabulary_size"] == 10_000
-    assert any("packing.py" in line for line in shown)
+    assert any("row_packer.py" in line for line in shown)
 
 
 def test_vocabulary(small):
