@@ -1,20 +1,18 @@
 """The input of training: text files -> windows of packed rows in both directions, from any saved position on."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.negatives import draw_negatives
 from elmo_tf.data.row_packer import RowPacker
-from elmo_tf.data.sentences import ShuffledSentences, WordNumbers, word_of
+from elmo_tf.data.sentences import ShuffledSentences, WordNumbers
 from elmo_tf.data.steps import Step
+from elmo_tf.data.stream_position import DirectionPosition, Position, read_position
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.data.windows import WindowMaker
-from elmo_tf.errors import InputError
 from elmo_tf.options import Options
 
 _MOST_OTHERS = 100_000
@@ -67,7 +65,7 @@ class TrainingStream:
         self._numbers = WordNumbers(vocabulary, options.char_cnn is not None)
         self._make_window = WindowMaker(self._numbers, options, settings.buckets)
         self._sentences, self._packers = [], []
-        for direction, saved in enumerate(_read_position(position, options.directions, settings.rows)):
+        for direction, saved in enumerate(read_position(position, options.directions, settings.rows)):
             sentences = ShuffledSentences(corpus, settings.seed, direction, saved.sentences)
             left = [np.array([self._numbers[word] for word in row], np.int32) for row in saved.left]
             self._sentences.append(sentences)
@@ -77,7 +75,7 @@ class TrainingStream:
         for words in sentences:
             yield self._numbers.sentence(words, backward=direction == 1)
 
-    def __iter__(self) -> Iterator[tuple[Step, "Position"]]:
+    def __iter__(self) -> Iterator[tuple[Step, Position]]:
         while True:
             self._forget_words()
             packed = [packer.window(self._options.training.unroll_steps) for packer in self._packers]
@@ -101,7 +99,7 @@ class TrainingStream:
         drawn = [draw_negatives(count, size, self._settings.seed, self._step, d) for d in range(directions)]
         return np.stack([ids for ids, _ in drawn]), np.array([tries for _, tries in drawn], np.float32)
 
-    def _position(self) -> "Position":
+    def _position(self) -> Position:
         directions = tuple(
             DirectionPosition(sentences.position, tuple(packer.left))
             for sentences, packer in zip(self._sentences, self._packers, strict=True)
@@ -116,64 +114,3 @@ class TrainingStream:
         numbers.forget()
         for packer, words in zip(self._packers, rows, strict=True):
             packer.left = [np.array([numbers[word] for word in row], np.int32) for row in words]
-
-
-class DirectionPosition(NamedTuple):
-    """The position of one direction of a training stream.
-
-    Args:
-        sentences: the position of the `ShuffledSentences`: epoch, pool, and sentences of the pool already read.
-        left: the word numbers that each row has left for the next windows.
-    """
-
-    sentences: tuple[int, int, int]
-    left: tuple[np.ndarray, ...]
-
-
-@dataclass(frozen=True)
-class Position:
-    """The position of a training stream after a step.
-
-    It is cheap to make, because it only refers to the arrays of the stream; `to_json` spells the words out.
-
-    Args:
-        directions: the position of each direction.
-        vocabulary: the vocabulary, whose words have the numbers below its size.
-        others: the words that have the numbers from there on.
-    """
-
-    directions: tuple[DirectionPosition, ...]
-    vocabulary: Vocabulary
-    others: Sequence[str]
-
-    def to_json(self) -> str:
-        """The position as text, of some kilobytes."""
-        values = [
-            {"position": list(direction.sentences), "left": [self._words(row) for row in direction.left]}
-            for direction in self.directions
-        ]
-        return json.dumps(values, ensure_ascii=False)
-
-    def _words(self, row: np.ndarray) -> list[str]:
-        return [word_of(number, self.vocabulary, self.others) for number in row.tolist()]
-
-
-@dataclass(frozen=True)
-class _SavedDirection:
-    """The position of one direction as its text says it, the words spelled out."""
-
-    sentences: tuple[int, int, int]
-    left: list[list[str]]
-
-
-def _read_position(text: str | None, directions: int, rows: int) -> list[_SavedDirection]:
-    if text is None:
-        return [_SavedDirection((0, 0, 0), [[]] * rows)] * directions
-    saved = [_SavedDirection(tuple(values["position"]), values["left"]) for values in json.loads(text)]
-    came = (len(saved), len(saved[0].left) if saved else 0)
-    if came != (directions, rows):
-        raise InputError(
-            f"the saved position is one of {came[0]} directions of {came[1]} rows, expected {directions} of {rows}: "
-            "--batch_size times replicas times --accumulation_steps must stay as it was"
-        )
-    return saved

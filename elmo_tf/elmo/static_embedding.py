@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from elmo_tf.data.word_vectors import read_word_vectors
+from elmo_tf.data.word_vector_files import read_word_vectors
 from elmo_tf.elmo.inputs import form_of, from_lists, is_token, tokens_of
 from elmo_tf.elmo.outputs import TokenMask
 from elmo_tf.layers.variables import replica_variable

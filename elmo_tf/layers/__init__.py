@@ -20,7 +20,7 @@ from elmo_tf.layers.lstm_stack import LstmStack
 from elmo_tf.layers.pooling import SentencePooling
 from elmo_tf.layers.projected_lstm import ProjectedLSTM
 from elmo_tf.layers.scalar_mix import ScalarMix
-from elmo_tf.layers.softmax import SoftmaxHead
+from elmo_tf.layers.softmax_head import SoftmaxHead
 from elmo_tf.layers.token_encoder import CharacterEncoder, WordEncoder
 
 __all__ = [

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from elmo_tf.data.steps import Step
-from elmo_tf.data.training_stream import Position, TrainingStream
+from elmo_tf.data.stream_position import Position
+from elmo_tf.data.training_stream import TrainingStream
 from elmo_tf.errors import InputError
 from elmo_tf.training.step_input import flatten_step, signature
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from elmo_tf.data.training_stream import Position
+from elmo_tf.data.stream_position import Position
 from elmo_tf.models.state import BiLMState
 from elmo_tf.training.loss_scale import LossScale
 

@@ -11,7 +11,7 @@ from elmo_tf.bulk import token_vectors as module
 from elmo_tf.bulk.token_vectors import write_token_vectors
 from elmo_tf.data.characters import encode_words
 from elmo_tf.data.vocabulary import Vocabulary
-from elmo_tf.data.word_vectors import read_word_vectors
+from elmo_tf.data.word_vector_files import read_word_vectors
 from elmo_tf.errors import InputError
 from elmo_tf.models.bilm import BiLM
 

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from elmo_tf.data.word_vectors import read_word_vectors
+from elmo_tf.data.word_vector_files import read_word_vectors
 from elmo_tf.errors import InputError
 
 WORDS = ["the", "øl", "日本", "cat"]
