@@ -151,6 +151,12 @@ def test_a_text_that_is_not_split_is_refused_for_its_letters_are_no_tokens(embed
         embed(place(text))
 
 
+@pytest.mark.parametrize("sentences", [[None], [["The"], 7], None])
+def test_a_sentence_that_is_no_list_is_refused(embed, sentences):
+    with pytest.raises(ValueError, match=r"sentences: expected lists of tokens, got (None|7) in place of a list"):
+        embed(sentences)
+
+
 @pytest.mark.parametrize("token", [b"The", 7, None])
 def test_a_token_that_is_no_string_is_refused_by_characters_and_by_ids(embed, embed_ids, token):
     for embedder in (embed, embed_ids):
