@@ -126,16 +126,16 @@ def test_evaluate_gives_bilm_tfs_own_figures_from_its_own_checkpoint(shared, cap
     assert values["perplexity_geometric"] == pytest.approx(golden["perplexity_bilm_tf"], rel=1e-5)
 
 
-def test_convert_writes_three_files_and_says_so(here, models, capsys):
+def test_convert_writes_the_files_and_says_so(here, models, capsys):
     said = ran(capsys, "convert --model_dir=model --output_dir=hdf5 --checkpoint=latest")
     arrays = read_arrays("hdf5/weights.hdf5")
     numbers = sum(array.size for array in arrays.values())
     assert said.out == (
         f"model/latest/ckpt-{LATEST_STEP}: {len(arrays)} arrays of {numbers:,} numbers, read back equal, "
-        "in hdf5/weights.hdf5, hdf5/options.json, hdf5/vocab.txt; largest difference of vectors 0\n"
+        "in hdf5/weights.hdf5, hdf5/options.json, hdf5/vocab.txt, hdf5/model.sha256; largest difference of vectors 0\n"
     )
     assert said.err == "note: AllenNLP cannot load this model: its words are cut at 9 characters instead of 50\n"
-    assert sorted(content_of("hdf5")) == ["options.json", "vocab.txt", "weights.hdf5"]
+    assert sorted(content_of("hdf5")) == ["model.sha256", "options.json", "vocab.txt", "weights.hdf5"]
     np.testing.assert_array_equal(arrays["char_embed"], models[1]["latest"]["char_embed"])
 
 

@@ -85,7 +85,7 @@ def test_an_existing_folder_keeps_its_other_files(trained, tmp_path):
     convert(str(trained[0]), str(tmp_path))
     check_arrays(tmp_path, trained[1]["best"])
     assert (tmp_path / "notes.txt").read_text() == "kept"
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 5
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_the_vocabulary_that_is_given_may_lie_in_the_new_folder(trained, tmp_pat
 def test_a_model_that_another_conversion_wrote_meanwhile_is_refused_and_kept(
     trained, tmp_path, monkeypatch, zipped, there
 ):
-    checked = convert_module._checked
+    checked = convert_module._compare
 
     def slow(*arguments):
         (tmp_path / there).parent.mkdir(exist_ok=True)
@@ -218,7 +218,7 @@ def test_a_zip_whose_vocabulary_cannot_be_used_is_converted_without_it_and_the_n
             bad.writestr(name, b"the\nthe\n" if name == "vocab.txt" else first.read(name))
     done = convert(str(tmp_path / "bad.zip"), str(tmp_path / "hdf5"))
     check_arrays(tmp_path / "hdf5", weights)
-    assert set(content_of(tmp_path / "hdf5")) == {"weights.hdf5", "options.json"}
+    assert set(content_of(tmp_path / "hdf5")) == {"weights.hdf5", "options.json", "model.sha256"}
     assert done.notes[0].startswith(f"{tmp_path}/bad.zip/vocab.txt")
 
 

@@ -328,7 +328,7 @@ def test_what_a_target_would_break_on_is_refused_by_name(tmp_path, target, form,
 def test_what_a_target_can_load_is_written_under_the_name_that_it_looks_for(tmp_path, target, case, name):
     trained_folder(tmp_path / "a", case, latest=False)
     convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=ConvertSettings(target=target))
-    assert set(content_of(tmp_path / "b")) == {name, "options.json", "vocab.txt"}
+    assert set(content_of(tmp_path / "b")) == {name, "options.json", "vocab.txt", "model.sha256"}
 
 
 @pytest.mark.parametrize(
