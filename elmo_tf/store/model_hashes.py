@@ -35,17 +35,23 @@ def remove_hashes(folder: str) -> None:
         raise InputError(f"{path} cannot be written: {error.strerror}", path=path) from error
 
 
-def check_hashes(folder: str) -> None:
+def check_hashes(folder: str, options_name: str = OPTIONS_FILE) -> None:
     """Checks the options and the vocabulary of a folder against its `model.sha256`, if there is one.
 
     A file that is missing is not checked: a model that reads characters needs no vocabulary.
+
+    Args:
+        folder: the folder.
+        options_name: the name of the options that are used; beside `x_weights.hdf5` an `options.json` may be of another
+            model.
 
     Raises:
         InputError: a file differs from the one that was written with the model, or `model.sha256` is damaged.
     """
     for name, expected in _read_hashes(folder).items():
         path = os.path.join(folder, name)
-        if os.path.isfile(path) and input_files.sha256(path) != expected:
+        in_use = name in (options_name, VOCAB_FILE) and os.path.isfile(path)
+        if in_use and input_files.sha256(path) != expected:
             raise InputError(
                 f"{path} is not the file that was written with the model, by the hash in "
                 f"{HASHES_FILE} beside it: bring that file back; if it was changed on purpose, remove {HASHES_FILE}",

@@ -142,8 +142,8 @@ def open_model(path: str | os.PathLike[str], which: str | None = None) -> Iterat
         options_file = place.options_file
         if options_file is None:
             raise InputError(f"{path}: it holds no model: {OPTIONS_FILE} is missing; {EXPECTED}", path=path)
-        check_hashes(place.folder)
         options = Options.from_file(options_file)
+        check_hashes(place.folder, os.path.basename(options_file))
         parts = stack.enter_context(_open_parts(place))
         options = _complete_options(options, options_file, parts)
         stored = StoredModel(
