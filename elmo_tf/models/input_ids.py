@@ -24,7 +24,7 @@ def check_input_ids(inputs: Any, options: Options) -> None:
     Example:
 
     >>> options = Options.from_dict({"lstm": {"dim": 8, "projection_dim": 4}, "n_tokens_vocab": 10})
-    >>> check_input_ids(np.array([[0, 5, 10]]), options)
+    >>> check_input_ids([[0, 5, 10]], options)
     Traceback (most recent call last):
     ValueError: inputs: expected word ids from 0 to 9, got 10
     """
