@@ -5,8 +5,13 @@ import os
 from collections.abc import Iterator
 from typing import Self
 
-_ESCAPES = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
-"""Python's escape sequences of control characters and of the other characters that break a line."""
+_ESCAPES = {
+    code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0xD800, 0xE000))
+}
+"""Python's escape sequences of control characters, of the other characters that break a line, and of surrogates.
+
+Python has the bytes of a file's name that are no UTF-8 as surrogates, which not every terminal or log file takes.
+"""
 
 
 class InputError(ValueError):
@@ -96,7 +101,7 @@ def errors_about(path: str, line: int | None = None) -> Iterator[None]:
 
 
 def escape(text: str) -> str:
-    """Replaces the characters that break a line, and other control characters, by Python's escape sequences.
+    """Replaces control characters, others that break a line, and surrogates by Python's escape sequences.
 
     >>> escape("two\\nlines")
     'two\\\\nlines'

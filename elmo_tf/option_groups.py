@@ -11,7 +11,7 @@ ACTIVATIONS = ("relu", "tanh")
 CHARACTER_COUNTS = (261, 262)
 """The numbers of character ids in bilm-tf: in training, and in prediction, where 0 is padding. Both are accepted."""
 
-_MOST_LAYERS, _MOST_CHARACTERS, _MOST_TOKENS = 100, 10_000, 2**63 - 1
+_MOST_LAYERS, _MOST_CHARACTERS, _MOST_TOKENS, _MOST_EPOCHS = 100, 10_000, 2**63 - 1, 1_000_000
 """Upper bounds, larger than in any model, so that a typing error is reported instead of building a huge model."""
 
 
@@ -143,7 +143,7 @@ def read_training(reader: OptionsReader) -> TrainingOptions:
     return TrainingOptions(
         batch_size=reader.whole("batch_size", default.batch_size),
         unroll_steps=reader.whole("unroll_steps", default.unroll_steps),
-        n_epochs=reader.whole("n_epochs", default.n_epochs),
+        n_epochs=reader.whole("n_epochs", default.n_epochs, upper=_MOST_EPOCHS),
         n_train_tokens=reader.whole("n_train_tokens", None, upper=_MOST_TOKENS),
         dropout=reader.number("dropout", default.dropout, below=1.0),
         sample_softmax=reader.flag("sample_softmax", default.sample_softmax),

@@ -87,6 +87,16 @@ class Options:
         with errors_about(path):
             return cls.from_dict(values, path)
 
+    @classmethod
+    def unknown_names(cls, values: Mapping[str, Any]) -> list[str]:
+        """The names in an `options.json` that are no options of ours; the files of other programs may hold some.
+
+        >>> Options.unknown_names({"lstm": {"dim": 8, "projection_dim": 4}, "dropout": 0.1, "optimizer": "adam"})
+        ['optimizer']
+        """
+        known = {field.name for made in (cls, TrainingOptions) for field in dataclasses.fields(made)} - {"training"}
+        return [str(name) for name in values if name not in known]
+
     def check(self, name: str = "options") -> None:
         """Raises an `InputError` where two options contradict each other."""
         lstm, char_cnn = self.lstm, self.char_cnn

@@ -7,8 +7,9 @@ from typing import Any
 from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.quiet import start_tensorflow
-from elmo_tf.errors import InputError
+from elmo_tf.errors import InputError, escape
 from elmo_tf.options import Options, TrainingOptions
+from elmo_tf.system.input_files import read_json
 from elmo_tf.training.settings import TrainSettings
 
 SUMMARY = "train a biLM on text; the same command goes on where the last checkpoint was"
@@ -75,7 +76,10 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
     start_tensorflow()
     from elmo_tf.training.run import train
 
-    options = Options.from_file(shared_flags.beside_flagfile(values.options_file, arguments))
+    options_file = shared_flags.beside_flagfile(values.options_file, arguments)
+    options = Options.from_file(options_file)
+    for name in Options.unknown_names(read_json(options_file)):
+        print(f"note: {escape(f'{options_file}: {name}')} is no option of elmo-tf and has no effect", flush=True)
     if values.initialize_from is not None:  # the file may speak of the vocabulary that the model had
         options = options.replace(n_tokens_vocab=None)
     settings = {name: _setting(field, values[name].value) for name, field in _SETTINGS.items()}

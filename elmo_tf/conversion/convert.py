@@ -28,7 +28,8 @@ from elmo_tf.formats import hdf5, safetensors_files
 from elmo_tf.formats.arrays import Arrays
 from elmo_tf.models.weight_names import SOFTMAX_PREFIX
 from elmo_tf.options import Options
-from elmo_tf.store.file_names import MIX_FILE, OPTIONS_FILE, SAFETENSORS_FILE, SOFTMAX_FILE, VOCAB_FILE
+from elmo_tf.store.file_names import HASHES_FILE, MIX_FILE, OPTIONS_FILE, SAFETENSORS_FILE, SOFTMAX_FILE, VOCAB_FILE
+from elmo_tf.store.model_hashes import write_hashes
 from elmo_tf.store.model_location import CHECKPOINT, HDF5, SAFETENSORS, TF1
 from elmo_tf.store.stored_model import StoredModel, open_model
 from elmo_tf.system import atomic_files, atomic_folders, error_text
@@ -155,17 +156,18 @@ def _write_checked(folder: str, target: str, check: RoundTrip, content: Content,
 
 
 def _keep_existing_files(temporary: str, folder: str) -> None:
-    """Removes new options and a new vocabulary if the folder has such files already.
+    """Removes new options and a new vocabulary if the folder has such files already, and then also their hashes.
 
     These are the files of the training run whose folder is converted, or the vocabulary that the user named.
     """
-    for name in (OPTIONS_FILE, VOCAB_FILE):
-        if os.path.exists(os.path.join(folder, name)) and os.path.exists(os.path.join(temporary, name)):
+    kept = [name for name in (OPTIONS_FILE, VOCAB_FILE) if os.path.exists(os.path.join(folder, name))]
+    for name in (*kept, HASHES_FILE) if kept else ():
+        with contextlib.suppress(FileNotFoundError):
             os.remove(os.path.join(temporary, name))
 
 
 def _write(folder: str, weights: Arrays, content: Content, settings: ConvertSettings) -> None:
-    """Writes the options, the vocabulary and then the weights."""
+    """Writes the options, the vocabulary, their hashes and then the weights."""
     options = content.options.to_dict()
     if settings.form == TF1 and content.options.char_cnn is not None:
         options["char_cnn"]["n_characters"] = 261  # bilm-tf asks for it to train and to dump, and for 262 afterwards
@@ -175,6 +177,8 @@ def _write(folder: str, weights: Arrays, content: Content, settings: ConvertSett
             content.vocabulary.save(os.path.join(folder, VOCAB_FILE))
         else:
             atomic_files.copy(content.vocab_file, os.path.join(folder, VOCAB_FILE))
+    if not settings.zipped:  # a ZIP file has checksums of its own
+        write_hashes(folder)
     if settings.form == HDF5:
         _write_hdf5(folder, weights, settings)
     elif settings.form == SAFETENSORS:
@@ -231,5 +235,5 @@ def _compare(written: str, check: RoundTrip, content: Content) -> float:
 def _sorted_files(folder: str) -> list[str]:
     """The paths of the files below a folder, relative to it: the weights first, options and vocabulary last."""
     found = [os.path.relpath(path, folder) for path in atomic_folders.find_files(folder)]
-    small = (OPTIONS_FILE, VOCAB_FILE)
+    small = (OPTIONS_FILE, VOCAB_FILE, HASHES_FILE)
     return sorted(name for name in found if name not in small) + [name for name in small if name in found]

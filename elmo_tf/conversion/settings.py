@@ -18,6 +18,7 @@ from elmo_tf.store.file_names import (
 )
 from elmo_tf.store.model_location import CHECKPOINT, FORMS, HDF5, SAFETENSORS
 from elmo_tf.store.stored_model import StoredModel
+from elmo_tf.system.input_files import check_utf8_name
 
 _OF_A_MODEL = (
     BEST,
@@ -88,6 +89,7 @@ def check_output(output_dir: str, settings: ConvertSettings, stored: StoredModel
         settings: the settings of the conversion.
         stored: the model to convert; if it is given, the files that are in the folder already are checked too.
     """
+    check_utf8_name(output_dir)
     if settings.zipped:
         if settings.form != HDF5:
             raise InputError(f"--zip: expected --format={HDF5}, got --format={settings.form}", option="zip")

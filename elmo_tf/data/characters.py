@@ -44,7 +44,7 @@ def encode_words(words: Sequence[str], max_characters: int) -> npt.NDArray[np.in
 
     Raises:
         InputError: `max_characters` is below 3.
-        ValueError: `words` is a single string, whose letters would count as words.
+        ValueError: `words` is a single string, whose letters would count as words, or a word is no string.
 
     >>> encode_words(["cat", "<S>", "overlong"], 6)
     array([[258,  99,  97, 116, 259, 260],
@@ -54,7 +54,7 @@ def encode_words(words: Sequence[str], max_characters: int) -> npt.NDArray[np.in
     if isinstance(words, (str, bytes)):
         raise ValueError(f"words: expected a list of words, got the text {words!r}; split it first")
     limit = byte_limit(max_characters)
-    encoded = [word.encode("utf-8", "ignore") for word in words]
+    encoded = _encode(words)
     kept = [word[:limit] for word in encoded]
     lengths = np.fromiter(map(len, kept), np.int64, len(kept))
     letters = np.frombuffer(b"".join(kept), np.uint8)
@@ -71,6 +71,15 @@ def encode_words(words: Sequence[str], max_characters: int) -> npt.NDArray[np.in
         ids[row, 1:] = PADDING
         ids[row, 1:3] = SPECIAL_IDS[encoded[row]], END_WORD
     return ids
+
+
+def _encode(words: Sequence[str]) -> list[bytes]:
+    """The words in UTF-8; raises a `ValueError` that shows the first one that is no string."""
+    try:
+        return [word.encode("utf-8", "ignore") for word in words]
+    except AttributeError as error:
+        wrong = next(word for word in words if not isinstance(word, str))
+        raise ValueError(f"words: expected words that are strings, got {wrong!r}") from error
 
 
 def shift_for_prediction(character_ids: npt.NDArray[np.int32], is_token: npt.ArrayLike) -> npt.NDArray[np.int32]:
@@ -100,7 +109,7 @@ def is_truncated(words: Sequence[str], max_characters: int) -> npt.NDArray[np.bo
     array([False,  True,  True])
     """
     limit = byte_limit(max_characters)
-    encoded = (word.encode("utf-8", "ignore") for word in words)
+    encoded = _encode(words)
     return np.fromiter((len(word) > limit and word not in SPECIAL_IDS for word in encoded), np.bool_, len(words))
 
 

@@ -1,5 +1,6 @@
 """A corpus of text files: scanned once, then read in blocks, so that only a few blocks are in memory."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -22,6 +23,7 @@ class Block:
         words: number of tokens, which white space separates.
         is_gzip: whether the file is gzip-compressed, so that it is read from its start on.
         blank_lines: whether a blank line counts as a sentence without words.
+        digest: the hash of the bytes, by which a change to as many other bytes is noticed; empty if it is not known.
     """
 
     path: str
@@ -31,6 +33,7 @@ class Block:
     words: int
     is_gzip: bool
     blank_lines: bool = False
+    digest: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -78,17 +81,38 @@ class Corpus:
         return cls(blocks, sum(block.sentences for block in blocks), sum(block.words for block in blocks))
 
     def fingerprint(self) -> str:
-        """A short description by which a resumed run recognizes its text: counts and sizes, no names or folders."""
+        """A description by which a resumed run recognizes its text: counts, sizes and a hash, no names or folders."""
         sizes: dict[str, int] = {}
         for block in self.blocks:
             sizes[block.path] = sizes.get(block.path, 0) + block.size
-        return f"{len(sizes)} files, {sum(sizes.values())} bytes, {self.sentences} sentences, {self.words} words"
+        counts = f"{len(sizes)} files, {sum(sizes.values())} bytes, {self.sentences} sentences, {self.words} words"
+        return f"{counts}{_OF_CONTENT}{_digest(b''.join(block.digest for block in self.blocks)).hex()}"
 
     def sample(self, blocks: int = 8) -> list[str]:
         """The tokens of a few blocks, spread evenly over the corpus."""
         step = max(1, len(self.blocks) // blocks)
         reader = BlockReader()
         return [word for block in self.blocks[::step][:blocks] for line in reader.lines(block) for word in line.split()]
+
+
+_OF_CONTENT = ", content "
+"""What stands before the hash in a fingerprint. The fingerprints of earlier releases end there."""
+
+
+def is_same_text(before: str, now: str) -> bool:
+    """Whether two fingerprints are of the same text, as far as both tell; one of an earlier release has no hash.
+
+    >>> is_same_text("1 files, 9 bytes, 2 sentences, 4 words", "1 files, 9 bytes, 2 sentences, 4 words, content 0a1b")
+    True
+    """
+    if _OF_CONTENT in before and _OF_CONTENT in now:
+        return before == now
+    return before.partition(_OF_CONTENT)[0] == now.partition(_OF_CONTENT)[0]
+
+
+def _digest(data: bytes) -> bytes:
+    """The hash of some bytes, 8 bytes."""
+    return hashlib.blake2b(data, digest_size=8).digest()
 
 
 def _name_files(paths: Sequence[str]) -> str:
@@ -103,7 +127,8 @@ def _scan_file(path: str, block_bytes: int, blank_lines: bool) -> list[Block]:
             text = _decode(data, path, start, lines_before)
             sentences = len(_split_sentences(text, blank_lines))
             if sentences:
-                blocks.append(Block(path, start, len(data), sentences, len(text.split()), gzipped, blank_lines))
+                words = len(text.split())
+                blocks.append(Block(path, start, len(data), sentences, words, gzipped, blank_lines, _digest(data)))
             start += len(data)
             lines_before += data.count(b"\n")
     return blocks
@@ -155,9 +180,10 @@ class BlockReader:
             lines = _split_sentences(_remove_byte_order_mark(data, block.start).decode("utf-8"), block.blank_lines)
         except UnicodeDecodeError:  # it was UTF-8 when it was scanned
             lines = []
-        if len(data) != block.size or len(lines) != block.sentences:
+        if len(data) != block.size or len(lines) != block.sentences or block.digest not in (b"", _digest(data)):
             raise InputError(
-                f"{block.path} has changed while it was in use: expected {block.size} bytes at {block.start}",
+                f"{block.path} has changed while it was in use: expected the same {block.size} bytes at {block.start} "
+                "as when it was counted",
                 path=block.path,
             )
         return lines

@@ -1,6 +1,6 @@
 """Lists of tokens to vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,13 +58,13 @@ class SentenceEmbedder:
             For each sentence float32 `(L + 1, tokens, directions * D)`.
 
         Raises:
-            ValueError: a sentence is a text that is not split yet, or a token is no string.
+            ValueError: a sentence is a text that is not split yet or no list, or a token is no string.
         """
-        _check_not_text(sentences)
+        _check_list(sentences)
         if not sentences:
             return []
         for sentence in sentences:
-            _check_not_text(sentence)
+            _check_list(sentence)
         tokens = [_utf8(token) for sentence in sentences for token in sentence]
         counts = [len(sentence) for sentence in sentences]
         layers = self._function(tf.constant(tokens, tf.string, [len(tokens)]), tf.constant(counts)).numpy()
@@ -78,8 +78,10 @@ class SentenceEmbedder:
         return read_sentences(self._bilm, self._word_vectors, sentences_of_tokens(tokens, counts))[0]
 
 
-def _check_not_text(sentence: Sequence[Any]) -> None:
-    """Refuses a text, which is a sequence too: its letters would count as sentences, or as tokens."""
+def _check_list(sentence: Any) -> None:
+    """Refuses what is no list, and a text, which is a sequence too: its letters would count as sentences or tokens."""
+    if not isinstance(sentence, Collection):
+        raise ValueError(f"sentences: expected lists of tokens, got {sentence!r} in place of a list")
     if isinstance(sentence, (str, bytes)):
         raise ValueError(f"sentences: expected lists of tokens, got the text {sentence!r}; split it first")
 

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.layers import CharacterEncoder, LstmStack, WordEncoder
+from elmo_tf.models.input_ids import check_input_ids
 from elmo_tf.models.state import BiLMState, check_state
 from elmo_tf.options import Options
 
@@ -31,7 +32,8 @@ class BiLM(keras.layers.Layer):
         row's first token.
 
     Raises:
-        ValueError: `initial_state` has a wrong number of rows, directions or layers, or wrong sizes.
+        ValueError: `initial_state` has a wrong number of rows, directions or layers, or wrong sizes; the ids are no
+            integers, of another rank or width, without steps or, eagerly, out of range.
         tf.errors.InvalidArgumentError: its number of rows is wrong, but unknown before the graph runs; not under XLA.
 
     Example:
@@ -96,6 +98,7 @@ class BiLM(keras.layers.Layer):
         self, inputs: tf.Tensor, mask: tf.Tensor | None = None, initial_state: BiLMState | None = None
     ) -> tuple[tf.Tensor, BiLMState]:
         """See the class."""
+        check_input_ids(inputs, self.options)
         return self.contextualize(self.encoder(inputs), mask, initial_state)
 
     def contextualize(

@@ -90,7 +90,7 @@ def read_tf1_checkpoint(reader: CheckpointReader) -> CheckpointWeights:
 def _read_step(reader: CheckpointReader, name: str) -> int:
     """Reads the number of training steps, which bilm-tf stores as a float."""
     value = np.asarray(reader.tensor(name))
-    if value.ndim or not np.isfinite(value) or value < 0:
+    if value.ndim or not np.isfinite(value) or not 0 <= value < 2**62:
         found = f"shape {value.shape}" if value.ndim else str(value)
         raise InputError(
             f"{reader.prefix}: array {name}: expected one number of steps, 0 or more, got {found}", path=reader.prefix

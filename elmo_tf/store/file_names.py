@@ -3,6 +3,9 @@
 OPTIONS_FILE, VOCAB_FILE = "options.json", "vocab.txt"
 """The model's options and its vocabulary, in every form of a model."""
 
+HASHES_FILE = "model.sha256"
+"""The hashes of the options and the vocabulary."""
+
 WEIGHTS_FILE, NLPL_WEIGHTS_FILE = "weights.hdf5", "model.hdf5"
 """The HDF5 weights: their name in AllenNLP and bilm-tf, and their name in the NLPL repository and simple_elmo."""
 

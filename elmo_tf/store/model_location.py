@@ -29,6 +29,7 @@ from elmo_tf.store.file_names import (
     WEIGHTS_FILE,
 )
 from elmo_tf.store.published_files import PUBLISHED
+from elmo_tf.system.input_files import check_utf8_name
 
 CHECKPOINT, TF1, SAFETENSORS, HDF5 = "checkpoint", "tf1", "safetensors", "hdf5"
 FORMS = (HDF5, CHECKPOINT, TF1, SAFETENSORS)
@@ -94,8 +95,9 @@ def find_model(folder: str, path: str, which: str | None) -> ModelLocation:
         which: the checkpoint to use, "best" or "latest"; None for the best if there is one, else the latest.
 
     Raises:
-        InputError: there is no model or more than one, or the model has no such checkpoint.
+        InputError: there is no model or more than one, the model has no such checkpoint, or the name is not UTF-8.
     """
+    check_utf8_name(path)
     place = _find_by_file(folder) or _find_in_folder(folder, path, which)
     if place is None:
         missing = "there is no such file or folder"
@@ -167,8 +169,9 @@ def check_for_training(model_dir: str) -> None:
     The checkpoints of the run would be used instead of that model wherever the folder is loaded.
 
     Raises:
-        InputError: the folder holds a model that is not a checkpoint of `elmo-tf train`.
+        InputError: the folder holds a model that is not a checkpoint of `elmo-tf train`, or its name is not UTF-8.
     """
+    check_utf8_name(model_dir)
     place = _find_in_folder(model_dir, model_dir, None) if os.path.isdir(model_dir) else None
     if place is not None and place.form != CHECKPOINT:
         raise InputError(

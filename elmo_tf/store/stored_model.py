@@ -20,6 +20,7 @@ from elmo_tf.models.weight_names import SOFTMAX_PREFIX, check_shapes, expected_s
 from elmo_tf.options import Options
 from elmo_tf.store.checkpoint_weights import display_name, read_tf1_checkpoint, read_training_checkpoint
 from elmo_tf.store.file_names import OPTIONS_FILE, SOFTMAX_FILE, VOCAB_FILE
+from elmo_tf.store.model_hashes import check_hashes
 from elmo_tf.store.model_location import CHECKPOINT, EXPECTED, HDF5, TF1, ModelLocation, find_model, is_zip_file
 from elmo_tf.store.published_models import fetch, is_published
 from elmo_tf.system import input_files
@@ -156,6 +157,7 @@ def open_model(path: str | os.PathLike[str], which: str | None = None) -> Iterat
         if options_file is None:
             raise InputError(f"{path}: it holds no model: {OPTIONS_FILE} is missing; {EXPECTED}", path=path)
         options = Options.from_file(options_file)
+        check_hashes(place.folder, os.path.basename(options_file))
         parts = stack.enter_context(_open_parts(place))
         options = _complete_options(options, options_file, parts)
         stored = StoredModel(

@@ -121,7 +121,9 @@ class TrainingCheckpoint:
         status = None
         try:
             imported = not any(key.startswith("states/") for key, _ in tf.train.list_variables(path))
-            status = (self._without_states() if imported else manager.checkpoint).restore(path)
+            target = self._without_states() if imported else manager.checkpoint
+            _ = target.save_counter  # made now, or TensorFlow warns of it when a checkpoint that does not fit is freed
+            status = target.restore(path)
             status.assert_consumed()
         except DAMAGED as error:
             if status is not None:
@@ -133,7 +135,12 @@ class TrainingCheckpoint:
                 path=path,
             ) from error
         states = new.lstm_states if imported else _split(self._rows, new.lstm_states)
-        return RunState.from_json(self._text.text, new, int(self._step), states)
+        try:
+            return RunState.from_json(self._text.text, new, int(self._step), states)
+        except (ValueError, TypeError, AttributeError) as error:  # such as a number of thousands of digits
+            raise InputError(
+                f"{path} is damaged: the notes on the run in it cannot be read: {first_line(error)}", path=path
+            ) from error
 
     def _without_states(self) -> tf.train.Checkpoint:
         """A checkpoint without LSTM states, as `write_imported` writes it."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
+from elmo_tf.training.settings import MOST_LOGICAL_CPUS
 
 
 def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.distribute.MirroredStrategy:
@@ -22,8 +23,11 @@ def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.dist
             GPU. It excludes `devices`.
 
     Raises:
-        InputError: a device does not exist, or TensorFlow has already started so that the CPU cannot be cut any more.
+        InputError: a device does not exist, there are too many logical CPUs, or TensorFlow has already started so that
+            the CPU cannot be cut any more.
     """
+    if logical_cpus > MOST_LOGICAL_CPUS:
+        raise InputError(f"--logical_cpus={logical_cpus}: expected at most {MOST_LOGICAL_CPUS}", option="logical_cpus")
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         _set_threads(max(logical_cpus, 1))

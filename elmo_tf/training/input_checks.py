@@ -10,7 +10,9 @@ from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.options import Options
 from elmo_tf.store.file_names import OPTIONS_FILE, VOCAB_FILE
+from elmo_tf.store.model_hashes import check_hashes, remove_hashes, write_hashes
 from elmo_tf.system import atomic_files
+from elmo_tf.training.settings import TrainSettings
 
 _FEWEST_TO_JUDGE = 1000
 """The number of words of a vocabulary and of a text below which the order of the vocabulary is not checked."""
@@ -33,6 +35,17 @@ class RunInput:
     corpus: Corpus
     validation: Corpus | None
     coverage: float
+
+
+def check_validation_settings(settings: TrainSettings) -> None:
+    """Raises an `InputError` where a setting is about validations and there is no held-out text to validate with."""
+    if settings.valid_files:
+        return
+    for name in ("patience", "validation_steps", "validate_first"):
+        value = getattr(settings, name)
+        if value:
+            flag = f"--{name}" if value is True else f"--{name}={value}"
+            raise InputError(f"{flag}: expected --valid_files too, the text to validate with", option=name)
 
 
 def check_run_input(
@@ -127,8 +140,9 @@ def check_model_folder(model_dir: str, prepared: RunInput) -> None:
     """Checks that any `options.json` and `vocab.txt` in the model's folder are those of this run's model.
 
     Raises:
-        InputError: the folder holds a model with another architecture or vocabulary.
+        InputError: the folder holds a model with another architecture or vocabulary, or its files have been changed.
     """
+    check_hashes(model_dir)
     options_path, vocab_path = os.path.join(model_dir, OPTIONS_FILE), os.path.join(model_dir, VOCAB_FILE)
     if os.path.exists(options_path):
         _check_same_architecture(Options.from_file(options_path), prepared.options, options_path)
@@ -141,10 +155,12 @@ def check_model_folder(model_dir: str, prepared: RunInput) -> None:
 
 
 def write_model_folder(model_dir: str, prepared: RunInput) -> None:
-    """Writes `options.json` and `vocab.txt` into the model's folder, and makes the folder if it is missing."""
+    """Writes `options.json`, `vocab.txt` and their hashes into the model's folder, which is made if it is missing."""
     atomic_files.make_folder(model_dir)
+    remove_hashes(model_dir)
     prepared.options.write(os.path.join(model_dir, OPTIONS_FILE))
     prepared.vocabulary.save(os.path.join(model_dir, VOCAB_FILE))
+    write_hashes(model_dir)
 
 
 def _check_same_architecture(there: Options, wanted: Options, path: str) -> None:

@@ -16,6 +16,9 @@ from elmo_tf.system.atomic_files import atomic_write
 from elmo_tf.system.error_text import reason
 from elmo_tf.training.state import Logs, RunState
 
+_MOST_DIGITS = 18
+"""Digits of the largest step that a row of log.csv can have; Python reads no number of thousands of digits."""
+
 
 class Progress(keras.callbacks.Callback):
     """Shows the epoch, the share of steps taken, the time left, the words per second, and the loss.
@@ -98,16 +101,34 @@ class CsvLog(keras.callbacks.Callback):
         kept: list[dict[str, str]] = []
         validated = bool(logs and "val_perplexity" in logs)
         if self._state.is_resumed and os.path.exists(self._path):
-            with open(self._path, encoding="utf-8", errors="replace", newline="") as file:
-                reader = csv.DictReader(file)
-                kept = [row for row in reader if self._is_kept(row, validated)]
-                self._names += [name for name in reader.fieldnames or () if name not in self._names]
+            kept = self._read_kept(validated)
         with atomic_write(self._path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, self._names, restval="", extrasaction="ignore")
             writer.writeheader()
             writer.writerows(kept)
         if logs and validated:
             self._row(logs)
+
+    def _read_kept(self, validated: bool) -> list[dict[str, str]]:
+        """The rows of the file that are kept; adds the columns that only the file has to those that are written.
+
+        Raises:
+            InputError: the file cannot be read, or is no CSV file.
+        """
+        try:
+            with open(self._path, encoding="utf-8", errors="replace", newline="") as file:
+                reader = csv.DictReader(file)
+                kept = [row for row in reader if self._is_kept(row, validated)]
+                self._names += [name for name in reader.fieldnames or () if name not in self._names]
+        except OSError as error:
+            raise InputError(f"{self._path} cannot be read: {error.strerror}", path=self._path) from error
+        except csv.Error as error:  # such as a field of more than 131,072 characters
+            raise InputError(
+                f"{self._path}: expected the rows of this run's log, got what is no CSV file ({error}): mend it, or "
+                "move it away",
+                path=self._path,
+            ) from error
+        return kept
 
     def _is_kept(self, row: Mapping[str, str | None], validated: bool) -> bool:
         """Whether a row of the file is kept.
@@ -116,7 +137,7 @@ class CsvLog(keras.callbacks.Callback):
         checkpoint's own step if the resumed run has validated again.
         """
         step = row.get("step") or ""
-        if not step.isdecimal() or int(step) > self._state.step:
+        if not step.isdecimal() or len(step) > _MOST_DIGITS or int(step) > self._state.step:
             return False
         return not (validated and int(step) == self._state.step and row.get("val_perplexity"))
 

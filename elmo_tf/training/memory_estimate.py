@@ -1,10 +1,14 @@
 """An estimate of the memory that a training step takes, counted from the sizes of its tensors."""
 
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import tensorflow as tf
 
+from elmo_tf.errors import InputError
+from elmo_tf.models.weight_names import expected_shapes
 from elmo_tf.options import Options
 from elmo_tf.training.prefetch import PrefetchedStream
 
@@ -108,7 +112,7 @@ def estimate_run_memory(
         stream: the inputs of the steps.
     """
     sizes, words = weight_sizes(variables), stream.first.windows[0].words
-    sparse = sum(size for name, size in sizes.items() if name == "embedding" or name.startswith("softmax/"))
+    sparse = _sparse_size(sizes)
     characters = words.shape[-1] if words.ndim > 1 else 1
     return estimate_memory(options, sum(sizes.values()), sparse, options.training.batch_size, len(words), characters)
 
@@ -116,3 +120,66 @@ def estimate_run_memory(
 def weight_sizes(variables: Mapping[str, tf.Variable]) -> dict[str, int]:
     """The count of numbers in each weight, by name."""
     return {name: variable.shape.num_elements() for name, variable in variables.items()}
+
+
+def check_fits_in_memory(options: Options, strategy: tf.distribute.Strategy) -> None:
+    """Checks, from the options alone and before anything is built, that a run can fit into the machine's memory.
+
+    The estimate is the least that the options can take: that of a window whose words are all the same short word. On
+    GPUs, whose own memory TensorFlow does not tell, only the weights and Adagrad's accumulators count: when a
+    checkpoint is saved, they are all in the machine's memory at one time.
+
+    Args:
+        options: the model's, with `n_tokens_vocab`.
+        strategy: the strategy whose replicas compute.
+
+    Raises:
+        InputError: the estimate is larger than the memory.
+    """
+    available = machine_memory()
+    if available is None:
+        return
+    sizes = {name: math.prod(shape) for name, shape in expected_shapes(options, softmax=True).items()}
+    least = estimate_memory(options, sum(sizes.values()), _sparse_size(sizes), options.training.batch_size, 1, 1)
+    on_gpus = any("GPU" in device.upper() for device in strategy.extended.worker_devices)
+    replicas = 1 if on_gpus else int(strategy.num_replicas_in_sync)
+    needed = least.weights + least.adagrad if on_gpus else replicas * least.total
+    if needed > available:
+        raise InputError(
+            f"this model cannot fit into the {available / 1e9:,.1f} GB of memory of this machine: {replicas} times at "
+            f"least {least.describe()}; take a smaller lstm.dim, smaller char_cnn.filters, fewer words or a smaller "
+            "--batch_size",
+            option="lstm.dim",
+        )
+
+
+def machine_memory() -> int | None:
+    """The bytes of memory of this machine, swap included, or of its container; None where the system does not tell."""
+    try:
+        found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") + _read_swap()
+    except (AttributeError, OSError, ValueError):  # not on Windows
+        return None
+    limit = _read_text("/sys/fs/cgroup/memory.max").strip()
+    swap = _read_text("/sys/fs/cgroup/memory.swap.max").strip()
+    if limit.isdecimal() and swap.isdecimal():
+        return min(found, int(limit) + int(swap))
+    return found
+
+
+def _read_swap() -> int:
+    lines = _read_text("/proc/meminfo").splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("SwapTotal:"))
+
+
+def _read_text(path: str) -> str:
+    """The content of a file of the system; empty where it cannot be read."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _sparse_size(sizes: Mapping[str, int]) -> int:
+    """The count of numbers in the weights whose gradient is sparse."""
+    return sum(size for name, size in sizes.items() if name == "embedding" or name.startswith("softmax/"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from elmo_tf.data.corpus import is_same_text
 from elmo_tf.errors import InputError
 from elmo_tf.training.assembly import Trainer, new_state
 from elmo_tf.training.checkpoint import TrainingCheckpoint
@@ -40,6 +41,7 @@ def begin_or_resume(
         _initialize(settings, prepared, trainer, report)
         return new
     _check_same(new, resumed, settings.model_dir)
+    resumed.corpus = new.corpus  # a run of an earlier release has no hash of its text yet
     if resumed.best_step == resumed.step and not checkpoint.has_best(resumed.step):
         checkpoint.save_best(resumed.step)  # the run was killed between saving the latest and the best
     if prepared.validation is None:
@@ -68,7 +70,8 @@ def _initialize(settings: TrainSettings, prepared: RunInput, trainer: Trainer, r
 def _check_same(new: RunState, resumed: RunState, model_dir: str) -> None:
     for name, what in _MUST_STAY.items():
         before, now = getattr(resumed, name), getattr(new, name)
-        if before != now:
+        same = is_same_text(before, now) if name == "corpus" else before == now
+        if not same:
             raise InputError(
                 f"{model_dir} was trained otherwise: {what} was {before}, is {now}; give the same, or a new "
                 "--model_dir",

@@ -9,9 +9,16 @@ from elmo_tf.store.model_location import check_for_training
 from elmo_tf.training.assembly import Trainer, build_trainer, count_parts, make_stream
 from elmo_tf.training.checkpoint import TrainingCheckpoint
 from elmo_tf.training.devices import make_strategy
-from elmo_tf.training.input_checks import RunInput, check_model_folder, check_run_input, write_model_folder
+from elmo_tf.training.input_checks import (
+    RunInput,
+    check_model_folder,
+    check_run_input,
+    check_validation_settings,
+    write_model_folder,
+)
 from elmo_tf.training.interrupts import stop_between_steps
 from elmo_tf.training.loop import TrainingLoop
+from elmo_tf.training.memory_estimate import check_fits_in_memory
 from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.resume import begin_or_resume
 from elmo_tf.training.run_description import describe_run
@@ -32,6 +39,7 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
         InputError: something about the input is wrong; nothing has been trained.
     """
     _check_settings(settings)
+    check_validation_settings(settings)
     check_for_training(settings.model_dir)
     # otherwise TensorFlow lets GPUs compute float32 products with ten bits of precision, as many as half precision has
     tf.config.experimental.enable_tensor_float_32_execution(settings.precision != "float32")
@@ -39,6 +47,7 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
     parts = count_parts(settings, strategy)
     prepared = check_run_input(settings.options, settings.train_files, settings.valid_files, settings.vocab_file, parts)
     check_model_folder(settings.model_dir, prepared)
+    check_fits_in_memory(prepared.options, strategy)
     trainer = build_trainer(settings, prepared.options, strategy)
     checkpoint = TrainingCheckpoint(settings.model_dir, trainer.variables, trainer.optimizer)
     state = begin_or_resume(settings, prepared, trainer, checkpoint, report)

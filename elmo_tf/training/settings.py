@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 
 from elmo_tf.options import Options
+from elmo_tf.options_reader import MOST
 from elmo_tf.system.documented_fields import documented_field, with_field_help
+
+MOST_LOGICAL_CPUS = 64
+"""The largest number of replicas on one CPU: TensorFlow needs minutes to start hundreds of thousands."""
 
 
 @with_field_help
@@ -26,10 +30,16 @@ class TrainSettings:
     valid_files: tuple[str, ...] = documented_field(
         "held-out text, for validation: files or quoted patterns, as for --train_files", ()
     )
-    max_steps: int = documented_field("stop after so many steps, whatever the epochs; 0: no such bound", 0, lower=0)
-    patience: int = documented_field("stop after so many validations without a better one; 0: never", 0, lower=0)
-    validation_steps: int = documented_field("validate every so many steps; 0: at the end of every epoch", 0, lower=0)
-    validation_batch_size: int = documented_field("rows that the held-out text is dealt to", 32, lower=1)
+    max_steps: int = documented_field(
+        "stop after so many steps, whatever the epochs; 0: no such bound", 0, lower=0, upper=MOST
+    )
+    patience: int = documented_field(
+        "stop after so many validations without a better one; 0: never", 0, lower=0, upper=MOST
+    )
+    validation_steps: int = documented_field(
+        "validate every so many steps; 0: at the end of every epoch", 0, lower=0, upper=MOST
+    )
+    validation_batch_size: int = documented_field("rows that the held-out text is dealt to", 32, lower=1, upper=MOST)
     validate_first: bool = documented_field("validate before the first step too", False)
     fresh_states: bool = documented_field(
         "let a row whose window begins with a sentence start from the zero state, as embeddings do; negated, states "
@@ -37,21 +47,24 @@ class TrainSettings:
         True,
     )
     checkpoint_steps: int = documented_field(
-        "save every so many steps, at the end of every epoch, and with every best", 1000, lower=1
+        "save every so many steps, at the end of every epoch, and with every best", 1000, lower=1, upper=MOST
     )
-    log_steps: int = documented_field("write to log.csv and TensorBoard every so many steps", 50, lower=1)
+    log_steps: int = documented_field("write to log.csv and TensorBoard every so many steps", 50, lower=1, upper=MOST)
     seed: int = documented_field(
         "seed of initial weights, shuffles, negatives and dropout", 1, lower=0, upper=2**31 - 1
     )
     devices: tuple[str, ...] = documented_field(
         "devices to train on, such as GPU:0,GPU:1; not set: all GPUs, or else the CPU", ()
     )
-    logical_cpus: int = documented_field("cut the CPU into so many replicas, to try several without GPUs", 1, lower=1)
+    logical_cpus: int = documented_field(
+        "cut the CPU into so many replicas, to try several without GPUs", 1, lower=1, upper=MOST_LOGICAL_CPUS
+    )
     accumulation_steps: int = documented_field(
         "batches of --batch_size rows that a replica takes one after the other for one step: the step of a batch as "
         "many times larger, in the memory of one",
         1,
         lower=1,
+        upper=MOST,
     )
     precision: str = documented_field(
         "what the products are computed in; weights, Adagrad, LSTM cells, the softmax and the clip stay float32",

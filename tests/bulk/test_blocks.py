@@ -159,6 +159,7 @@ def test_the_digest_is_that_of_what_the_share_reads(tmp_path):
             "text cannot be read past line",
         ),
     ],
+    ids=["not UTF-8", "packed, not UTF-8", "CoNLL-U columns", "CoNLL-U numbers", "packed, cut short"],
 )
 def test_what_is_wrong_has_its_line_wherever_reading_began(tmp_path, text, form, message):
     path = tmp_path / "text"

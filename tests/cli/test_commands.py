@@ -127,16 +127,16 @@ def test_evaluate_gives_bilm_tfs_own_figures_from_its_own_checkpoint(shared, cap
     assert values["perplexity_geometric"] == pytest.approx(golden["perplexity_bilm_tf"], rel=1e-5)
 
 
-def test_convert_writes_three_files_and_says_so(here, models, capsys):
+def test_convert_writes_the_files_and_says_so(here, models, capsys):
     said = ran(capsys, "convert --model_dir=model --output_dir=hdf5 --checkpoint=latest")
     arrays = read_arrays("hdf5/weights.hdf5")
     numbers = sum(array.size for array in arrays.values())
     assert said.out == (
         f"model/latest/ckpt-{LATEST_STEP}: {len(arrays)} arrays of {numbers:,} numbers, read back equal, "
-        "in hdf5/weights.hdf5, hdf5/options.json, hdf5/vocab.txt; largest difference of vectors 0\n"
+        "in hdf5/weights.hdf5, hdf5/options.json, hdf5/vocab.txt, hdf5/model.sha256; largest difference of vectors 0\n"
     )
     assert said.err == "note: AllenNLP cannot load this model: its words are cut at 9 characters instead of 50\n"
-    assert sorted(content_of("hdf5")) == ["options.json", "vocab.txt", "weights.hdf5"]
+    assert sorted(content_of("hdf5")) == ["model.sha256", "options.json", "vocab.txt", "weights.hdf5"]
     np.testing.assert_array_equal(arrays["char_embed"], models[1]["latest"]["char_embed"])
 
 
@@ -443,3 +443,30 @@ def test_weights_that_are_not_finite_are_refused(here, capsys):
 def test_a_text_too_short_for_bilm_tfs_rows_is_refused(here, capsys):
     assert main((EVALUATE.format("model") + " --bilm_tf_compatible").split()) == 1
     assert capsys.readouterr().err.splitlines()[-1].endswith("the text does not fill one window of 32 rows and 1 steps")
+
+
+def test_an_option_of_another_program_in_the_options_file_is_noted(here, capsys):
+    change_options("model", optimizer="adam")
+    flags = "--options_file=model/options.json --train_files=text.txt --vocab_file=none.txt --model_dir=new"
+    assert main(f"train {flags}".split()) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "note: model/options.json: optimizer is no option of elmo-tf and has no effect\n"
+    assert printed.err == "elmo-tf train: --vocab_file=none.txt cannot be read: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "train --options_file=model/options.json --train_files=text.txt --vocab_file=model/vocab.txt --model_dir={}",
+        "inspect --model_dir={}",
+        "embed --input_file=text.txt --output_file=o.hdf5 --model_dir={}",
+        "convert --model_dir=model --output_dir={}",
+    ],
+)
+def test_a_folder_whose_name_is_no_utf_8_is_one_sentence(here, capsys, line):
+    name = b"m\xff".decode("utf-8", "surrogateescape")
+    shutil.copytree("model", name)
+    assert main(line.format(name).split()) == 1
+    error = capsys.readouterr().err
+    assert error.endswith("_dir=m\\udcff: expected a name in UTF-8, got the byte 0xff in it: rename it\n")
+    assert error.count("\n") == 1

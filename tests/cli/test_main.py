@@ -117,6 +117,8 @@ def test_summary_is_one_line(command):
         ),
         ("vocab --train_files=corpus.txt --vocab_file=v --min_count=", "--min_count=: expected a whole number, got ''"),
         ("vocab --train_files=corpus.txt --vocab_file=v --min_count=1.5", "expected a whole number, got '1.5' (see"),
+        ("train --train_files=corpus.txt --logical_cpus=1000000", "--logical_cpus=1000000: "),
+        ("train --train_files=corpus.txt --max_steps=1" + 30 * "0", f"--max_steps=1{30 * '0'}: "),
         ("train --train_files=corpus.txt --dropout=lots", "--dropout=lots: expected a number, got 'lots' (see"),
         ("vocab --train_files=corpus.txt --vocab_file=v --min_cuont=2", "'min_cuont'. Did you mean: min_count"),
         ("vocab --train_files=corpus.txt --vocab_file=v more.txt", "unexpected argument 'more.txt'"),
@@ -318,7 +320,7 @@ def mistaken(tmp_path_factory):
         (folder / name).write_text(text)
     (folder / "latin.txt").write_bytes(b"\xff\n")
     (folder / "cut.gz").write_bytes(
-        gzip.compress(b"the cat sat\n" + random.Random(1).randbytes(5000).hex().encode())[:2000]
+        gzip.compress(b"the cat sat\n" + random.Random(1).randbytes(5000).hex().encode(), mtime=0)[:2000]
     )
     with zipfile.ZipFile(folder / "nothing.zip", "w") as archive:
         archive.writestr("a.txt", "a")

@@ -47,8 +47,10 @@ def test_the_arrays_are_those_of_the_checkpoint_asked_for(trained, tmp_path, whi
         "weights.hdf5",
         "options.json",
         "vocab.txt",
+        "model.sha256",
     ]
-    assert set(content_of(tmp_path / "new")) == {"hdf5/weights.hdf5", "hdf5/options.json", "hdf5/vocab.txt"}
+    names = ("weights.hdf5", "options.json", "vocab.txt", "model.sha256")
+    assert set(content_of(tmp_path / "new")) == {f"hdf5/{name}" for name in names}
 
 
 def test_the_options_count_262_characters_and_the_vocabulary_is_the_same(trained, tmp_path):
@@ -83,7 +85,7 @@ def test_an_existing_folder_keeps_its_other_files(trained, tmp_path):
     convert(str(trained[0]), str(tmp_path))
     check_arrays(tmp_path, trained[1]["best"])
     assert (tmp_path / "notes.txt").read_text() == "kept"
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 5
 
 
 @pytest.mark.parametrize(
@@ -177,7 +179,7 @@ def test_the_vocabulary_that_is_given_may_lie_in_the_new_folder(trained, tmp_pat
 def test_a_model_that_another_conversion_wrote_meanwhile_is_refused_and_kept(
     trained, tmp_path, monkeypatch, zipped, there
 ):
-    checked = convert_module._checked
+    checked = convert_module._compare
 
     def slow(*arguments):
         (tmp_path / there).parent.mkdir(exist_ok=True)
@@ -194,8 +196,18 @@ def test_a_model_without_a_vocabulary_file_is_converted_without(tmp_path):
     trained_folder(tmp_path / "model", latest=False)
     (tmp_path / "model" / "vocab.txt").unlink()
     done = convert(str(tmp_path / "model"), str(tmp_path / "hdf5"))
-    assert set(content_of(tmp_path / "hdf5")) == {"weights.hdf5", "options.json"}
-    assert len(done.paths) == 2
+    assert set(content_of(tmp_path / "hdf5")) == {"weights.hdf5", "options.json", "model.sha256"}
+    assert len(done.paths) == 3
+
+
+@pytest.mark.parametrize(("name", "old", "new"), [("vocab.txt", "cat", "cut"), ("options.json", "0.1", "0.2")])
+def test_a_file_beside_the_converted_weights_that_changed_is_noticed(trained, tmp_path, name, old, new):
+    convert(str(trained[0]), str(tmp_path / "new"))
+    path = tmp_path / "new" / name
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match=f"{name} is not the file that was written with the model"):
+        load_bilm(tmp_path / "new")
 
 
 def test_a_zip_whose_vocabulary_cannot_be_used_is_converted_without_it_and_the_note_names_the_zip(trained, tmp_path):
@@ -206,7 +218,7 @@ def test_a_zip_whose_vocabulary_cannot_be_used_is_converted_without_it_and_the_n
             bad.writestr(name, b"the\nthe\n" if name == "vocab.txt" else first.read(name))
     done = convert(str(tmp_path / "bad.zip"), str(tmp_path / "hdf5"))
     check_arrays(tmp_path / "hdf5", weights)
-    assert set(content_of(tmp_path / "hdf5")) == {"weights.hdf5", "options.json"}
+    assert set(content_of(tmp_path / "hdf5")) == {"weights.hdf5", "options.json", "model.sha256"}
     assert done.notes[0].startswith(f"{tmp_path}/bad.zip/vocab.txt")
 
 

@@ -335,7 +335,7 @@ def test_a_model_that_a_target_cannot_load_is_refused_with_the_targets_name(tmp_
 def test_what_a_target_can_load_is_written_under_the_name_that_it_looks_for(tmp_path, target, case, name):
     trained_folder(tmp_path / "a", case, latest=False)
     convert(str(tmp_path / "a"), str(tmp_path / "b"), settings=ConvertSettings(target=target))
-    assert set(content_of(tmp_path / "b")) == {name, "options.json", "vocab.txt"}
+    assert set(content_of(tmp_path / "b")) == {name, "options.json", "vocab.txt", "model.sha256"}
 
 
 @pytest.mark.parametrize(

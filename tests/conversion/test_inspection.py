@@ -15,16 +15,19 @@ from elmo_tf.conversion.convert import ConvertSettings, convert
 from elmo_tf.conversion.inspection import inspect
 from elmo_tf.data.word_counts import build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
+from elmo_tf.store.model_hashes import remove_hashes
 
 FIFTY = changed(CHARACTERS, cnn_max_characters_per_token=50)
 
 
 @pytest.fixture
 def folders(tmp_path):
-    """A model of a kind that everybody loads, in two forms."""
+    """A model of a kind that everybody loads, in two forms; without hashes, for tests edit words and options."""
     trained_folder(tmp_path / "model", FIFTY, best=False)
     convert(str(tmp_path / "model"), str(tmp_path / "hdf5"))
     convert(str(tmp_path / "model"), str(tmp_path / "tf1"), settings=ConvertSettings("tf1"))
+    for form in ("hdf5", "tf1"):
+        remove_hashes(str(tmp_path / form))
     return tmp_path
 
 

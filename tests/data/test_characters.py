@@ -154,3 +154,10 @@ def test_encoding_with_numpy_does_not_import_tensorflow():
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("words", "wrong"), [([1], "1"), (["a", None], "None"), ([b"a"], "b'a'")])
+@pytest.mark.parametrize("function", [characters.encode_words, characters.is_truncated])
+def test_a_word_that_is_no_string_is_shown(function, words, wrong):
+    with pytest.raises(ValueError, match=f"words: expected words that are strings, got {wrong}$"):
+        function(words, 6)

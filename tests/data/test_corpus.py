@@ -1,13 +1,14 @@
 """The corpus: its counts, its blocks, which hold the sentences of the files in any order, and files that it refuses."""
 
 import gzip
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elmo_tf.data import text
-from elmo_tf.data.corpus import BLOCK_BYTES, Block, BlockReader, Corpus, group_into_pools, sequential_runs
+from elmo_tf.data.corpus import BLOCK_BYTES, Block, BlockReader, Corpus, group_into_pools, is_same_text, sequential_runs
 from elmo_tf.data.text import iterate_lines
 from elmo_tf.errors import InputError
 
@@ -210,8 +211,16 @@ def test_a_path_that_cannot_be_opened_is_refused_by_name(tmp_path, name, why):
 @PACKINGS
 @pytest.mark.parametrize(
     "changed",
-    [b"a b\nc d\n", b"a b\nc\ne\n", b"", b"a b\nc d\n\xff\xff\n", b"a b c d e\n\n", b"a b\nc d e \xe6\x97"],
-    ids=["shorter", "fewer words", "empty", "no longer UTF-8", "fewer sentences", "cut in a character"],
+    [
+        b"a b\nc d\n",
+        b"a b\nc\ne\n",
+        b"",
+        b"a b\nc d\n\xff\xff\n",
+        b"a b c d e\n\n",
+        b"a b\nc d e \xe6\x97",
+        b"a b\nc f\ne\n\n",
+    ],
+    ids=["shorter", "fewer words", "empty", "no longer UTF-8", "fewer sentences", "cut in a character", "same counts"],
 )
 def test_a_file_that_changed_after_the_scan_is_refused(tmp_path, pack, changed):
     paths = written(tmp_path, b"a b\nc d\ne\n\n", pack=pack)
@@ -255,9 +264,28 @@ def test_the_fingerprint_depends_on_the_text_but_not_on_the_folder(tmp_path):
     for name in ("x", "y"):
         (tmp_path / name).mkdir()
     here, there = (Corpus.scan(written(tmp_path / name, b"a b\n", b"c\n")) for name in ("x", "y"))
-    assert here.fingerprint() == there.fingerprint() == "2 files, 6 bytes, 2 sentences, 3 words"
-    for others in ([b"a b\n"], [b"a b\n", b"cc\n"], [b"a b\nc\n"], [b"a b\n", b"\xc3\xa5\n"], [b"a  \n", b"c\n"]):
+    assert here.fingerprint() == there.fingerprint()
+    assert re.fullmatch(r"2 files, 6 bytes, 2 sentences, 3 words, content [0-9a-f]{16}", here.fingerprint())
+    for others in (
+        [b"a b\n"],
+        [b"a b\n", b"cc\n"],
+        [b"a b\nc\n"],
+        [b"a b\n", b"\xc3\xa5\n"],
+        [b"a  \n", b"c\n"],
+        [b"a b\n", b"d\n"],
+        [b"c b\n", b"a\n"],
+        [b"b a\n", b"c\n"],
+    ):
         assert Corpus.scan(written(tmp_path, *others)).fingerprint() != here.fingerprint()
+
+
+def test_fingerprints_of_the_same_text_are_told_apart_from_others_and_earlier_ones_have_no_hash(tmp_path):
+    here, there = (Corpus.scan(written(tmp_path, content)).fingerprint() for content in (b"a b\n", b"a c\n"))
+    earlier = "1 files, 4 bytes, 1 sentences, 2 words"
+    assert is_same_text(here, here)
+    assert not is_same_text(here, there)
+    assert is_same_text(earlier, here)
+    assert not is_same_text("1 files, 5 bytes, 1 sentences, 2 words", here)
 
 
 @pytest.mark.parametrize("blocks", [1, 3, 8, 100])

@@ -155,6 +155,12 @@ def test_a_text_that_is_not_split_is_refused_for_its_letters_are_no_tokens(embed
         embed(place(text))
 
 
+@pytest.mark.parametrize("sentences", [[None], [["The"], 7], None])
+def test_a_sentence_that_is_no_list_is_refused(embed, sentences):
+    with pytest.raises(ValueError, match=r"sentences: expected lists of tokens, got (None|7) in place of a list"):
+        embed(sentences)
+
+
 @pytest.mark.parametrize("token", [b"The", 7, None])
 def test_a_token_that_is_no_string_is_refused_by_characters_and_by_ids(embed, embed_ids, token):
     for embedder in (embed, embed_ids):
@@ -228,7 +234,7 @@ def refused(*arguments):
     [
         (b"", "text.txt is empty: expected a tokenised sentence a line"),
         (b"good\n\nbl\xe5b\xe6r\n", "text.txt, line 3: not UTF-8 text"),
-        (gzip.compress(bytes(range(32, 127)) * 3)[:60], "text.txt cannot be read past line"),
+        (gzip.compress(bytes(range(32, 127)) * 3, mtime=0)[:60], "text.txt cannot be read past line"),
         (None, "text.txt cannot be read: No such file"),
     ],
     ids=["empty", "not UTF-8", "cut short", "missing"],

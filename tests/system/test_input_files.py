@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from elmo_tf.errors import InputError
+from elmo_tf.errors import InputError, escape
 from elmo_tf.system import input_files
 
 
@@ -20,6 +20,7 @@ def test_json_reads(tmp_path):
         (b"", r"x\.json, line 1: not valid JSON"),
         (b'{"a": "\xff"}', r"x\.json is not UTF-8 text: .* at byte 7"),
         (None, r"x\.json cannot be read: No such file"),
+        (b'{"a": {"b": 1, "c": 2, "b": 3}}', r"x\.json: 'b' stands twice in one object"),
     ],
 )
 def test_a_file_that_is_no_json_is_refused_by_name(tmp_path, content, message):
@@ -58,3 +59,12 @@ def test_the_hash_is_that_of_the_whole_content(tmp_path):
     content = b"0123456789" * 100_000
     (tmp_path / "file").write_bytes(content)
     assert input_files.sha256(str(tmp_path / "file")) == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(("name", "what"), [(b"m\xffdel", "the byte 0xff"), (b"\x80", "the byte 0x80")])
+def test_a_name_that_is_not_utf_8_is_one_sentence(name, what):
+    path = name.decode("utf-8", "surrogateescape")
+    with pytest.raises(InputError) as caught:
+        input_files.check_utf8_name(path)
+    assert str(caught.value) == f"{escape(path)}: expected a name in UTF-8, got {what} in it: rename it"
+    assert caught.value.begins_with(path)

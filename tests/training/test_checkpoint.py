@@ -1,5 +1,6 @@
 """Saving a run, and all reasons for which a saved run cannot be resumed."""
 
+import gc
 import shutil
 
 import numpy as np
@@ -15,6 +16,7 @@ from elmo_tf.models.weight_names import named_variables
 from elmo_tf.store.checkpoint_files import checkpoint_path
 from elmo_tf.training.checkpoint import TrainingCheckpoint, write_imported
 from elmo_tf.training.optimizer import SparseAdagrad
+from elmo_tf.training.state import RunState
 
 REACHED = {"stream_position": "„ 雨 “", "seed": 3, "mean_loss": 2.5}
 
@@ -176,3 +178,21 @@ def test_a_checkpoint_that_cannot_be_listed_does_not_stay(tmp_path):
     with pytest.raises(InputError, match="latest cannot be written"):
         checkpoint.save(after(8, states))
     assert files_of(tmp_path / "latest") == ["checkpoint"]
+
+
+def test_tensorflow_says_nothing_more_after_the_sentence_on_a_checkpoint_that_does_not_fit(tmp_path, caplog):
+    saved(tmp_path)
+    checkpoint, states, _, _ = parts(tmp_path, rows=(2,))
+    with pytest.raises(InputError, match="does not fit this run"):
+        checkpoint.restore(state_of(states))
+    del checkpoint, states
+    gc.collect()  # TensorFlow warns when the checkpoint is freed
+    assert [record.getMessage() for record in caplog.records if record.name == "tensorflow"] == []
+
+
+@pytest.mark.parametrize("text", ['{"best_step": ' + "9" * 5000 + "}", "{", "[]"])
+def test_notes_on_the_run_that_cannot_be_read_are_one_sentence(tmp_path, monkeypatch, text):
+    monkeypatch.setattr(RunState, "to_json", lambda state: text)
+    saved(tmp_path)
+    with pytest.raises(InputError, match="ckpt-7 is damaged: the notes on the run in it cannot be read"):
+        restore(tmp_path)

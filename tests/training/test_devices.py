@@ -23,6 +23,7 @@ def test_a_device_may_be_written_in_any_case():
         (["GPU:7"], 1, ["GPU:7", "no such device", "CPU:0"]),
         (["CPU:0", "CPU:0"], 1, ["named twice"]),
         (["CPU:0"], 2, ["--logical_cpus", "--devices"]),
+        ([], 1_000_000, ["--logical_cpus=1000000: expected at most 64"]),
     ],
 )
 def test_a_mistake_names_the_flag_and_what_there_is(devices, cpus, words):

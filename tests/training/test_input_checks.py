@@ -1,12 +1,20 @@
 """A mistake in a run's input is reported in one sentence before anything is written."""
 
+import dataclasses
 import json
 
 import pytest
+from refusals import refused
 
 from elmo_tf.errors import InputError
 from elmo_tf.options import Options
-from elmo_tf.training.input_checks import check_model_folder, check_run_input, write_model_folder
+from elmo_tf.training.input_checks import (
+    check_model_folder,
+    check_run_input,
+    check_validation_settings,
+    write_model_folder,
+)
+from elmo_tf.training.settings import TrainSettings
 
 OPTIONS = {
     "lstm": {"dim": 8, "projection_dim": 4},
@@ -158,7 +166,11 @@ def test_a_vocabulary_that_is_not_sorted_by_frequency_is_refused_for_the_sampled
 
 def test_a_new_folder_gets_options_and_vocabulary(folder):
     make_model_folder("new/model", prepared())
-    assert sorted(path.name for path in (folder / "new" / "model").iterdir()) == ["options.json", "vocab.txt"]
+    assert sorted(path.name for path in (folder / "new" / "model").iterdir()) == [
+        "model.sha256",
+        "options.json",
+        "vocab.txt",
+    ]
     assert (folder / "new" / "model" / "vocab.txt").read_text() == VOCABULARY
     assert Options.from_file("new/model/options.json") == prepared().options
 
@@ -223,3 +235,41 @@ def test_a_damaged_options_file_in_the_folder_is_refused_and_left_alone(folder):
 def test_a_file_where_the_folder_should_be_is_refused(folder):
     with pytest.raises(InputError, match=r"the folder train\.txt cannot be made"):
         make_model_folder("train.txt", prepared())
+
+
+@pytest.mark.parametrize(
+    ("values", "flag"),
+    [
+        ({"patience": 3}, "--patience=3"),
+        ({"validation_steps": 10}, "--validation_steps=10"),
+        ({"validate_first": True}, "--validate_first"),
+    ],
+)
+def test_settings_of_validations_without_a_text_to_validate_with_are_refused(values, flag):
+    options = Options.from_dict(OPTIONS)
+    settings = TrainSettings(options, train_files=("a",), vocab_file="v", model_dir="m", **values)
+    message = refused(check_validation_settings, settings)
+    assert message == f"{flag}: expected --valid_files too, the text to validate with"
+    check_validation_settings(dataclasses.replace(settings, valid_files=("b",)))
+
+
+@pytest.mark.parametrize(("name", "old", "new"), [("vocab.txt", "cat", "cut"), ("options.json", "0.1", "0.2")])
+def test_a_run_does_not_go_on_in_a_folder_whose_files_changed(folder, name, old, new):
+    make_model_folder("model", prepared())
+    make_model_folder("model", prepared(batch_size=3))  # options of the training may change from run to run
+    path = folder / "model" / name
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    message = refused(
+        make_model_folder, "model", prepared(vocab="model/vocab.txt" if name == "vocab.txt" else "vocab.txt")
+    )
+    assert message.startswith(f"model/{name} is not the file that was written with the model")
+
+
+def test_a_kill_while_a_folder_is_written_leaves_no_hash_that_is_wrong(folder, monkeypatch):
+    make_model_folder("model", prepared())
+    monkeypatch.setattr("elmo_tf.training.input_checks.write_hashes", lambda folder: None)
+    make_model_folder("model", prepared(batch_size=3))
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    make_model_folder("model", prepared())

@@ -120,3 +120,29 @@ def test_tensorboards_files_that_no_disk_takes_are_one_sentence(tmp_path):
     with largest_file(100), pytest.raises(InputError, match=rf"{tmp_path} cannot be written: ") as caught:
         end_step(riding, state, {"loss": 0.5})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["a field", "the head"])
+def test_a_log_with_a_field_too_long_for_csv_is_one_sentence(tmp_path, place):
+    path, long = tmp_path / "log.csv", "x" * 140_000
+    path.write_text(f"step,epoch,{long}\n1,1,2\n" if place == "the head" else f"step,epoch,loss\n1,1,{long}\n")
+    riding, _ = ride(logs.CsvLog(state_of(step=1, is_resumed=True), str(path), 1, ["loss"]))
+    with pytest.raises(InputError, match=r"log\.csv: expected the rows of this run's log, got what is no CSV file"):
+        riding.on_train_begin({})
+    assert long in path.read_text()
+
+
+def test_a_log_that_is_a_folder_is_one_sentence(tmp_path):
+    path = tmp_path / "log.csv"
+    path.mkdir()
+    riding, _ = ride(logs.CsvLog(state_of(step=1, is_resumed=True), str(path), 1, ["loss"]))
+    with pytest.raises(InputError, match=r"log\.csv cannot be read: Is a directory"):
+        riding.on_train_begin({})
+
+
+def test_a_row_whose_step_has_thousands_of_digits_is_dropped(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text(f"step,epoch,loss\n1,1,2\n{'9' * 5000},1,2\n")
+    riding, _ = ride(logs.CsvLog(state_of(step=1, is_resumed=True), str(path), 1, ["loss"]))
+    riding.on_train_begin({})
+    assert path.read_text().split() == ["step,epoch,loss", "1,1,2"]

@@ -1,10 +1,13 @@
 """The estimate of a step's memory: what it counts, and that more of anything takes more."""
 
+from types import SimpleNamespace
+
 import pytest
+from refusals import refused
 
 from elmo_tf.models.weight_names import expected_shapes
 from elmo_tf.options import Options
-from elmo_tf.training.memory_estimate import MemoryEstimate, estimate_memory
+from elmo_tf.training.memory_estimate import MemoryEstimate, check_fits_in_memory, estimate_memory, machine_memory
 
 CHARACTERS = {
     "lstm": {"dim": 32, "projection_dim": 8, "n_layers": 2},
@@ -128,3 +131,49 @@ def test_the_full_softmax_grows_with_the_vocabulary():
 )
 def test_the_description_is_one_line_in_gigabytes_or_megabytes(parts, line):
     assert MemoryEstimate(*parts).describe() == line
+
+
+def replicas(count, device="/device:CPU:0"):
+    """What the check asks of a strategy."""
+    return SimpleNamespace(num_replicas_in_sync=count, extended=SimpleNamespace(worker_devices=(device,)))
+
+
+HUGE = {
+    "cells": {"lstm": {"dim": 2**31 - 1, "projection_dim": 512}},
+    "filters": {"char_cnn": {**CHARACTERS["char_cnn"], "filters": [[1, 10**6], [2, 10**6]]}},
+    "words": {"n_tokens_vocab": 2**31 - 1, "lstm": {"dim": 4096, "projection_dim": 4096}},
+    "rows": {"batch_size": 2**31 - 1},
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_a_model_that_cannot_fit_into_the_machine_is_refused_from_its_options_with_the_numbers(name):
+    options = Options.from_dict({**CHARACTERS, **HUGE[name]})
+    message = refused(check_fits_in_memory, options, replicas(1))
+    assert message.startswith(f"this model cannot fit into the {machine_memory() / 1e9:,.1f} GB of memory of this mach")
+    assert "1 times at least" in message
+    assert "GB a replica: weights" in message
+
+
+def test_a_model_that_fits_is_not_refused_and_each_replica_counts(monkeypatch):
+    options = Options.from_dict(CHARACTERS)
+    check_fits_in_memory(options, replicas(1))
+    least = 10**7  # more than one such replica takes, and less than 100
+    monkeypatch.setattr("elmo_tf.training.memory_estimate.machine_memory", lambda: least)
+    check_fits_in_memory(options, replicas(1))
+    refused(check_fits_in_memory, options, replicas(100))
+
+
+def test_a_machine_that_does_not_tell_its_memory_refuses_nothing(monkeypatch):
+    monkeypatch.setattr("elmo_tf.training.memory_estimate.machine_memory", lambda: None)
+    check_fits_in_memory(Options.from_dict({**CHARACTERS, **HUGE["cells"]}), replicas(1))
+
+
+def test_on_gpus_the_weights_that_a_save_holds_at_one_time_count_and_no_activations(monkeypatch):
+    options = Options.from_dict(CHARACTERS)
+    made = estimated(CHARACTERS)
+    kept = made.weights + made.adagrad
+    monkeypatch.setattr("elmo_tf.training.memory_estimate.machine_memory", lambda: kept)
+    check_fits_in_memory(options, replicas(8, "/device:GPU:0"))
+    monkeypatch.setattr("elmo_tf.training.memory_estimate.machine_memory", lambda: kept - 1)
+    refused(check_fits_in_memory, options, replicas(8, "/device:GPU:0"))

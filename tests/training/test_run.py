@@ -17,6 +17,7 @@ import tensorflow as tf
 import tiny
 from full_disk import largest_file
 
+from elmo_tf.data.corpus import Corpus
 from elmo_tf.errors import InputError
 from elmo_tf.inference.evaluator import Evaluator
 from elmo_tf.options import CharCnnOptions, LstmOptions, Options
@@ -381,7 +382,7 @@ def test_the_steps_before_a_held_out_text_went_missing_are_kept_and_validated_wh
 
 def test_losses_of_a_validation_that_are_not_finite_are_no_steps_to_go_on_from(tmp_path, monkeypatch):
     settings = small(tmp_path, max_steps=4, validation_steps=3)
-    quiet(dataclasses.replace(settings, max_steps=2, valid_files=()))
+    quiet(dataclasses.replace(settings, max_steps=2, valid_files=(), validation_steps=0))
     with monkeypatch.context() as patch:
         patch.setattr("elmo_tf.inference.evaluator._LARGEST_LOSS", 0.0)
         with pytest.raises(InputError, match="losses that are not finite"):
@@ -648,3 +649,27 @@ def test_dropout_changes_the_training_and_the_seed_decides_how(tmp_path):
     kernel = next(name for name in runs["some"] if "LSTMCell.SW_0" in name and name.startswith("weights"))
     assert not np.array_equal(runs["some"][kernel], runs["none"][kernel])
     assert not np.array_equal(runs["some"][kernel], runs["seed"][kernel])
+
+
+def test_a_run_of_an_earlier_release_goes_on_and_then_notices_a_text_edited_to_the_same_size(tmp_path, monkeypatch):
+    settings, fingerprint = tiny.settings(tmp_path, max_steps=1, valid_files=()), Corpus.fingerprint
+    with monkeypatch.context() as patch:
+        patch.setattr(Corpus, "fingerprint", lambda corpus: fingerprint(corpus).partition(", content")[0])
+        quiet(settings)
+    assert "content" not in notes(settings.model_dir)["corpus"]
+    assert quiet(dataclasses.replace(settings, max_steps=2)).steps == 2
+    assert "content" in notes(settings.model_dir)["corpus"]
+    with open(settings.train_files[0], "r+") as file:
+        words = file.read(4)
+        file.seek(0)
+        file.write(words[1:2] + words[0] + words[2:])
+    with pytest.raises(InputError, match="was trained otherwise: the text of --train_files was 1 files, "):
+        quiet(dataclasses.replace(settings, max_steps=3))
+
+
+def test_a_model_that_cannot_fit_into_the_machine_is_refused_before_anything_is_built(tmp_path, monkeypatch):
+    monkeypatch.setattr("elmo_tf.training.run.build_trainer", lambda *_: pytest.fail("it was built"))
+    settings = tiny.settings(tmp_path, lstm=LstmOptions(dim=2**31 - 1, projection_dim=512))
+    with pytest.raises(InputError, match=r"this model cannot fit into the .* GB of memory of this machine"):
+        quiet(settings)
+    assert not os.path.exists(settings.model_dir)
