@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from elmo_tf.errors import InputError
 from elmo_tf.formats.tensorflow_checkpoint import newest_tf1_checkpoint
-from elmo_tf.store.checkpoint_files import checkpoint_path, newest_checkpoint
+from elmo_tf.store import checkpoint_files
+from elmo_tf.store.checkpoint_files import checkpoint_path
 from elmo_tf.store.file_names import (
     BEST,
     LATEST,
@@ -172,8 +173,10 @@ def check_for_training(model_dir: str) -> None:
         InputError: the folder holds a model that is not a checkpoint of `elmo-tf train`, or its name is not UTF-8.
     """
     check_utf8_name(model_dir)
-    place = _find_in_folder(model_dir, model_dir, None) if os.path.isdir(model_dir) else None
-    if place is not None and place.form != CHECKPOINT:
+    if not os.path.isdir(model_dir) or has_checkpoint(model_dir):
+        return
+    place = _find_in_folder(model_dir, model_dir, None)
+    if place is not None:
         raise InputError(
             f"--model_dir={model_dir} holds a model already, {os.path.basename(place.weights)}: to go on with it, give "
             "what elmo-tf convert --format=checkpoint makes of it; to start from it, give it as --initialize_from, and "
@@ -184,5 +187,5 @@ def check_for_training(model_dir: str) -> None:
 
 
 def has_checkpoint(model_dir: str) -> bool:
-    """Whether a folder has a checkpoint of `elmo-tf train`; raises errors as `newest_checkpoint` does."""
-    return any(newest_checkpoint(model_dir, name) for name in (BEST, LATEST))
+    """Whether a folder has a checkpoint of `elmo-tf train`; raises errors as `checkpoint_files.has_checkpoint`."""
+    return any(checkpoint_files.has_checkpoint(model_dir, name) for name in (BEST, LATEST))

@@ -16,6 +16,9 @@ from elmo_tf.system.error_text import reason, rename_in_errors
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
     """Yields a temporary path beside `path`; renames it to `path` when the block ends, removes it on an error.
 
+    The content is on the disk before the file is renamed, and the new name before the block is left, so after a power
+    cut the file is the old one or the new one.
+
     The folder of `path` is made if it is missing. Of a symbolic link the file that it names is written. The temporary
     path keeps the ending of `path`, for libraries that look at it (`.hdf5`, `.gz`).
 
@@ -41,7 +44,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
         os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
         with rename_in_errors(path, temporary):
             yield temporary
+            _flush(temporary)
         os.replace(temporary, target)
+        flush_folder(folder)
     except BaseException as error:  # also on Ctrl-C: nothing half-written stays behind
         with contextlib.suppress(OSError):  # the temporary file may not exist yet
             os.remove(temporary)
@@ -82,10 +87,24 @@ def temporary_name(folder: str, stem: str, ending: str = "") -> str:
 def flush_to_disk(path: str) -> None:
     """Waits until the content of a file is on the disk, where it outlives a power cut."""
     try:
-        with open(path, "rb+") as file:
-            os.fsync(file.fileno())
+        _flush(path)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}", path=path) from error
+
+
+def flush_folder(folder: str) -> None:
+    """Waits until the names of a folder's files are on the disk; does nothing where the system cannot do that."""
+    with contextlib.suppress(OSError):  # Windows, and some network file systems
+        _flush(folder, os.O_RDONLY)
+
+
+def _flush(path: str, flags: int = os.O_RDWR if os.name == "nt" else os.O_RDONLY) -> None:
+    """Waits until the content of a file is on the disk. Windows asks for the right to write for that."""
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def give_usual_permissions(path: str) -> None:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 from elmo_tf.errors import InputError
-from elmo_tf.system.atomic_files import flush_to_disk, make_folder, temporary_name
+from elmo_tf.system.atomic_files import flush_folder, flush_to_disk, make_folder, temporary_name
 from elmo_tf.system.locks import lock_folder
 
 
@@ -19,7 +19,8 @@ def atomic_folder(folder: str, check: Callable[[], None] | None = None) -> Itera
     largest last, and its other files stay. On any error the files that have moved are removed again, except
     where one has replaced an older file: then the new file stays.
 
-    The temporary folder is made in `folder` or, where `folder` is missing, in its nearest existing parent.
+    The files are on the disk before they move. The temporary folder is made in `folder` or, where `folder` is missing,
+    in its nearest existing parent.
 
     Args:
         folder: the folder of the files.
@@ -47,6 +48,7 @@ def atomic_folder(folder: str, check: Callable[[], None] | None = None) -> Itera
             what = f"{shown} cannot be written" if above == folder else f"the folder {shown} cannot be made in {above}"
             raise InputError(f"{what}: {error.strerror}", path=shown) from error
         yield temporary
+        flush_folder_to_disk(temporary)
         with make_folder_or_undo(os.path.dirname(folder)) as parent, lock_folder(parent):
             if check is not None:
                 check()
@@ -101,6 +103,7 @@ def _move_all(source: str, folder: str) -> None:
             if not os.path.lexists(target):
                 undoing.push(functools.partial(_remove_moved, path, target))
             _move(path, target)
+            flush_folder(os.path.dirname(target))
 
 
 def _remove_moved(source: str, target: str, error: type[BaseException] | None, *_: object) -> None:
@@ -123,6 +126,12 @@ def find_files(folder: str) -> list[str]:
 
 
 def flush_folder_to_disk(folder: str) -> None:
-    """Waits until all files below a folder are on the disk; raises as `elmo_tf.system.atomic_files.flush_to_disk`."""
-    for path in find_files(folder):
-        flush_to_disk(path)
+    """Waits until a folder is on the disk with all that is below it.
+
+    Raises:
+        InputError: a file cannot be written, as of `elmo_tf.system.atomic_files.flush_to_disk`.
+    """
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            flush_to_disk(os.path.join(inside, name))
+        flush_folder(inside)

@@ -51,6 +51,25 @@ def _lock(handle: int) -> None:
             raise
 
 
+def try_lock(handle: int) -> bool | None:
+    """Locks an open file without waiting.
+
+    Returns:
+        True where it is locked now, False where it is locked already, None where there are no locks.
+    """
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return False
+        if error.errno in _NO_LOCKS:
+            return None
+        raise
+    return True
+
+
 @contextlib.contextmanager
 def lock_folder(folder: str) -> Iterator[None]:
     """Holds a lock on a folder during the block, as `lock` does on a file, without leaving a file there.

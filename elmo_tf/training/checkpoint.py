@@ -1,14 +1,15 @@
 """The checkpoints of a training run: `latest` holds all that a run needs to continue, `best` the best weights."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
 from elmo_tf.formats.tensorflow_checkpoint import DAMAGED
-from elmo_tf.store.checkpoint_files import has_complete_checkpoint, newest_checkpoint, save_checkpoint
+from elmo_tf.store.checkpoint_files import checkpoint_step, has_checkpoint, newest_checkpoint
+from elmo_tf.store.checkpoint_writer import CheckpointWriter, save_checkpoint
 from elmo_tf.store.file_names import BEST, LATEST
 from elmo_tf.system.error_text import first_line
 from elmo_tf.training.optimizer import SparseAdagrad
@@ -38,23 +39,28 @@ class TrainingCheckpoint:
         model_dir: the model's folder.
         variables: the weights by name.
         optimizer: the optimizer, whose accumulators are saved too.
+        report: takes a line for people on each checkpoint that is damaged and skipped.
     """
 
-    def __init__(self, model_dir: str, variables: Mapping[str, tf.Variable], optimizer: SparseAdagrad) -> None:
+    def __init__(
+        self,
+        model_dir: str,
+        variables: Mapping[str, tf.Variable],
+        optimizer: SparseAdagrad,
+        report: Callable[[str], None] = print,
+    ) -> None:
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._text = _Text()
         self._rows: list[tf.Variable] = []
         self._weights, self._optimizer = dict(variables), optimizer
-        self._latest_dir = os.path.join(model_dir, LATEST)
-        for name in (LATEST, BEST):
-            newest_checkpoint(model_dir, name)  # raises if they cannot be read at all
+        self._model_dir, self._report = model_dir, report
         best = tf.train.Checkpoint(weights=self._weights, step=self._step)
-        self._best = tf.train.CheckpointManager(best, os.path.join(model_dir, BEST), max_to_keep=1)
-        self._latest: tf.train.CheckpointManager | None = None
+        self._best = CheckpointWriter(best, os.path.join(model_dir, BEST), max_to_keep=1)
+        self._latest: CheckpointWriter | None = None
         self._last_saved: tuple[int, str, str] | None = None  # step, text and path
 
-    def _manager(self, states: LstmStates) -> tf.train.CheckpointManager:
-        """The manager of `latest`, made at the first use, when the shapes of the LSTM states are known."""
+    def _writer(self, states: LstmStates) -> CheckpointWriter:
+        """The writer of `latest`, made at the first use, when the shapes of the LSTM states are known."""
         if self._latest is None:
             self._rows = [tf.Variable(tf.zeros_like(rows), trainable=False) for rows in _join(states)]
             checkpoint = tf.train.Checkpoint(
@@ -64,7 +70,7 @@ class TrainingCheckpoint:
                 notes=self._text,
                 states=self._rows,
             )
-            self._latest = tf.train.CheckpointManager(checkpoint, self._latest_dir, max_to_keep=2)
+            self._latest = CheckpointWriter(checkpoint, os.path.join(self._model_dir, LATEST), max_to_keep=2)
         return self._latest
 
     def save(self, state: RunState) -> str:
@@ -75,7 +81,7 @@ class TrainingCheckpoint:
         Raises:
             InputError: the checkpoint cannot be written.
         """
-        manager = self._manager(state.lstm_states)
+        writer = self._writer(state.lstm_states)
         text = state.to_json()
         if self._last_saved is not None and self._last_saved[:2] == (state.step, text):
             return self._last_saved[2]
@@ -83,7 +89,7 @@ class TrainingCheckpoint:
         self._text.text = text
         for variable, rows in zip(self._rows, _join(state.lstm_states), strict=True):
             variable.assign(rows)
-        path = save_checkpoint(manager, state.step)
+        path = save_checkpoint(writer, state.step)
         self._last_saved = state.step, text, path
         return path
 
@@ -95,13 +101,17 @@ class TrainingCheckpoint:
         self._step.assign(step)
         return save_checkpoint(self._best, step)
 
-    def has_best(self, step: int) -> bool:
-        """Whether `best` holds the weights of this step; it does not if the run was killed between both saves."""
-        path = self._best.latest_checkpoint
-        return path is not None and os.path.basename(path) == f"ckpt-{step}"
+    def best_step(self) -> int | None:
+        """The step of the newest complete checkpoint in `best`; None if there is none, after a line on the reason."""
+        try:
+            path = newest_checkpoint(self._model_dir, BEST, self._report)
+        except InputError as error:
+            self._report(str(error))
+            return None
+        return None if path is None else checkpoint_step(path)
 
     def restore(self, new: RunState) -> RunState | None:
-        """Assigns weights and accumulators from the latest checkpoint.
+        """Assigns weights and accumulators from the newest complete checkpoint in `latest`.
 
         Args:
             new: the state that a new run would begin with. Its LSTM states have the shapes that the checkpoint's must
@@ -111,17 +121,18 @@ class TrainingCheckpoint:
             The state that the checkpoint holds; None if there is no checkpoint.
 
         Raises:
-            InputError: the checkpoint is damaged, or of another model or another number of rows.
+            InputError: all checkpoints are damaged, or the newest complete one is of another model or another number of
+                rows.
         """
-        manager = self._manager(new.lstm_states)
-        path = manager.latest_checkpoint
+        writer = self._writer(new.lstm_states)
+        path = newest_checkpoint(self._model_dir, LATEST, self._report)
         if path is None:
             self._check_empty()
             return None
         status = None
         try:
             imported = not any(key.startswith("states/") for key, _ in tf.train.list_variables(path))
-            target = self._without_states() if imported else manager.checkpoint
+            target = self._without_states() if imported else writer.checkpoint
             _ = target.save_counter  # made now, or TensorFlow warns of it when a checkpoint that does not fit is freed
             status = target.restore(path)
             status.assert_consumed()
@@ -149,14 +160,14 @@ class TrainingCheckpoint:
         )
 
     def _check_empty(self) -> None:
-        """Raises an error if the folders hold weights, which a new run would overwrite."""
-        for folder in (self._latest_dir, self._best.directory):
-            if has_complete_checkpoint(folder):
-                raise InputError(
-                    f"{folder} holds a checkpoint, but {self._latest_dir} none to go on from: bring that back, or take "
-                    "a new --model_dir",
-                    path=folder,
-                )
+        """Raises an error if `best` holds weights, which a new run would overwrite."""
+        if has_checkpoint(self._model_dir, BEST):
+            folder, latest = self._best.directory, os.path.join(self._model_dir, LATEST)
+            raise InputError(
+                f"{folder} holds a checkpoint, but {latest} none to go on from: bring that back, or take a new "
+                "--model_dir",
+                path=folder,
+            )
 
 
 def write_imported(model_dir: str, weights: Mapping[str, Any], accumulators: Mapping[str, Any], step: int) -> str:
@@ -183,7 +194,7 @@ def write_imported(model_dir: str, weights: Mapping[str, Any], accumulators: Map
         step=tf.Variable(step, dtype=tf.int64, trainable=False),
         notes=_Text("{}"),
     )
-    return save_checkpoint(tf.train.CheckpointManager(checkpoint, os.path.join(model_dir, LATEST), max_to_keep=1), step)
+    return save_checkpoint(CheckpointWriter(checkpoint, os.path.join(model_dir, LATEST), max_to_keep=1), step)
 
 
 def _join(states: LstmStates) -> list[tf.Tensor]:

@@ -13,8 +13,8 @@ from elmo_tf.inference.evaluator import Evaluator, LossesNotFiniteError
 from elmo_tf.training.assembly import Trainer
 from elmo_tf.training.callbacks import make_callbacks
 from elmo_tf.training.checkpoint import TrainingCheckpoint
+from elmo_tf.training.divergence import DivergenceGuard
 from elmo_tf.training.input_checks import RunInput
-from elmo_tf.training.meter import divergence_error
 from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.settings import TrainSettings
 from elmo_tf.training.state import RunState
@@ -50,6 +50,7 @@ class TrainingLoop:
         self._settings, self._prepared, self._trainer = settings, prepared, trainer
         self._checkpoint, self._state, self._bounds, self._report = checkpoint, state, bounds, report
         self._loss_name = "sampled_loss" if prepared.options.training.sample_softmax else "loss"
+        self._guard = DivergenceGuard(state, len(prepared.vocabulary), report)
         self._model = trainer.model
         self._model.stop_training = False
         self.stopped_by: int | None = None
@@ -109,21 +110,31 @@ class TrainingLoop:
             tensors, position = next(stream)
         result = self._trainer.take_step(state.step, tensors, state.lstm_states, state.loss_scale)
         state.step, state.stream_position = state.step + 1, position
-        state.lstm_states, state.loss_scale = result.states, result.loss_scale
         logs = {self._loss_name: float(tf.reduce_mean(result.losses)), "gradient_norm": float(result.norm)}
-        self._check_gradient(logs["gradient_norm"])
+        if self._is_skipped(logs["gradient_norm"]):
+            self._guard.count_skip(logs["gradient_norm"])
+            logs[self._loss_name] = state.mean_loss if state.mean_loss is not None else logs[self._loss_name]
+        else:
+            state.lstm_states, state.loss_scale = result.states, result.loss_scale
+            self._guard.count_step(logs[self._loss_name])
         with contextlib.suppress(_ValidationAbandonedError):
             callbacks.on_train_batch_end(state.step - 1, logs)
         if state.step % self._settings.checkpoint_steps == 0 and state.step not in self._bounds:
             self._save()
 
-    def _check_gradient(self, norm: float) -> None:
-        """Ends the run where the gradient overflows. In float16 it does so only if no smaller loss scale can help."""
+    def _is_skipped(self, norm: float) -> bool:
+        """Whether the gradient of a step overflows, so that the weights stay as they are.
+
+        A step that overflows in float16 counts as taken, with a smaller loss scale after it.
+
+        Raises:
+            InputError: it overflows in float16, and no smaller loss scale can help.
+        """
         if math.isfinite(norm) or float(self._state.loss_scale.factor) > 1.0:
-            return
+            return False
         if self._settings.precision == "float16":
             raise InputError(f"the gradient of step {self._state.step} overflows float16: take --precision=bfloat16")
-        raise divergence_error("gradient", self._state.step, norm)
+        return True
 
     def _make_evaluation(self) -> Callable[[], dict[str, float | int]] | None:
         """The function that validates; None without held-out text."""
@@ -152,17 +163,23 @@ class TrainingLoop:
         """
         try:
             yield
-        except LossesNotFiniteError:
-            raise
+        except LossesNotFiniteError as error:
+            raise LossesNotFiniteError(
+                f"{error}; take a smaller --learning_rate or --all_clip_norm_val and go on from the last checkpoint"
+            ) from error
         except InputError:
             if self._state.has_new_steps:  # otherwise nothing has changed since the last checkpoint
                 self._save()
             raise
 
-    def _save(self) -> None:
+    def _save(self) -> bool:
+        """Saves the run, unless it has diverged; returns whether it is saved."""
+        if not self._guard.may_save():
+            return False
         self._checkpoint.save(self._state)
+        return True
 
     def _save_best(self, step: int) -> None:
         """Saves the latest checkpoint first, because a run cannot be continued from its best weights alone."""
-        self._save()
-        self._checkpoint.save_best(step)
+        if self._save():
+            self._checkpoint.save_best(step)

@@ -5,7 +5,7 @@ import time
 
 import keras
 
-from elmo_tf.errors import InputError
+from elmo_tf.training.divergence import divergence_error
 from elmo_tf.training.state import Logs, RunState
 
 
@@ -34,7 +34,7 @@ class Meter(keras.callbacks.Callback):
         logs = {} if logs is None else logs
         loss, seconds = logs[self._loss_name], time.perf_counter() - self._started
         if not math.isfinite(loss):
-            raise divergence_error("loss", batch + 1, loss)
+            raise divergence_error(f"the loss of step {batch + 1} is {loss}")
         before = self._state.mean_loss
         self._state.mean_loss = loss if before is None else self._keep * before + (1.0 - self._keep) * loss
         # the first step compiles, so the speed is counted from the second step on
@@ -42,17 +42,3 @@ class Meter(keras.callbacks.Callback):
         self._timed_steps += 1
         logs[self._loss_name] = self._state.mean_loss
         logs["words_per_second"] = self._words / self._seconds
-
-
-def divergence_error(what: str, step: int, value: float) -> InputError:
-    """The error of a run whose loss or gradient is not finite any more.
-
-    Args:
-        what: "loss" or "gradient".
-        step: the step's number.
-        value: the loss, or the norm of the gradient.
-    """
-    return InputError(
-        f"the {what} of step {step} is {value}: training diverged; take a smaller --learning_rate or "
-        "--all_clip_norm_val and go on from the last checkpoint, or from an older one, or start anew"
-    )

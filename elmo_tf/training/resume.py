@@ -42,14 +42,34 @@ def begin_or_resume(
         return new
     _check_same(new, resumed, settings.model_dir)
     resumed.corpus = new.corpus  # a run of an earlier release has no hash of its text yet
-    if resumed.best_step == resumed.step and not checkpoint.has_best(resumed.step):
-        checkpoint.save_best(resumed.step)  # the run was killed between saving the latest and the best
+    _make_up_for_best(resumed, checkpoint, report)
     if prepared.validation is None:
         resumed.validation_due = None  # there is no text any more to make up for it with
     report(f"resumed from step {resumed.step} of {settings.model_dir}")
     if settings.initialize_from is not None:
         report("note: --initialize_from says where a run begins; this one goes on")
     return resumed
+
+
+def _make_up_for_best(resumed: RunState, checkpoint: TrainingCheckpoint, report: Callable[[str], None]) -> None:
+    """Saves the best weights if the run was killed between saving the latest and the best.
+
+    Where the best weights of an earlier step are lost, the next validation begins a new search for the best. The best
+    of a later step stays: the run goes on from a checkpoint before it, and will come to that step again.
+    """
+    if resumed.best_step is None:
+        return
+    best_step = checkpoint.best_step()
+    if best_step is not None and best_step >= resumed.best_step:
+        return
+    if resumed.best_step == resumed.step:
+        checkpoint.save_best(resumed.step)
+        return
+    report(
+        f"note: the best weights, of step {resumed.best_step}, are lost: the next validation begins a new search for "
+        "the best"
+    )
+    resumed.best_perplexity = resumed.best_step = None
 
 
 def _initialize(settings: TrainSettings, prepared: RunInput, trainer: Trainer, report: Callable[[str], None]) -> None:

@@ -1,11 +1,14 @@
 """A training run from beginning to end: the input is checked, the run begins or is resumed, and steps are taken."""
 
+import os
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
 from elmo_tf.store.model_location import check_for_training
+from elmo_tf.system.atomic_folders import make_folder_or_undo
+from elmo_tf.system.process_lock import process_lock
 from elmo_tf.training.assembly import Trainer, build_trainer, count_parts, make_stream
 from elmo_tf.training.checkpoint import TrainingCheckpoint
 from elmo_tf.training.devices import make_strategy
@@ -27,6 +30,9 @@ from elmo_tf.training.state import RunState
 
 Report = Callable[[str], None]
 
+LOCK_FILE = "train.lock"
+"""The file in the model's folder that says which process trains there."""
+
 
 def train(settings: TrainSettings, report: Report = print) -> TrainResult:
     """Trains a model, or continues the training of the one in `settings.model_dir`.
@@ -36,10 +42,18 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
         report: takes a line for people.
 
     Raises:
-        InputError: something about the input is wrong; nothing has been trained.
+        InputError: something about the input is wrong, or another process trains in the same folder; nothing has been
+            trained.
     """
     _check_settings(settings)
     check_validation_settings(settings)
+    folder = settings.model_dir
+    with make_folder_or_undo(folder), process_lock(os.path.join(folder, LOCK_FILE), folder, report):
+        return _train(settings, report)
+
+
+def _train(settings: TrainSettings, report: Report) -> TrainResult:
+    """Does what `train` does, in a folder that no other process trains in."""
     check_for_training(settings.model_dir)
     # otherwise TensorFlow lets GPUs compute float32 products with ten bits of precision, as many as half precision has
     tf.config.experimental.enable_tensor_float_32_execution(settings.precision != "float32")
@@ -49,7 +63,7 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
     check_model_folder(settings.model_dir, prepared)
     check_fits_in_memory(prepared.options, strategy)
     trainer = build_trainer(settings, prepared.options, strategy)
-    checkpoint = TrainingCheckpoint(settings.model_dir, trainer.variables, trainer.optimizer)
+    checkpoint = TrainingCheckpoint(settings.model_dir, trainer.variables, trainer.optimizer, report)
     state = begin_or_resume(settings, prepared, trainer, checkpoint, report)
     write_model_folder(settings.model_dir, prepared)
     bounds = _bounds(settings, prepared, parts)

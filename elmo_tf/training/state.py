@@ -36,6 +36,8 @@ class RunState:
         validations_since_best: validations since then, none of which was better.
         validation_due: during a validation, the logs to which its results will be added; otherwise None. A run that is
             resumed from a checkpoint written meanwhile first makes up for the validation.
+        skipped_steps: steps so far that were skipped because their gradients were not finite.
+        skips_in_a_row: such steps since the last one that was taken.
     """
 
     seed: int
@@ -52,6 +54,8 @@ class RunState:
     best_step: int | None = None
     validations_since_best: int = 0
     validation_due: Logs | None = None
+    skipped_steps: int = 0
+    skips_in_a_row: int = 0
 
     @property
     def has_new_steps(self) -> bool:
@@ -79,6 +83,8 @@ class RunState:
             "since_best": self.validations_since_best,
             "validation_due": self.validation_due,
             "loss_scale": self.loss_scale.to_list() if self.loss_scale.ever_changes else None,
+            "skipped_steps": self.skipped_steps or None,
+            "skips_in_a_row": self.skips_in_a_row or None,
         }
         known = {name: value for name, value in values.items() if value is not None}
         return json.dumps({**known, "mean_loss": self.mean_loss}, ensure_ascii=False)
@@ -110,4 +116,6 @@ class RunState:
             best_step=values.get("best_step"),
             validations_since_best=values.get("since_best", 0),
             validation_due=values.get("validation_due"),
+            skipped_steps=values.get("skipped_steps", 0),
+            skips_in_a_row=values.get("skips_in_a_row", 0),
         )

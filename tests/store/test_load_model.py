@@ -177,10 +177,15 @@ def test_a_checkpoint_with_other_bytes_is_refused(trained, tmp_path, load):
 
 @LOADERS
 @pytest.mark.parametrize("content", [b"", b"\xff\0", b"nothing of the kind"])
-def test_a_damaged_list_of_checkpoints_is_refused(trained, tmp_path, load, content):
+def test_a_damaged_list_of_checkpoints_decides_nothing_and_is_refused_without_their_files(
+    trained, tmp_path, load, content
+):
     copy = copy_of(trained[0], tmp_path)
     for name in ("best", "latest"):
         (copy / name / "checkpoint").write_bytes(content)
+    load(str(copy))
+    for path in copy.glob("*/ckpt-*"):
+        path.unlink()
     message = refused(load, str(copy))
     assert str(copy) in message
 

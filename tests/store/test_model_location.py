@@ -1,6 +1,7 @@
 """A model is found and its form recognized by the names of files; the files may be empty, because none is read."""
 
 import pytest
+import tensorflow as tf
 
 from elmo_tf.errors import InputError
 from elmo_tf.store.model_location import ModelLocation, check_for_training, find_model, has_checkpoint, is_zip_file
@@ -160,8 +161,8 @@ def test_a_folder_or_missing_path_is_no_zip_file(tmp_path):
 
 
 def test_a_checkpoint_is_preferred_to_all_other_forms(tmp_path):
-    folder = made(tmp_path, "weights.hdf5", "latest/ckpt-3.index", "latest/ckpt-3.data-00000-of-00001")
-    (tmp_path / "latest" / "checkpoint").write_text('model_checkpoint_path: "ckpt-3"\n')
+    folder = made(tmp_path, "weights.hdf5")
+    tf.train.Checkpoint(step=tf.Variable(3)).write(f"{folder}/latest/ckpt-3")
     assert has_checkpoint(folder)
     assert found(tmp_path) == ModelLocation("checkpoint", f"{folder}/latest/ckpt-3", folder)
 

@@ -1,7 +1,11 @@
 """Saving a run, and all reasons for which a saved run cannot be resumed."""
 
+import contextlib
 import gc
+import itertools
+import os
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from riding import state_of
 from elmo_tf.errors import InputError
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.weight_names import named_variables
+from elmo_tf.store import checkpoint_writer
 from elmo_tf.store.checkpoint_files import checkpoint_path
 from elmo_tf.training.checkpoint import TrainingCheckpoint, write_imported
 from elmo_tf.training.optimizer import SparseAdagrad
@@ -26,14 +31,14 @@ def after(step, states):
     return state_of(states, step=step, **REACHED)
 
 
-def parts(folder, rows=(3, 3), value=0.0):
+def parts(folder, rows=(3, 3), value=0.0, report=print):
     """A checkpoint of a tiny model, and states for some replicas."""
     model = LanguageModel(tiny.options(n_tokens_vocab=9))
     model.build()
     variables = named_variables(model)
     optimizer = SparseAdagrad(variables, 0.1)
     states = tuple(tf.nest.map_structure(lambda part: part + value, model.zero_state(count)) for count in rows)
-    return TrainingCheckpoint(str(folder), variables, optimizer), states, variables, optimizer
+    return TrainingCheckpoint(str(folder), variables, optimizer, report), states, variables, optimizer
 
 
 def saved(folder):
@@ -97,9 +102,8 @@ def cut(path):
         (lambda folder: cut(folder / "ckpt-7.index"), "damaged"),
         (lambda folder: (folder / "ckpt-7.data-00000-of-00001").unlink(), "damaged"),
         (lambda folder: (folder / "ckpt-7.index").unlink(), "not there"),
-        (lambda folder: (folder / "checkpoint").write_text("nonsense {"), "names the checkpoints, is damaged"),
     ],
-    ids=["data cut", "index cut", "no data", "no index", "list"],
+    ids=["data cut", "index cut", "no data", "no index"],
 )
 def test_a_damaged_checkpoint_is_one_sentence(tmp_path, damage, words):
     saved(tmp_path)
@@ -110,17 +114,219 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path, damage, words):
     assert str(tmp_path) in str(caught.value)
 
 
-@pytest.mark.parametrize("lost", ["folder", "list"])
-def test_weights_are_not_overwritten_by_a_new_run_where_the_latest_checkpoint_is_lost(tmp_path, lost):
+@pytest.mark.parametrize(
+    "damage",
+    [lambda path: path.unlink(), lambda path: path.write_text("nonsense {"), lambda path: path.write_bytes(b"\xff")],
+    ids=["missing", "nonsense", "no text"],
+)
+def test_the_files_decide_and_not_the_list_of_checkpoints(tmp_path, damage):
     checkpoint, states, _, _ = parts(tmp_path)
     checkpoint.save(after(7, states))
     checkpoint.save_best(7)
-    if lost == "folder":
-        shutil.rmtree(tmp_path / "latest")
-    else:
-        (tmp_path / "latest" / "checkpoint").unlink()
+    for name in ("latest", "best"):
+        damage(tmp_path / name / "checkpoint")
+    assert restore(tmp_path).step == 7
+    assert checkpoint_path(str(tmp_path)) == str(tmp_path / "best" / "ckpt-7")
+
+
+def test_a_list_that_names_a_checkpoint_whose_files_are_gone_is_refused(tmp_path):
+    saved(tmp_path)
+    for path in (tmp_path / "latest").glob("ckpt-*"):
+        path.unlink()
+    with pytest.raises(InputError, match="names one that is not there"):
+        restore(tmp_path)
+
+
+def test_weights_are_not_overwritten_by_a_new_run_where_the_latest_checkpoint_is_lost(tmp_path):
+    checkpoint, states, _, _ = parts(tmp_path)
+    checkpoint.save(after(7, states))
+    checkpoint.save_best(7)
+    shutil.rmtree(tmp_path / "latest")
     with pytest.raises(InputError, match=r"holds a checkpoint, but .*latest none to go on from"):
         restore(tmp_path)
+
+
+def two_saved(folder, digests=True):
+    """Checkpoints of steps 7 and 8, without their digests as an earlier release leaves them where asked for."""
+    checkpoint, states, _, _ = parts(folder)
+    checkpoint.save(after(7, states))
+    checkpoint.save(after(8, states))
+    for path in [] if digests else (folder / "latest").glob("*.sha256"):
+        path.unlink()
+
+
+def zero(path):
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage", [cut, zero, flip_a_bit, lambda path: path.unlink()], ids=["cut", "zero", "flip", "gone"]
+)
+@pytest.mark.parametrize("ending", ["data-00000-of-00001", "index"])
+@pytest.mark.parametrize("digests", [True, False])
+def test_a_damaged_checkpoint_is_skipped_with_a_line_and_the_one_before_is_taken(tmp_path, damage, ending, digests):
+    two_saved(tmp_path, digests)
+    damage(tmp_path / "latest" / f"ckpt-8.{ending}")
+    lines = []
+    checkpoint, zeros, _, _ = parts(tmp_path, report=lines.append)
+    assert checkpoint.restore(state_of(zeros)).step == 7
+    if digests or ending != "index" or (tmp_path / "latest" / "ckpt-8.index").exists():
+        (line,) = lines
+        assert line.startswith(f"{tmp_path}/latest/ckpt-8 is damaged: ")
+        assert line.endswith(
+            f"skipped, and {tmp_path}/latest/ckpt-7 is taken, the newest complete checkpoint before it"
+        )
+
+
+def test_loading_takes_the_same_checkpoint_as_a_resume_and_warns(tmp_path, caplog):
+    two_saved(tmp_path)
+    cut(tmp_path / "latest" / "ckpt-8.index")
+    assert checkpoint_path(str(tmp_path)) == str(tmp_path / "latest" / "ckpt-7")
+    assert "ckpt-8 is damaged" in caplog.text
+
+
+def test_with_every_checkpoint_damaged_no_run_begins(tmp_path):
+    two_saved(tmp_path)
+    for step in (7, 8):
+        zero(tmp_path / "latest" / f"ckpt-{step}.index")
+    with pytest.raises(InputError, match="ckpt-8 is damaged"):
+        restore(tmp_path)
+
+
+def test_damaged_digests_leave_the_decision_to_tensorflow(tmp_path):
+    two_saved(tmp_path)
+    cut(tmp_path / "latest" / "ckpt-8.sha256")
+    assert restore(tmp_path).step == 8
+
+
+def test_the_digests_are_those_of_sha256sum(tmp_path):
+    two_saved(tmp_path)
+    subprocess.run(["sha256sum", "--check", "--strict", "ckpt-8.sha256"], cwd=tmp_path / "latest", check=True)
+
+
+def test_after_a_fallback_the_damaged_checkpoint_goes_with_the_next_save(tmp_path):
+    two_saved(tmp_path)
+    cut(tmp_path / "latest" / "ckpt-8.index")
+    lines = []
+    checkpoint, states, _, _ = parts(tmp_path, report=lines.append)
+    resumed = checkpoint.restore(state_of(states))
+    checkpoint.save(after(8, states))
+    assert resumed.step == 7
+    lines.clear()
+    assert checkpoint.restore(state_of(states)).step == 8
+    assert not lines
+    assert {path.name.partition(".")[0] for path in (tmp_path / "latest").iterdir()} == {
+        "checkpoint",
+        "ckpt-7",
+        "ckpt-8",
+    }
+
+
+class KilledError(BaseException):
+    """A kill, after which the process does nothing more."""
+
+
+@contextlib.contextmanager
+def killed_at_file_operation(number):
+    """Ends the block before its file operation of this number, as a kill would; counts those of this process's saves.
+
+    TensorFlow's own operations are counted as one, from its temporary files to both names.
+    """
+    count = itertools.count()
+
+    def kill_before(function):
+        def call(*arguments, **named):
+            if next(count) == number:
+                raise KilledError
+            return function(*arguments, **named)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("link", "replace", "remove", "fsync"):
+            patch.setattr(os, name, kill_before(getattr(os, name)))
+        patch.setattr(tf.train.Checkpoint, "write", kill_before(tf.train.Checkpoint.write))
+        patch.setattr(shutil, "rmtree", kill_before(shutil.rmtree))
+        yield
+
+
+@pytest.fixture(scope="module")
+def model_parts():
+    """The states, variables and optimizer of a model, for tests to which their values do not matter."""
+    return parts("unused")[1:]
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["second save", "first save"])
+def test_a_kill_before_any_file_operation_of_a_save_leaves_a_checkpoint_to_go_on_from(tmp_path, model_parts, first):
+    states, variables, optimizer = model_parts
+    for number in range(100):
+        folder = tmp_path / str(number)
+        checkpoint, again = (TrainingCheckpoint(str(folder), variables, optimizer) for _ in range(2))
+        if not first:
+            checkpoint.save(after(7, states))
+        try:
+            with killed_at_file_operation(number):
+                checkpoint.save(after(8, states))
+        except KilledError:
+            resumed = again.restore(state_of(states))
+            assert resumed is None if first and number < 1 else resumed.step in {7, 8}
+        else:
+            assert number > 8
+            break
+        again.save(after(9, states))
+        assert checkpoint.restore(state_of(states)).step == 9
+
+
+def test_a_kill_in_a_second_save_of_one_step_loses_neither(tmp_path, model_parts):
+    states, variables, optimizer = model_parts
+    for number in range(100):
+        folder = tmp_path / str(number)
+        checkpoint, again = (TrainingCheckpoint(str(folder), variables, optimizer) for _ in range(2))
+        checkpoint.save(after(0, states))
+        try:
+            with killed_at_file_operation(number):
+                checkpoint.save(state_of(states, step=0, **{**REACHED, "mean_loss": 1.5}))
+        except KilledError:
+            assert again.restore(state_of(states)).mean_loss in {1.5, 2.5}
+        else:
+            break
+    assert number > 12
+    assert files_of(folder / "latest") == [
+        "checkpoint", "ckpt-0.data-00000-of-00001", "ckpt-0.index", "ckpt-0.sha256"
+    ]  # fmt: skip
+
+
+def test_a_second_save_of_one_step_that_was_torn_between_its_files_falls_back_to_the_first(tmp_path):
+    checkpoint, states, _, _ = parts(tmp_path)
+    checkpoint.save(after(0, states))
+    index = (tmp_path / "latest" / "ckpt-0.index").read_bytes()
+    with killed_at_file_operation(7), contextlib.suppress(KilledError):
+        checkpoint.save(state_of(states, step=0, **{**REACHED, "mean_loss": 1.25}))
+    assert (tmp_path / "latest" / "ckpt-0-previous.sha256").exists()
+    (tmp_path / "latest" / "ckpt-0.index").write_bytes(index)
+    (tmp_path / "latest" / "ckpt-0.sha256").unlink(missing_ok=True)
+    assert restore(tmp_path).mean_loss == 2.5
+
+
+def test_an_error_in_a_second_save_of_one_step_brings_the_first_back(tmp_path, monkeypatch):
+    checkpoint, states, _, _ = parts(tmp_path)
+    checkpoint.save(after(7, states))
+    before = files_of(tmp_path)
+
+    def fail(self, names):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint_writer.CheckpointWriter, "_name_checkpoints", fail)
+    with pytest.raises(InputError, match="latest cannot be written: No space left on device"):
+        checkpoint.save(state_of(states, step=7, **{**REACHED, "mean_loss": 1.5}))
+    assert files_of(tmp_path) == before
+    assert restore(tmp_path).mean_loss == 2.5
 
 
 def test_another_number_of_rows_is_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import glob
 import json
 import math
 import os
@@ -23,12 +24,13 @@ from elmo_tf.inference.evaluator import Evaluator
 from elmo_tf.options import CharCnnOptions, LstmOptions, Options
 from elmo_tf.store.checkpoint_files import checkpoint_path
 from elmo_tf.store.load_model import load_language_model
+from elmo_tf.system.process_lock import process_lock
 from elmo_tf.training import checkpoint
 from elmo_tf.training.checkpoint import TrainingCheckpoint
 from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.run import train
 from elmo_tf.training.settings import epoch_bounds
-from elmo_tf.training.step import TrainStep
+from elmo_tf.training.step import StepResult, TrainStep
 
 ONE_LAYER = LstmOptions(dim=12, projection_dim=6, n_layers=1, cell_clip=3, proj_clip=3)
 
@@ -673,3 +675,93 @@ def test_a_model_that_cannot_fit_into_the_machine_is_refused_before_anything_is_
     with pytest.raises(InputError, match=r"this model cannot fit into the .* GB of memory of this machine"):
         quiet(settings)
     assert not os.path.exists(settings.model_dir)
+
+
+def test_the_same_command_twice_ends_the_second_at_once_and_names_the_first(tmp_path):
+    settings = tiny.settings(tmp_path, max_steps=2)
+    os.makedirs(settings.model_dir)
+    with (
+        process_lock(os.path.join(settings.model_dir, "train.lock"), settings.model_dir),
+        pytest.raises(InputError, match=rf"model is in use by process {os.getpid()} on .*, since .* UTC: wait for"),
+    ):
+        quiet(settings)
+    assert not os.listdir(settings.model_dir)
+
+
+def test_a_run_that_is_refused_leaves_no_folder_and_one_that_ends_no_lock(tmp_path):
+    settings = tiny.settings(tmp_path, max_steps=1, valid_files=())
+    with pytest.raises(InputError):
+        quiet(dataclasses.replace(settings, vocab_file=str(tmp_path / "none")))
+    assert not os.path.exists(settings.model_dir)
+    quiet(settings)
+    assert "train.lock" not in os.listdir(settings.model_dir)
+
+
+def test_a_run_whose_best_weights_are_lost_says_so_and_finds_the_next_best(tmp_path):
+    settings = tiny.settings(tmp_path, validation_steps=2, max_steps=2)
+    quiet(settings)
+    quiet(dataclasses.replace(settings, max_steps=3, valid_files=()))
+    for path in glob.glob(os.path.join(settings.model_dir, "best", "*.index")):
+        os.truncate(path, 10)
+    lines = []
+    train(dataclasses.replace(settings, max_steps=6), report=lines.append)
+    assert any("best/ckpt-2 is damaged" in line for line in lines)
+    assert any("the best weights, of step 2, are lost" in line for line in lines)
+    assert int(checkpoint_path(settings.model_dir, "best").rpartition("-")[2]) > 2
+
+
+def test_a_run_with_its_newest_checkpoint_damaged_ends_with_the_very_numbers_of_the_unbroken_one(tmp_path):
+    unbroken = tiny.settings(tmp_path, model="unbroken", max_steps=6, checkpoint_steps=2, validation_steps=3)
+    quiet(unbroken)
+    broken = dataclasses.replace(unbroken, model_dir=str(tmp_path / "broken"), max_steps=5)
+    quiet(broken)
+    data = os.path.join(broken.model_dir, "latest", "ckpt-5.data-00000-of-00001")
+    os.truncate(data, os.path.getsize(data) // 2)
+    lines = []
+    train(dataclasses.replace(broken, max_steps=6), report=lines.append)
+    assert "resumed from step 4" in "".join(lines)
+    for which in ("latest", "best"):
+        assert_equal(arrays(unbroken.model_dir, which), arrays(broken.model_dir, which))
+
+
+def with_steps_without_a_gradient(monkeypatch, numbers):
+    """Makes the gradients, losses and LSTM states of these steps, counted from 1, not a number."""
+    real = TrainStep.__call__
+
+    def take_step(self, step, tensors, states, loss_scale=None):
+        if step + 1 not in numbers:
+            return real(self, step, tensors, states, loss_scale)
+        nothing = tf.constant(math.nan)
+        spoilt = tf.nest.map_structure(lambda part: part * nothing, states)
+        return StepResult(tf.constant([[math.nan]]), nothing, spoilt, loss_scale)
+
+    monkeypatch.setattr(TrainStep, "__call__", take_step)
+
+
+def test_a_step_without_a_finite_gradient_is_skipped_counted_and_shown(tmp_path, monkeypatch):
+    settings, lines = tiny.settings(tmp_path, max_steps=6), []
+    with_steps_without_a_gradient(monkeypatch, {2, 3, 5})
+    assert train(settings, report=lines.append).finished
+    skips = [line for line in lines if "skipped, for its gradient is nan" in line]
+    assert [line.split(":")[0] for line in skips] == ["step 2", "step 3", "step 5"]
+    assert skips[1].endswith("2 in a row, of at most 10, and 2 in all")
+    assert notes(settings.model_dir)["skipped_steps"] == 3
+    assert all(np.isfinite(array).all() for array in arrays(settings.model_dir).values())
+
+
+def test_too_many_steps_without_a_finite_gradient_end_the_run_at_its_last_checkpoint(tmp_path, monkeypatch):
+    settings = tiny.settings(tmp_path, checkpoint_steps=2, valid_files=())
+    with_steps_without_a_gradient(monkeypatch, range(4, 99))
+    with pytest.raises(InputError, match=r"from step 4 to step 13 no gradient is finite: .*smaller --learning_rate"):
+        quiet(settings)
+    assert all(np.isfinite(array).all() for array in arrays(settings.model_dir).values())
+
+
+def test_a_diverging_run_ends_and_keeps_the_checkpoint_from_before(tmp_path):
+    good = tiny.settings(tmp_path, max_steps=4, checkpoint_steps=2, valid_files=())
+    quiet(good)
+    before = arrays(good.model_dir)
+    diverging = tiny.settings(tmp_path, max_steps=9, checkpoint_steps=2, valid_files=(), learning_rate=1e6)
+    with pytest.raises(InputError, match=r"diverged; take a smaller --learning_rate or --all_clip_norm_val"):
+        quiet(diverging)
+    assert_equal(before, arrays(good.model_dir))
