@@ -35,6 +35,7 @@ class SentenceEmbedder:
     def __init__(self, bilm: BiLM, vocabulary: Vocabulary | None = None, compiled: bool = True) -> None:
         if not bilm.built:
             bilm.build(None)
+        self._arguments = (bilm, vocabulary, compiled)
         self._bilm = bilm
         words = None
         if bilm.options.char_cnn is None:
@@ -51,32 +52,41 @@ class SentenceEmbedder:
         """Embeds one batch.
 
         Args:
-            sentences: lists of tokens of any length, 0 included.
+            sentences: lists or NumPy arrays of tokens, of any length, 0 included.
 
         Returns:
             For each sentence float32 `(L + 1, tokens, directions * D)`, without `<S>` and `</S>`.
 
         Raises:
-            ValueError: a sentence is a text that is not split yet, or a token is no string.
+            ValueError: a sentence is a text that is not split yet, or no list, or a token is no string.
         """
-        _check_not_text(sentences)
-        if not sentences:
+        _check_list(sentences)
+        if not len(sentences):
             return []
         for sentence in sentences:
-            _check_not_text(sentence)
+            _check_list(sentence)
         tokens = [_utf8(token) for sentence in sentences for token in sentence]
         counts = [len(sentence) for sentence in sentences]
         layers = self._function(tf.constant(tokens, tf.string, [len(tokens)]), tf.constant(counts)).numpy()
         return [vectors[:, 1 : count + 1].astype(np.float32) for vectors, count in zip(layers, counts, strict=True)]
 
+    def __getstate__(self) -> Any:
+        """The arguments, for `pickle` and `copy`: a compiled function has neither a pickle nor a copy."""
+        return self._arguments
+
+    def __setstate__(self, arguments: Any) -> None:
+        self.__init__(*arguments)  # type: ignore[misc]
+
     def _layers(self, tokens: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
         return read_sentences(self._bilm, self._word_vectors, sentences_of_tokens(tokens, counts))[0]
 
 
-def _check_not_text(sentence: Sequence[Any]) -> None:
+def _check_list(sentence: Sequence[Any]) -> None:
     """Refuses a text, which is a sequence too: its letters would count as sentences, or as tokens."""
     if isinstance(sentence, (str, bytes)):
         raise ValueError(f"sentences: expected lists of tokens, got the text {sentence!r}; split it first")
+    if not hasattr(sentence, "__len__"):
+        raise ValueError(f"sentences: expected lists of tokens, got {sentence!r}")
 
 
 def _utf8(token: Any) -> bytes:
