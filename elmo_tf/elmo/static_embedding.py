@@ -91,6 +91,7 @@ class StaticEmbedding(keras.layers.Layer):
             autocast=False,  # a cast of the whole table for a few rows, and a dense gradient
         )
         self.vectors.trainable = self.trainable
+        self._token_mask.build(None)
         self.built = True
 
     def set_vectors(self, vectors: npt.ArrayLike) -> None:
