@@ -1,12 +1,14 @@
 """ELMo (Peters et al. 2018), deep contextualized word representations, on TensorFlow 2 and Keras 3.
 
 The public names are imported when they are first used, so that code which needs no TensorFlow does not wait for its
-import.
+import. Keras knows the package's classes from here on, so `keras.models.load_model` reads models that use them.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from elmo_tf.system.keras_backend import check_backend
+from elmo_tf.system.keras_classes import register_by_name
 from elmo_tf.version import __version__
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr__`; a test compares it with `_HOMES`
@@ -100,14 +102,35 @@ _HOMES = {
     "write_token_vectors": "elmo_tf.bulk.token_vectors",
 }
 
+_KERAS_CLASSES = {
+    **{name: _HOMES[name] for name in ("BiLM", "ElmoLayer", "LanguageModel", "StaticEmbedding")},
+    "CharacterEncoder": "elmo_tf.layers.token_encoder",
+    "Highway": "elmo_tf.layers.highway",
+    "LstmStack": "elmo_tf.layers.lstm_stack",
+    "ProjectedLSTM": "elmo_tf.layers.projected_lstm",
+    "ScalarMix": "elmo_tf.layers.scalar_mix",
+    "SentencePooling": "elmo_tf.layers.pooling",
+    "SoftmaxHead": "elmo_tf.layers.softmax",
+    "TokenMask": "elmo_tf.elmo.outputs",
+    "WordEncoder": "elmo_tf.layers.token_encoder",
+    "WordTable": "elmo_tf.layers.word_table",
+}
+"""The modules of the classes that are registered with Keras; a test compares it with Keras's list."""
+
 __all__ = ["__version__", *_HOMES]
+
+register_by_name("elmo_tf", _KERAS_CLASSES)
 
 if not TYPE_CHECKING:  # else every name would be `Any`
 
     def __getattr__(name: str) -> Any:
         if name not in _HOMES:
             raise AttributeError(f"module 'elmo_tf' has no attribute {name!r}")
-        value = getattr(importlib.import_module(_HOMES[name]), name)
+        try:
+            value = getattr(importlib.import_module(_HOMES[name]), name)
+        except ImportError:
+            check_backend()  # the module that is missing may be that of another backend of Keras
+            raise
         globals()[name] = value  # the next look-up does not call this function
         return value
 

@@ -1,6 +1,7 @@
 """`ElmoLayer`: the Keras layer that turns tokens into ELMo's vectors."""
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -8,15 +9,24 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.data import text
-from elmo_tf.elmo.inputs import form_of, from_lists, is_token, tokens_of
-from elmo_tf.elmo.outputs import Places, TokenMask, check_output, combine_layers, mix_layers, place_vectors, places_of
+from elmo_tf.elmo.inputs import form_of, from_lists, is_token, only_tokens_with_spaces, tokens_of
+from elmo_tf.elmo.outputs import (
+    Places,
+    TokenMask,
+    check_output,
+    combine_layers,
+    mix_layers,
+    output_shape,
+    place_vectors,
+    places_of,
+)
 from elmo_tf.inference.contextualize import read_sentences
 from elmo_tf.inference.distinct_words import Sentences, sentences_of_batch
 from elmo_tf.inference.word_vectors import WordVectors, is_frozen
 from elmo_tf.layers.pooling import POOLINGS, SentencePooling
 from elmo_tf.layers.scalar_mix import MixNumbers, ScalarMix
 from elmo_tf.models.bilm import BiLM
-from elmo_tf.models.state import BiLMState
+from elmo_tf.models.state import BiLMState, state_shapes
 from elmo_tf.options import Options
 from elmo_tf.store.load_model import read_vocabulary
 from elmo_tf.store.load_weights import initial_weights
@@ -53,7 +63,7 @@ class ElmoLayer(keras.layers.Layer):
         inputs: strings `(B, T)`, "" for padding; or integers `(B, T, C)`, character ids in the form of prediction,
             without boundaries, rows of 0 for padding (`shift_for_prediction`, AllenNLP's `batch_to_ids`); or a
             `tf.RaggedTensor` of either; or Python lists of either, with rows of any length. Padding may stand anywhere.
-            A token is a string of bytes, so it may contain spaces.
+            A token is a string of bytes, so it may contain spaces. The layer warns once if every token of a batch does.
         mask: booleans `(B, T)`, a tensor or lists, False for tokens that are to be treated as padding.
         initial_state: the LSTM states to start from, as returned with `return_state` or by `zero_state`.
 
@@ -102,8 +112,10 @@ class ElmoLayer(keras.layers.Layer):
             raise ValueError(f"pooling: expected None or one of {POOLINGS}, got {pooling!r}")
         if isinstance(vocab_to_cache, str):
             raise ValueError(f"vocab_to_cache: expected a list of words, got the text {vocab_to_cache!r}")
+        if trainable not in (True, False):
+            raise ValueError(f"trainable: expected True or False, got {trainable!r}")
         self.bilm = BiLM(options, name="bilm", dtype=self.dtype_policy)
-        self.bilm.trainable = trainable
+        self.bilm.trainable = bool(trainable)
         first = None if scalar_mix_init is None else [float(value) for value in scalar_mix_init]
         mixing = {"scalar_mix_init": first, "l2": l2, "layer_norm": layer_norm}
         check_output(output, num_mixes, **mixing)
@@ -128,6 +140,7 @@ class ElmoLayer(keras.layers.Layer):
         self.supports_masking = True
         self.words = WordVectors(self.bilm.options, vocabulary, vocab_to_cache, name="words", dtype=policy)
         self._fill_cache = True
+        self._warns_of_spaces = True
         self._check_cache()
 
     @classmethod
@@ -172,12 +185,23 @@ class ElmoLayer(keras.layers.Layer):
         parts: list[keras.layers.Layer] = [self.bilm, *self.mixes]
         for part in parts:
             part.trainable = part.trainable  # sets it also on the weights that were made just now
+        for part in (self._token_mask, self.drop, self.pool):
+            if part is not None:
+                part.build(None)  # `quantize` refuses a model with any layer that is not built
         self.words.prepare(self.bilm.encoder, self._fill_cache)
         self.built = True
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Turns Python lists of tokens into tensors, which Keras requires, and then calls the layer."""
-        return super().__call__(from_lists(inputs, form_of(self.words.max_characters)), *args, **kwargs)
+        tokens = from_lists(inputs, form_of(self.words.max_characters))
+        if self._warns_of_spaces and only_tokens_with_spaces(tokens):
+            self._warns_of_spaces = False
+            warnings.warn(
+                "inputs: every token of the batch holds a space, as sentences that are not split into tokens do; "
+                "a sentence is a row of tokens",
+                stacklevel=2,
+            )
+        return super().__call__(tokens, *args, **kwargs)
 
     def call(
         self,
@@ -248,6 +272,19 @@ class ElmoLayer(keras.layers.Layer):
             return None
         mask = self._token_mask(inputs, mask=previous_mask)
         return [mask] * len(self.mixes) if len(self.mixes) > 1 else mask
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the result, for `input_shape` `(B, T)` or `(B, T, C)`, nested as the result is."""
+        batch, steps = tuple(input_shape)[:2]
+        steps = None if steps is None else steps + 2 * self.keep_boundaries
+        shape = output_shape(self.output_kind, self.bilm.options, batch, steps)
+        shape = shape if self.pool is None else self.pool.compute_output_shape(shape)
+        result = [shape] * len(self.mixes) if len(self.mixes) > 1 else shape
+        return (result, state_shapes(self.bilm.options, batch)) if self.return_state else result
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The symbolic result, by a run of `call`: it has the dtypes too, which shapes alone do not tell."""
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments of the layer."""

@@ -145,6 +145,27 @@ def from_lists(inputs: Any, form: str) -> Any:
         raise ValueError(f"inputs: {form}, got lists that are no such batch: {str(error).splitlines()[0]}") from error
 
 
+def only_tokens_with_spaces(tokens: Any) -> bool:
+    """Whether a batch has tokens, and every one of them holds a space, so that they look like whole sentences.
+
+    Args:
+        tokens: an input of a layer. The answer is False for symbolic tensors and for character ids.
+
+    Example:
+
+    >>> only_tokens_with_spaces(tf.constant([["the cat sat", ""], ["a dog", ""]]))
+    True
+    >>> only_tokens_with_spaces(tf.constant([["New York", "is"]]))
+    False
+    """
+    values = tokens.flat_values if isinstance(tokens, tf.RaggedTensor) else tokens
+    if not (hasattr(values, "numpy") and values.dtype == tf.string):
+        return False
+    tokens_alone = tf.boolean_mask(values, values != "")
+    has_space = tf.strings.regex_full_match(tokens_alone, r"(?s).*\S +\S.*")
+    return tf.size(tokens_alone).numpy() > 0 and bool(tf.reduce_all(has_space))
+
+
 def mask_from_lists(mask: Any) -> Any:
     """Converts a mask of nested lists or tuples to a `tf.RaggedTensor` of booleans; returns any other mask unchanged.
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from elmo_tf.elmo.inputs import dense, is_token
 from elmo_tf.inference.distinct_words import Sentences
 from elmo_tf.layers import ScalarMix
+from elmo_tf.options import Options
 
 OUTPUTS = ("mix", "top", "average", "all", "concat")
 
@@ -123,6 +124,21 @@ def combine_layers(layers: tf.Tensor, output: str) -> tf.Tensor:
     if output == "concat":
         return tf.concat(tf.unstack(layers, axis=1), -1)
     return layers
+
+
+def output_shape(output: str, options: Options, batch: int | None, steps: int | None) -> tuple[int | None, ...]:
+    """The shape of an output before it is pooled.
+
+    Args:
+        output: one of `OUTPUTS`.
+        options: the options of the biLM.
+        batch: rows; None if unknown.
+        steps: places of a row; None if unknown.
+    """
+    size, n_layers = options.directions * options.lstm.projection_dim, options.lstm.n_layers + 1
+    if output == "all":
+        return (batch, n_layers, steps, size)
+    return (batch, steps, n_layers * size if output == "concat" else size)
 
 
 def place_vectors(vectors: tf.Tensor, places: Places) -> tf.Tensor:

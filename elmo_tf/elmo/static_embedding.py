@@ -92,6 +92,7 @@ class StaticEmbedding(keras.layers.Layer):
             autocast=False,  # it would cast the whole table for a few rows, and make the gradient dense
         )
         self.vectors.trainable = self.trainable
+        self._token_mask.build(None)
         self.built = True
 
     def set_vectors(self, vectors: npt.ArrayLike) -> None:

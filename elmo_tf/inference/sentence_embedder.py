@@ -1,6 +1,6 @@
 """Lists of tokens to vectors."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class SentenceEmbedder:
     def __init__(self, bilm: BiLM, vocabulary: Vocabulary | None = None, compiled: bool = True) -> None:
         if not bilm.built:
             bilm.build(None)
+        self._arguments = (bilm, vocabulary, compiled)
         self._bilm = bilm
         words = None
         if bilm.options.char_cnn is None:
@@ -51,7 +52,7 @@ class SentenceEmbedder:
         """Embeds one batch.
 
         Args:
-            sentences: lists of tokens of any length, 0 included.
+            sentences: lists or NumPy arrays of tokens, of any length, 0 included.
             keep_boundaries: whether the vectors of `<S>` and `</S>` are given too, two more a sentence.
 
         Returns:
@@ -61,7 +62,7 @@ class SentenceEmbedder:
             ValueError: a sentence is a text that is not split yet or no list, or a token is no string.
         """
         _check_list(sentences)
-        if not sentences:
+        if not len(sentences):
             return []
         for sentence in sentences:
             _check_list(sentence)
@@ -74,13 +75,20 @@ class SentenceEmbedder:
             for vectors, count in zip(layers, counts, strict=True)
         ]
 
+    def __getstate__(self) -> Any:
+        """The arguments, for `pickle` and `copy`: a compiled function has neither a pickle nor a copy."""
+        return self._arguments
+
+    def __setstate__(self, arguments: Any) -> None:
+        self.__init__(*arguments)  # type: ignore[misc]
+
     def _layers(self, tokens: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
         return read_sentences(self._bilm, self._word_vectors, sentences_of_tokens(tokens, counts))[0]
 
 
 def _check_list(sentence: Any) -> None:
     """Refuses what is no list, and a text, which is a sequence too: its letters would count as sentences or tokens."""
-    if not isinstance(sentence, Collection):
+    if not hasattr(sentence, "__len__"):
         raise ValueError(f"sentences: expected lists of tokens, got {sentence!r} in place of a list")
     if isinstance(sentence, (str, bytes)):
         raise ValueError(f"sentences: expected lists of tokens, got the text {sentence!r}; split it first")

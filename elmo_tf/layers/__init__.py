@@ -14,6 +14,11 @@ All shapes in the package are written with these letters:
 Lower-case letters and the few other capitals are explained where they are used: I and O are the sizes of an input and
 an output, N is a number of tokens, n one of filters or of negatives.
 """
+# ruff: noqa: E402, the imports below fail in odd ways where Keras has another backend
+
+from elmo_tf.system.keras_backend import check_backend
+
+check_backend()
 
 from elmo_tf.layers.highway import Highway
 from elmo_tf.layers.lstm_stack import LstmStack

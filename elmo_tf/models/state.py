@@ -51,6 +51,23 @@ def check_state(state: Any, options: Options, tokens: tf.Tensor) -> BiLMState:
         return tf.nest.map_structure(tf.identity, state)
 
 
+def state_shapes(options: Options, rows: int | None) -> tuple[Any, ...]:
+    """The shapes of the states of a biLM: for each direction and layer those of cell and output.
+
+    Args:
+        options: the options of the biLM.
+        rows: rows of the batch; None if unknown.
+
+    Example:
+
+    >>> options = Options.from_dict({"lstm": {"dim": 8, "projection_dim": 4, "n_layers": 1}, "n_tokens_vocab": 10})
+    >>> state_shapes(options, None)
+    ((((None, 8), (None, 4)),), (((None, 8), (None, 4)),))
+    """
+    lstm = options.lstm
+    return ((((rows, lstm.dim), (rows, lstm.projection_dim)),) * lstm.n_layers,) * options.directions
+
+
 def _matches(came: Any, expected: Any) -> bool:
     """Whether values have the expected nesting, and shapes that agree with the expected ones where both are known."""
     if isinstance(expected, tuple):

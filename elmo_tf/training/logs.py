@@ -23,7 +23,9 @@ _MOST_DIGITS = 18
 class Progress(keras.callbacks.Callback):
     """Shows the epoch, the share of steps taken, the time left, the words per second, and the loss.
 
-    On a terminal it is Keras's progress bar; elsewhere a line is reported from time to time.
+    On a terminal it is Keras's progress bar; elsewhere a line is reported from time to time. The time left is known
+    from the second step of a process on: it follows from the steps of the epoch that this process has taken, without
+    its first one, which compiles the model.
 
     Args:
         bounds: `bounds[e]` is the number of the first step of epoch e; the last entry is the number of all steps.
@@ -40,7 +42,8 @@ class Progress(keras.callbacks.Callback):
         self._bar: Any = None
         self._line_is_open = False
         self._epoch = 0
-        self._shown = self._started = 0.0
+        self._shown = 0.0
+        self._timed_from: tuple[int, float] | None = None  # steps taken, and the time, when the timing began
 
     def report(self, line: str) -> None:
         """Reports a line for people, below the progress bar if there is one."""
@@ -51,30 +54,57 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Reports the epoch, and starts a progress bar on a terminal."""
-        self._epoch, self._started = epoch, time.monotonic()
-        self._shown = self._started
+        self._epoch, self._shown = epoch, time.monotonic()
+        if self._timed_from is not None:
+            self._timed_from = (self._bounds[epoch], self._shown)
         self.report(f"Epoch {epoch + 1}/{len(self._bounds) - 1}")
         if sys.stdout.isatty():
             steps = self._bounds[epoch + 1] - self._bounds[epoch]
             names = [self._loss_name, "words_per_second", "percent_of_all"]
-            self._bar = keras.utils.Progbar(steps, stateful_metrics=names, interval=0.2)
+            self._bar = _Bar(steps, stateful_metrics=names, interval=0.2)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Moves the progress bar, or reports a line if one is due."""
         logs, first = logs or {}, self._bounds[self._epoch]
         done, steps = batch + 1 - first, self._bounds[self._epoch + 1] - first
         share = 100.0 * (batch + 1) / self._bounds[-1]
+        seconds = self._seconds_per_step(batch + 1)
         if self._bar is not None:
+            if seconds is None and done < steps:
+                return
             values = [(name, logs[name]) for name in (self._loss_name, "words_per_second") if name in logs]
+            self._bar.seconds_per_step = seconds or 0.0
             self._bar.update(done, [*values, ("percent_of_all", share)], finalize=False)
             self._line_is_open = True
         elif time.monotonic() - self._shown > self._interval or done == steps:
             self._shown = time.monotonic()
-            left = (self._shown - self._started) / done * (steps - done)
-            self.report(
-                f"  {done:,}/{steps:,} steps, {share:.1f} % of all, {left:.0f} s left in the epoch, "
-                f"{logs['words_per_second']:,.0f} words/s, {self._loss_name} {logs[self._loss_name]:.4f}"
-            )
+            parts = [f"{done:,}/{steps:,} steps", f"{share:.1f} % of all"]
+            if seconds is not None:
+                parts.append(f"{seconds * (steps - done):.0f} s left in the epoch")
+            if "words_per_second" in logs:
+                parts.append(f"{logs['words_per_second']:,.0f} words/s")
+            self.report(f"  {', '.join(parts)}, {self._loss_name} {logs[self._loss_name]:.4f}")
+
+    def _seconds_per_step(self, taken: int) -> float | None:
+        """The mean of the timed steps of the epoch; None at the first step of the process."""
+        now = time.monotonic()
+        if self._timed_from is None:
+            self._timed_from = (taken, now)
+            return None
+        before, start = self._timed_from
+        return (now - start) / max(1, taken - before)
+
+
+class _Bar(keras.utils.Progbar):
+    """Keras's progress bar with a time of a step that is set from outside.
+
+    Keras's own one counts the steps before a resume as if they had been taken since.
+    """
+
+    seconds_per_step = 0.0
+
+    def _estimate_step_duration(self, current: int, now: float) -> float:
+        return self.seconds_per_step
 
 
 class CsvLog(keras.callbacks.Callback):

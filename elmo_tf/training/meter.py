@@ -12,6 +12,8 @@ from elmo_tf.training.state import Logs, RunState
 class Meter(keras.callbacks.Callback):
     """Replaces a step's loss in the logs by its mean over the last steps, and adds `words_per_second`.
 
+    The first step of a process, of a resumed run too, compiles the model. It adds no speed, and counts in none.
+
     Args:
         state: the run's state, in which the mean is kept, so that a resumed run carries it on.
         loss_name: the loss's name in the logs.
@@ -37,8 +39,9 @@ class Meter(keras.callbacks.Callback):
             raise divergence_error(f"the loss of step {batch + 1} is {loss}")
         before = self._state.mean_loss
         self._state.mean_loss = loss if before is None else self._keep * before + (1.0 - self._keep) * loss
-        # the first step compiles, so the speed is counted from the second step on
-        self._seconds = seconds if self._timed_steps < 2 else self._keep * self._seconds + (1.0 - self._keep) * seconds
-        self._timed_steps += 1
         logs[self._loss_name] = self._state.mean_loss
-        logs["words_per_second"] = self._words / self._seconds
+        if self._timed_steps:
+            mean = self._keep * self._seconds + (1.0 - self._keep) * seconds
+            self._seconds = seconds if self._timed_steps == 1 else mean
+            logs["words_per_second"] = self._words / self._seconds
+        self._timed_steps += 1

@@ -12,6 +12,7 @@ refused; `elmo-tf convert` gives its arrays today's names:
     layers = elmo(inputs, mask)  # (batch, layers, tokens, 2 * projection), zero after the end of a sentence
     mix = ScalarMix(layers.shape[1])  # to be trained with your task
     vectors = mix(layers)  # (batch, tokens, 2 * projection)
+    means = vectors.sum(1) / mask.sum(1, keepdim=True)  # the mask (batch, tokens) is True on the words
 
 Every sentence starts from the zero state, so its vectors depend on nothing but the sentence. Unlike AllenNLP's module,
 this one also reads models without skip connections, without projections, with another number of characters a word than
@@ -30,6 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._higher_order_ops.scan import scan  # the loop of exported models
 
 BEGIN_WORD, END_WORD, PADDING = 258, 259, 260  # after the 256 bytes and the two ids below
 SENTENCE_ENDS = {"<S>": [256], "</S>": [257]}
@@ -141,7 +143,8 @@ class Elmo(nn.Module):
         return cls(options, read_arrays(path), [word.strip() for word in words])
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
-        """Turns sentences, each a list of words, into ids and mask for `forward`; adds `<S>` and `</S>`."""
+        """Turns sentences, each a list of words, into the arguments of `forward`: the ids with `<S>` and `</S>`, and the
+        mask of the words alone, which fits the vectors."""
         sentences = list(sentences)
         for sentence in sentences:
             if isinstance(sentence, str) or not isinstance(sentence, Iterable):
@@ -151,8 +154,9 @@ class Elmo(nn.Module):
         if wrong := [word for words in rows for word in words if not isinstance(word, str)]:
             raise TypeError(f"sentences: expected words that are strings, got {wrong[0]!r}")
         steps, length = max(map(len, rows), default=2), self.cnn.get("max_characters_per_token") or 50
-        mask = np.arange(steps) < np.array([len(words) for words in rows])[:, None]
-        inputs = np.full((*mask.shape, length), PADDING, np.int64) if self.cnn else np.zeros(mask.shape, np.int64)
+        mask = np.arange(2, steps) < np.array([len(words) for words in rows])[:, None]
+        shape = (len(rows), steps)
+        inputs = np.full((*shape, length), PADDING, np.int64) if self.cnn else np.zeros(shape, np.int64)
         ids, unknown = self.word_ids, None if self.cnn else self.word_ids["<UNK>"]
         for row, words in zip(inputs, rows, strict=True):
             row[: len(words)] = [character_ids(w, length) if self.cnn else ids.get(w, unknown) for w in words]
@@ -164,33 +168,40 @@ class Elmo(nn.Module):
 
         Args:
             inputs: character ids `(B, T + 2, C)`, 0 to 260, or word ids `(B, T + 2)`, `<S>` and `</S>` included.
-            mask: booleans `(B, T + 2)`, True on the positions of the sentence, which are the first ones of its row.
+            mask: booleans `(B, T)`, True on the first positions of a row, where its words are.
             keep_boundaries: whether to keep the vectors of `<S>` and `</S>`; there are then T + 2 positions.
 
         Returns:
             `(B, L + 1, T, directions * D)`, the forward direction first. Layer 0 is the context-independent vector of
-            the word, repeated for each direction.
+            the word, repeated for each direction. The vectors are zero where the mask is False.
         """
         if not (isinstance(inputs, Tensor) and isinstance(mask, Tensor)):
             came = f"{type(inputs).__name__} and {type(mask).__name__}"
             raise TypeError(f"inputs, mask: expected the tensors that `encode` makes of sentences, got {came}")
+        if inputs.shape[1] != mask.shape[1] + 2:
+            came = f"{tuple(mask.shape)} with inputs of {tuple(inputs.shape)}"
+            raise ValueError(f"mask: expected two steps less than inputs, which have <S> and </S>, got {came}")
         tokens = self.encode_words(inputs) if self.cnn else self.embedding[inputs]
-        lengths = mask.sum(1, keepdim=True)
-        steps = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
-        turned = torch.where(mask, lengths - 1 - steps, steps)  # reverses each sentence; applied twice, it does nothing
+        lengths = mask.sum(1, keepdim=True) + 2
+        steps = torch.arange(inputs.shape[1], device=mask.device).expand(inputs.shape[:2])
+        inside = steps < lengths
+        turned = torch.where(inside, lengths - 1 - steps, steps)  # each row reversed by its own length; its own inverse
         halves = []
         for direction in range(self.directions):
             order = (turned if direction else steps).unsqueeze(-1).expand_as(tokens)
             layers = [tokens, *(h.gather(1, order) for h in self.run(direction, tokens.gather(1, order)))]
             halves.append(torch.stack(layers, 1))
         result = torch.cat(halves, -1)
-        if not keep_boundaries:  # the last position of a row is "</S>" or padding
-            result, mask = result[:, :, 1:-1], mask[:, 2:]
-        return result.masked_fill(~mask[:, None, :, None], 0.0)
+        if not keep_boundaries:  # the last position of a row is its "</S>", or padding behind it
+            result, inside = result[:, :, 1:-1], mask
+        return result.masked_fill(~inside[:, None, :, None], 0.0)
 
     def encode_words(self, ids: Tensor) -> Tensor:
-        """Applies the character CNN, `(B, T, C)` to `(B, T, D)`; each distinct word is computed once."""
-        words, index = torch.unique(ids.flatten(0, 1), dim=0, return_inverse=True)
+        """The character CNN: `(B, T, C)` to `(B, T, D)`. Each distinct word is computed once, except in an exported
+        model, which needs sizes that do not depend on the words."""
+        words, index = ids.flatten(0, 1), None
+        if not torch.compiler.is_exporting():
+            words, index = torch.unique(words, dim=0, return_inverse=True)
         characters = self.char_embed[words].transpose(1, 2)  # (words, embedding, C)
         activation = {"relu": torch.relu, "tanh": torch.tanh}[self.cnn["activation"]]
         features = []
@@ -204,7 +215,7 @@ class Elmo(nn.Module):
             x = gate * torch.relu(self.linear(f"CNN_high_{i}", "transform", x)) + (1 - gate) * x
         if hasattr(self, "CNN_proj/W_proj"):
             x = self.linear("CNN_proj", "proj", x)
-        return x[index].unflatten(0, ids.shape[:2])
+        return (x if index is None else x[index]).unflatten(0, ids.shape[:2])
 
     def linear(self, group: str, name: str, x: Tensor) -> Tensor:
         """Computes `x W + b`; the files hold `W` as (in, out)."""
@@ -224,18 +235,26 @@ class Elmo(nn.Module):
         kernel, bias = getattr(self, prefix + "W_0"), getattr(self, prefix + "B")
         projection = getattr(self, prefix + "W_P_0", None)
         size, cell_clip, proj_clip = x.shape[-1], self.lstm.get("cell_clip"), self.lstm.get("proj_clip")
-        from_input = x @ kernel[:size] + bias  # for all steps in one product
-        cell, state = x.new_zeros(len(x), len(bias) // 4), x.new_zeros(len(x), size)
-        outputs = []
-        for step in range(x.shape[1]):
-            i, j, f, o = (from_input[:, step] + state @ kernel[size:]).chunk(4, -1)
-            cell = torch.sigmoid(f + 1.0) * cell + torch.sigmoid(i) * torch.tanh(j)  # the stored bias lacks this 1
+        from_input = x @ kernel[:size] + bias  # of all steps in one product
+
+        def step(carry: tuple[Tensor, Tensor], given: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+            cell, state = carry
+            i, j, f, o = (given + state @ kernel[size:]).chunk(4, -1)
+            cell = torch.sigmoid(f + 1.0) * cell + torch.sigmoid(i) * torch.tanh(j)  # that 1 is not in the stored bias
             cell = cell if cell_clip is None else cell.clamp(-cell_clip, cell_clip)
             state = torch.sigmoid(o) * torch.tanh(cell)
             if projection is not None:
                 state = state @ projection
                 state = state if proj_clip is None else state.clamp(-proj_clip, proj_clip)
-            outputs.append(state)
+            return (cell, state), state.clone()
+
+        carry = (x.new_zeros(x.shape[0], bias.shape[0] // 4), x.new_zeros(x.shape[0], size))
+        if torch.compiler.is_exporting():  # a Python loop would fix the number of steps
+            return scan(step, carry, from_input, dim=1)[1]
+        outputs = []
+        for given in from_input.unbind(1):
+            carry, output = step(carry, given)
+            outputs.append(output)
         return torch.stack(outputs, 1)
 
 

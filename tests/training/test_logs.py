@@ -1,6 +1,7 @@
 """The logs of a run: lines on the terminal, a CSV file, and TensorBoard's scalars."""
 
 import csv
+import re
 
 import pytest
 from full_disk import largest_file
@@ -78,6 +79,48 @@ def test_progress_in_a_file_is_a_line_with_share_speed_and_the_losss_name(capsys
     assert lines[1].split(", ")[:2] == ["  1/2 steps", "75.0 % of all"]
     assert "1,234 words/s, sampled_loss 5.2500" in lines[2]
     assert capsys.readouterr().out == ""
+
+
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self, monkeypatch):
+        self.now = 100.0
+        for name in ("monotonic", "time"):
+            monkeypatch.setattr(f"time.{name}", lambda: self.now)
+
+
+def resumed_progress(monkeypatch, report):
+    """Progress of a run of two epochs of 100 steps, resumed at step 50: steps of 60 s, 1 s, 3 s and then 1 s."""
+    clock = Clock(monkeypatch)
+    riding, _ = ride(logs.Progress([0, 100, 200], "loss", report, interval=0.0))
+    riding.on_epoch_begin(0)
+    for batch, seconds in enumerate([60.0, 1.0, 3.0, *[1.0] * 47], 50):
+        clock.now += seconds
+        riding.on_train_batch_end(batch, {"loss": 1.0})
+    riding.on_epoch_begin(1)
+    for batch in (100, 101):
+        clock.now += 5.0
+        riding.on_train_batch_end(batch, {"loss": 1.0})
+
+
+def test_the_time_left_follows_from_the_steps_since_the_resume_without_the_first(monkeypatch):
+    lines = []
+    resumed_progress(monkeypatch, lines.append)
+    assert lines[1] == "  51/100 steps, 25.5 % of all, loss 1.0000"
+    assert lines[2] == "  52/100 steps, 26.0 % of all, 48 s left in the epoch, loss 1.0000"
+    assert lines[3] == "  53/100 steps, 26.5 % of all, 94 s left in the epoch, loss 1.0000"
+    assert lines[52] == "  1/100 steps, 50.5 % of all, 495 s left in the epoch, loss 1.0000"
+
+
+def test_the_bar_on_a_terminal_shows_the_same_time_left(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    resumed_progress(monkeypatch, lambda line: None)
+    shown = [re.sub(r"\x1b\[\d+m|[━\b]", "", part).split() for part in capsys.readouterr().out.split("\r")]
+    assert ["51/100"] not in [part[:1] for part in shown]
+    assert [part[:3] for part in shown if part[:1] == ["52/100"]] == [["52/100", "48s", "1s/step"]]
+    assert [part[:3] for part in shown if part[:1] == ["53/100"]] == [["53/100", "1:34", "2s/step"]]
+    assert [part[:3] for part in shown if part[:1] == ["2/100"]] == [["2/100", "8:10", "5s/step"]]
 
 
 def test_tensorboard_gets_training_and_validation_scalars_by_step(tmp_path):

@@ -16,8 +16,23 @@ def test_the_meter_replaces_the_loss_by_a_running_mean_and_adds_the_speed():
         riding.on_train_batch_begin(batch)
         end_step(riding, state, {"sampled_loss": loss})
     assert [logs["sampled_loss"] for logs in seen] == [4.0, 3.0, 2.5]
-    assert all(logs["words_per_second"] > 0 for logs in seen)
+    assert all(logs["words_per_second"] > 0 for logs in seen[1:])
     assert state.mean_loss == 2.5
+
+
+@pytest.mark.parametrize("step", [0, 500])
+def test_the_first_step_of_a_process_which_compiles_has_no_speed_and_counts_in_none(step, monkeypatch):
+    now, speeds, state = [0.0], [], state_of(step=step)
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    recorder = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: speeds.append(logs.get("words_per_second"))
+    )
+    riding, _ = ride(Meter(state, "loss", words_per_step=100, steps=2), recorder)
+    for seconds in (60.0, 0.5, 0.5, 1.5):
+        riding.on_train_batch_begin(state.step)
+        now[0] += seconds
+        end_step(riding, state, {"loss": 1.0})
+    assert speeds == [None, 200.0, 200.0, 100.0]
 
 
 def test_the_mean_of_a_resumed_run_goes_on_from_the_mean_before():
