@@ -25,8 +25,8 @@ def _silence_stderr() -> Iterator[None]:
 def enable_onednn() -> None:
     """Switches oneDNN on for an x86 CPU, where the user has not decided and TensorFlow is not imported yet.
 
-    TensorFlow itself does so only on CPUs with AVX512_VNNI, AVX512_BF16 or AMX. `docs/performance.md` says what it gains
-    on others.
+    TensorFlow itself does so only on CPUs with AVX512_VNNI, AVX512_BF16 or AMX. `docs/performance.md` says what
+    it gains on others.
     """
     if "tensorflow" not in sys.modules and platform.machine().lower() in ("x86_64", "amd64"):
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
