@@ -20,11 +20,13 @@ computes beyond the formulas: words that are encoded more than once, further win
 windows that did not win. A multiplication and the addition that belongs to it are two floating point operations.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from elmo_tf.data.characters import PADDING
+from elmo_tf.data.characters import PADDING, encode_words
+from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE
 from elmo_tf.options import CharCnnOptions, Options
 
 _PASSES = 3
@@ -67,23 +69,53 @@ def of_window(options: Options, words: np.ndarray, rows: int) -> Multiplications
     """
     lstm, training = options.lstm, options.training
     tokens = options.directions * rows * training.unroll_steps
-    layer = 2 * lstm.projection_dim * 4 * lstm.dim + (lstm.dim * lstm.projection_dim if lstm.has_projection else 0)
     compared = training.n_negative_samples_batch + 1 if training.sample_softmax else options.n_tokens_vocab or 0
     return Multiplications(
-        lstm=_PASSES * tokens * lstm.n_layers * layer,
+        lstm=_PASSES * tokens * lstm.n_layers * _layer(options),
         softmax=_PASSES * tokens * compared * lstm.projection_dim,
         convolutions=0 if options.char_cnn is None else _convolutions(options.char_cnn, words),
         dense=0 if options.char_cnn is None else len(words) * _dense(options.char_cnn, lstm.projection_dim),
     )
 
 
-def _convolutions(char_cnn: CharCnnOptions, words: np.ndarray) -> int:
-    lengths = (words != PADDING).sum(1)
-    total = 0
-    for width, number in char_cnn.filters:
-        windows = int(np.minimum(lengths + 1, char_cnn.max_characters_per_token - width + 1).sum())
-        total += width * char_cnn.embedding_dim * number * (windows + 2 * len(words))
+def embedding_multiplications(options: Options, sentences: Sequence[Sequence[str]]) -> int:
+    """What the vectors of sentences need: every step of every direction, each distinct word of all of them once.
+
+    Args:
+        options: the model's.
+        sentences: lists of tokens; `<S>` and `</S>` are counted in.
+    """
+    lstm, char_cnn = options.lstm, options.char_cnn
+    steps = options.directions * sum(len(sentence) + 2 for sentence in sentences)
+    total = steps * lstm.n_layers * _layer(options)
+    if char_cnn is not None:
+        words = sorted({BEGIN_SENTENCE, END_SENTENCE}.union(*sentences))
+        ids = encode_words(words, char_cnn.max_characters_per_token)
+        total += _windows(char_cnn, ids) + len(words) * _dense(char_cnn, lstm.projection_dim) // _PASSES
     return total
+
+
+def _layer(options: Options) -> int:
+    """Of one token in one layer of one direction, forward."""
+    lstm = options.lstm
+    return 2 * lstm.projection_dim * 4 * lstm.dim + (lstm.dim * lstm.projection_dim if lstm.has_projection else 0)
+
+
+def _windows(char_cnn: CharCnnOptions, words: np.ndarray) -> int:
+    """Of the convolutions of words, forward."""
+    lengths = (words != PADDING).sum(1)
+    return sum(
+        width
+        * char_cnn.embedding_dim
+        * number
+        * int(np.minimum(lengths + 1, char_cnn.max_characters_per_token - width + 1).sum())
+        for width, number in char_cnn.filters
+    )
+
+
+def _convolutions(char_cnn: CharCnnOptions, words: np.ndarray) -> int:
+    winners = sum(width * char_cnn.embedding_dim * number for width, number in char_cnn.filters)
+    return _windows(char_cnn, words) + 2 * winners * len(words)
 
 
 def _dense(char_cnn: CharCnnOptions, projection_dim: int) -> int:

@@ -1,7 +1,8 @@
-"""Starts TensorFlow without the log lines that it writes before its log level can be set."""
+"""Starts TensorFlow with oneDNN, and without the log lines that it writes before its log level can be set."""
 
 import contextlib
 import os
+import platform
 import sys
 from collections.abc import Iterator
 
@@ -21,11 +22,22 @@ def _silence_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
+def enable_onednn() -> None:
+    """Switches oneDNN on for an x86 CPU, where the user has not decided and TensorFlow is not imported yet.
+
+    TensorFlow itself does so only on CPUs with AVX512_VNNI, AVX512_BF16 or AMX. `docs/performance.md` says what
+    it gains on others.
+    """
+    if "tensorflow" not in sys.modules and platform.machine().lower() in ("x86_64", "amd64"):
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
 def start_tensorflow() -> None:
     """Imports TensorFlow and looks for GPUs, without the log lines of its C++ code (on oneDNN, on a missing CUDA).
 
-    With TF_CPP_MIN_LOG_LEVEL=0 in the environment these lines are shown.
+    With TF_CPP_MIN_LOG_LEVEL=0 in the environment these lines are shown. oneDNN is switched on (see `enable_onednn`).
     """
+    enable_onednn()
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") == "0":
         return
     with _silence_stderr():

@@ -1,16 +1,19 @@
 """Lists of tokens to vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from elmo_tf.data.vocabulary import Vocabulary
-from elmo_tf.inference.contextualize import read_sentences
+from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE, Vocabulary
+from elmo_tf.inference.contextualize import contextualize, read_sentences
 from elmo_tf.inference.distinct_words import sentences_of_tokens
+from elmo_tf.inference.word_cache import WordCache
 from elmo_tf.inference.word_vectors import WordVectors
 from elmo_tf.models.bilm import BiLM
+
+_BOUNDARIES = (BEGIN_SENTENCE.encode(), END_SENTENCE.encode())
 
 
 class SentenceEmbedder:
@@ -20,9 +23,13 @@ class SentenceEmbedder:
         bilm: the model.
         vocabulary: the model's words; needed where it reads word ids.
         compiled: whether to compile the model at the first call, which takes longer than a few sentences do.
+        word_cache: the most words whose vectors are kept from one call to the next, the least recently used going
+            first (see `WordCache`). They are not computed again if the model is trained in between. 0 keeps none; a
+            model that reads word ids has a table of them and needs none.
 
     Raises:
-        ValueError: the model reads word ids, and `vocabulary` is None or has another number of words.
+        ValueError: the model reads word ids, and `vocabulary` is None or has another number of words, or `word_cache`
+            is negative.
 
     Example:
 
@@ -32,10 +39,14 @@ class SentenceEmbedder:
     [(2, 3, 8), (2, 0, 8)]
     """
 
-    def __init__(self, bilm: BiLM, vocabulary: Vocabulary | None = None, compiled: bool = True) -> None:
+    def __init__(
+        self, bilm: BiLM, vocabulary: Vocabulary | None = None, compiled: bool = True, word_cache: int = 0
+    ) -> None:
+        if word_cache < 0:
+            raise ValueError(f"word_cache: expected a number of words, 0 or more, got {word_cache}")
         if not bilm.built:
             bilm.build(None)
-        self._arguments = (bilm, vocabulary, compiled)
+        self._arguments = (bilm, vocabulary, compiled, word_cache)
         self._bilm = bilm
         words = None
         if bilm.options.char_cnn is None:
@@ -43,10 +54,17 @@ class SentenceEmbedder:
                 raise ValueError("vocabulary: expected one, for the model reads word ids, got None")
             words = vocabulary.words
         self._word_vectors = WordVectors(bilm.options, words)
+        self._cache = WordCache(word_cache) if word_cache and bilm.options.char_cnn is not None else None
         self._function: Any = self._layers
+        self._encode: Any = self._encode_words
+        self._contextualize: Any = self._layers_of_vectors
         if compiled:
-            signature = (tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int32))
-            self._function = tf.function(self._layers, input_signature=signature, autograph=False)
+            tokens, counts = tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int32)
+            vectors = tf.TensorSpec([None, bilm.options.lstm.projection_dim], bilm.encoder.compute_dtype)
+            index = tf.TensorSpec([None, None], tf.int32)
+            self._function = _compile(self._layers, tokens, counts)
+            self._encode = _compile(self._encode_words, tokens)
+            self._contextualize = _compile(self._layers_of_vectors, vectors, index, counts)
 
     def __call__(self, sentences: Sequence[Sequence[str]], keep_boundaries: bool = False) -> list[np.ndarray]:
         """Embeds one batch.
@@ -68,7 +86,10 @@ class SentenceEmbedder:
             _check_list(sentence)
         tokens = [_utf8(token) for sentence in sentences for token in sentence]
         counts = [len(sentence) for sentence in sentences]
-        layers = self._function(tf.constant(tokens, tf.string, [len(tokens)]), tf.constant(counts)).numpy()
+        if self._cache is None:
+            layers = self._function(tf.constant(tokens, tf.string, [len(tokens)]), tf.constant(counts)).numpy()
+        else:
+            layers = self._layers_by_cache(self._cache, tokens, counts).numpy()
         edge = 0 if keep_boundaries else 1
         return [
             vectors[:, edge : count + 2 - edge].astype(np.float32)
@@ -82,8 +103,30 @@ class SentenceEmbedder:
     def __setstate__(self, arguments: Any) -> None:
         self.__init__(*arguments)  # type: ignore[misc]
 
+    def _layers_by_cache(self, cache: WordCache, tokens: Sequence[bytes], counts: Sequence[int]) -> tf.Tensor:
+        """The layers of a batch, for which only words that are not in the cache are encoded."""
+        numbers: dict[bytes, int] = {word: number for number, word in enumerate(_BOUNDARIES)}
+        by_token = [numbers.setdefault(token, len(numbers)) for token in tokens]
+        lengths = np.array(counts, np.int32) + 2
+        index = np.zeros((len(counts), lengths.max()), np.int32)  # <S> is word 0
+        places = np.arange(index.shape[1])
+        index[(places > 0) & (places < lengths[:, None] - 1)] = by_token
+        index[places == lengths[:, None] - 1] = 1
+        vectors = cache(list(numbers), lambda words: self._encode(tf.constant(words)).numpy())
+        return self._contextualize(vectors, index, lengths)
+
     def _layers(self, tokens: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
         return read_sentences(self._bilm, self._word_vectors, sentences_of_tokens(tokens, counts))[0]
+
+    def _encode_words(self, words: tf.Tensor) -> tf.Tensor:
+        return self._word_vectors.encode(words, self._bilm.encoder)
+
+    def _layers_of_vectors(self, vectors: tf.Tensor, index: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        return tf.stop_gradient(contextualize(self._bilm, vectors, index, lengths)[0])
+
+
+def _compile(function: Callable[..., tf.Tensor], *signature: tf.TensorSpec) -> Any:
+    return tf.function(function, input_signature=signature, autograph=False)
 
 
 def _check_list(sentence: Any) -> None:

@@ -143,8 +143,8 @@ class Elmo(nn.Module):
         return cls(options, read_arrays(path), [word.strip() for word in words])
 
     def encode(self, sentences: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
-        """Turns sentences, each a list of words, into the arguments of `forward`: the ids with `<S>` and `</S>`, and the
-        mask of the words alone, which fits the vectors."""
+        """Turns sentences, each a list of words, into the arguments of `forward`: the ids with `<S>` and `</S>`, and
+        the mask of the words alone, which fits the vectors."""
         sentences = list(sentences)
         for sentence in sentences:
             if isinstance(sentence, str) or not isinstance(sentence, Iterable):

@@ -18,7 +18,7 @@ from elmo_tf.data.characters import encode_words
 from elmo_tf.options import CharCnnOptions, LstmOptions, Options, TrainingOptions
 
 FOLDER = pathlib.Path(__file__).parents[2] / "benchmarks"
-SCRIPTS = ["training", "recurrence", "input", "vocabulary", "scaling"]
+SCRIPTS = ["training", "recurrence", "input", "vocabulary", "scaling", "embedding"]
 
 
 def run(script, *arguments, shared="/nowhere"):
@@ -109,6 +109,23 @@ def test_scaling(small):
     assert [line.split()[:2] for line in shown[1:3]] == [["1", "4"], ["2", "2"]]
 
 
+def test_embedding(tmp_path, small):
+    options = tiny.options()
+    options.write(str(tmp_path / "options.json"))
+    flags = [f"--config={tmp_path / 'options.json'}", small[1], "--sentences=9", "--turns=1"]
+    shown, values = run("embedding", *flags)
+    assert [line.split()[0] for line in shown[1:3]] == ["elmo_tf", "elmo_tf,"]
+    ours = [speed for name, speed in values["tokens_per_second_of"].items() if name.startswith("elmo_tf")]
+    assert len(ours) == 2
+    assert values["tokens_per_second"] == pytest.approx(max(ours), rel=1e-3)
+    assert values["fraction_of_matmul"] > 0
+    peers = [speed for name, speed in values["tokens_per_second_of"].items() if not name.startswith("elmo_tf")]
+    if peers:
+        assert values["ratio_to_fastest_peer"] == pytest.approx(values["tokens_per_second"] / max(peers), rel=1e-3)
+    else:
+        assert values["ratio_to_fastest_peer"] is None
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_describes_the_measurement_and_wrong_flags_give_one_sentence(script):
     helped = run_script(FOLDER / f"{script}.py", "--help")
@@ -155,6 +172,14 @@ def test_multiplications_are_those_counted_by_hand():
     assert needed.convolutions == 8 * (16 + 2 * 3) + 30 * (14 + 2 * 3)
     assert needed.dense == 3 * 3 * (2 * (2 * 81) + 9 * 7)
     assert needed.total == needed.lstm + needed.softmax + needed.convolutions + needed.dense
+
+
+def test_multiplications_of_embedding_are_those_counted_by_hand():
+    needed = counting.embedding_multiplications(the_options(), [["a", "seven77", "a"], []])
+    # 5 and 2 steps in 2 directions and 2 layers; words <S>, </S>, a, seven77 of 3, 3, 3 and 8 characters
+    lstm = 2 * 7 * 2 * (14 * 44 + 77)
+    convolutions = 8 * (4 + 4 + 4 + 8) + 30 * (4 + 4 + 4 + 6)
+    assert needed == lstm + convolutions + 4 * (2 * 2 * 81 + 9 * 7)
 
 
 def test_without_projections_and_with_the_full_softmax():

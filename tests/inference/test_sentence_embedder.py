@@ -168,6 +168,35 @@ def test_a_token_that_is_no_string_is_refused_by_characters_and_by_ids(embed, em
             embedder([["The"], ["cat", token]])
 
 
+@pytest.mark.parametrize("word_cache", [1, 3, 100])
+@pytest.mark.parametrize("compiled", [True, False])
+def test_vectors_are_the_same_with_a_cache_of_any_size_whatever_came_before(embed, word_cache, compiled):
+    cached = SentenceEmbedder(filled(BiLM(CHARACTERS)), compiled=compiled, word_cache=word_cache)
+    lines = [line.split() for line in SENTENCES]
+    for batch in (lines[:1], lines, lines[3:6], lines[::-1], [[]]):
+        for came, wanted in zip(cached(batch), embed(batch), strict=True):
+            assert (came.shape, came.dtype) == (wanted.shape, wanted.dtype)
+            np.testing.assert_allclose(came, wanted, rtol=0, atol=1e-6)
+
+
+def test_with_boundaries_two_vectors_more_are_given_with_and_without_a_cache(embed):
+    cached = SentenceEmbedder(filled(BiLM(CHARACTERS)), word_cache=9)
+    for embedder in (embed, cached):
+        for inner, whole in zip(embedder([["a", "cat"], []]), embedder([["a", "cat"], []], True), strict=True):
+            assert whole.shape[1] == inner.shape[1] + 2
+            np.testing.assert_allclose(whole[:, 1:-1], inner, rtol=0, atol=1e-6)
+
+
+def test_a_model_with_a_table_of_words_takes_no_harm_from_a_cache(embed_ids):
+    cached = SentenceEmbedder(filled(BiLM(WORD_INPUT)), VOCABULARY, word_cache=5)
+    np.testing.assert_allclose(cached([["the", "yak"]])[0], embed_ids([["the", "yak"]])[0], rtol=0, atol=1e-6)
+
+
+def test_a_cache_of_fewer_than_no_words_is_refused():
+    with pytest.raises(ValueError, match="word_cache: expected a number of words, 0 or more, got -1"):
+        SentenceEmbedder(BiLM(CHARACTERS), word_cache=-1)
+
+
 def test_one_direction_gives_half_as_wide_vectors():
     embed = SentenceEmbedder(filled(BiLM(changed(CHARACTERS, bidirectional=False))))
     assert embed([["the", "cat"]])[0].shape == (3, 2, 4)

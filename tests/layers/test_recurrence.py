@@ -145,6 +145,23 @@ def test_the_lean_one_gives_the_same_in_parts_of_any_size(steps, together, monke
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("masked", ["no mask", "holes"])
+@pytest.mark.parametrize("knows_rows", [True, False])
+@pytest.mark.parametrize("threshold", [B, B + 1])
+def test_the_lean_one_gives_the_same_for_many_rows_as_for_few(threshold, knows_rows, masked, monkeypatch):
+    monkeypatch.setattr(lean_module, "_ROWS_FOR_ONE_PRODUCT", threshold)
+    given, mask = numbers(5), holed_mask(5) if masked == "holes" else None
+    expected = call(plain_recurrence, given, CLIPS["tight clips"], mask)
+    signature = [tf.TensorSpec([None, B if knows_rows else None, I], tf.float64)]
+
+    @tf.function(input_signature=signature)
+    def run(inputs):
+        return call(lean_recurrence, {**given, "inputs": inputs}, CLIPS["tight clips"], mask)
+
+    for one, other in zip(run(given["inputs"]), expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize("name", BOTH)
 def test_gradients_are_finite_differences(name):
     given, clips = numbers(4, rows=2), (0.6, 0.15)
