@@ -66,7 +66,7 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
             ordered = batches(enumerate(sentences), arguments.batch_tokens)
             json.dump([[sentence for _, sentence in batch] for batch in ordered], file)
         product = harness.MatrixProduct()
-        results = _measured(folder, arguments.turns, product)
+        results = _measured(folder, options, arguments.turns, product)
     flop = 2 * embedding_multiplications(options, sentences)
     return _shown(results, sum(map(len, sentences)), flop, product)
 
@@ -104,11 +104,11 @@ def _write_model(options: Any, folder: str) -> None:
     options.write(os.path.join(folder, "options.json"))
 
 
-def _measured(folder: str, turns: int, product: harness.MatrixProduct) -> dict[str, _Result]:
+def _measured(folder: str, options: Any, turns: int, product: harness.MatrixProduct) -> dict[str, _Result]:
     results: dict[str, _Result] = {}
     with contextlib.ExitStack() as stack:
         workers = {}
-        for name in embedding_peers.installed():
+        for name in embedding_peers.installed(options):
             workers[name] = stack.enter_context(_worker(name, folder))
             first = _turn(name, workers[name])
             results[name] = _Result([], first["first_seconds"], first["memory"])

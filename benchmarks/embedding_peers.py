@@ -8,18 +8,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks import harness
+from elmo_tf.conversion.targets import ALLENNLP, limits
+from elmo_tf.options import Options
 
 Embed = Callable[[Sequence[Sequence[str]]], Any]
 
 _EXAMPLE = pathlib.Path(harness.ROOT) / "examples" / "pytorch" / "elmo.py"
 
 
-def installed() -> list[str]:
-    """The names of those that this machine can run, ours first."""
+def installed(options: Options) -> list[str]:
+    """The names of those that this machine can run on a model of these options, ours first."""
     names = ["elmo_tf", "elmo_tf, cache"]
     if importlib.util.find_spec("torch"):
         names += ["examples/pytorch"]
-        if importlib.util.find_spec("simple_elmo_pytorch"):
+        if importlib.util.find_spec("simple_elmo_pytorch") and not limits(options, ALLENNLP):
             names += ["simple-elmo-pytorch"]
     return names
 
