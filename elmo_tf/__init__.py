@@ -111,7 +111,7 @@ _KERAS_CLASSES = {
     "ScalarMix": "elmo_tf.layers.scalar_mix",
     "SentencePooling": "elmo_tf.layers.pooling",
     "SoftmaxHead": "elmo_tf.layers.softmax",
-    "TokenMask": "elmo_tf.elmo.outputs",
+    "TokenMask": "elmo_tf.elmo.token_mask",
     "WordEncoder": "elmo_tf.layers.token_encoder",
     "WordTable": "elmo_tf.layers.word_table",
 }

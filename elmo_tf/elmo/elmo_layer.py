@@ -10,16 +10,8 @@ import tensorflow as tf
 
 from elmo_tf.data import text
 from elmo_tf.elmo.inputs import form_of, from_lists, is_token, only_tokens_with_spaces, tokens_of
-from elmo_tf.elmo.outputs import (
-    Places,
-    TokenMask,
-    check_output,
-    combine_layers,
-    mix_layers,
-    output_shape,
-    place_vectors,
-    places_of,
-)
+from elmo_tf.elmo.outputs import check_output, combine_layers, mix_layers, output_shape, place_vectors
+from elmo_tf.elmo.token_mask import Places, TokenMask, places_of
 from elmo_tf.inference.contextualize import read_sentences
 from elmo_tf.inference.distinct_words import Sentences, sentences_of_batch
 from elmo_tf.inference.word_vectors import WordVectors, is_frozen

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from elmo_tf.data.word_vector_files import read_word_vectors
 from elmo_tf.elmo.inputs import form_of, from_lists, is_token, tokens_of
-from elmo_tf.elmo.outputs import TokenMask
+from elmo_tf.elmo.token_mask import TokenMask
 from elmo_tf.layers.variables import replica_variable
 from elmo_tf.layers.word_table import check_words, word_index
 

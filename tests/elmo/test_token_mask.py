@@ -9,7 +9,7 @@ from elmo_cases import SENTENCES, padded
 from layer_harness import check_layer
 from model_cases import CHARACTERS, changed
 
-from elmo_tf.elmo.outputs import TokenMask, places_of
+from elmo_tf.elmo.token_mask import TokenMask, places_of
 
 TOKENS = padded(SENTENCES)
 
