@@ -1,1 +1,1 @@
-"""The corpus outlet: whole files to files of vectors, in parts that a killed run goes on from, and in shares."""
+"""Bulk processing: embeds or scores whole files. An embedding run can be resumed, and divided into shares."""

@@ -1,7 +1,7 @@
-"""The input in blocks of about the same size, and the share of them that one process embeds.
+"""Divides the input into blocks of about the same size, and selects the share of the blocks that one process embeds.
 
-Which sentences form a block depends on their places in the files alone, so a run that goes on, and a share, form the
-same batches as a run over everything: the vectors are the same to the last bit.
+Which sentences form a block depends only on their byte positions in the files. A resumed run and a share therefore form
+the same batches as one uninterrupted run over the whole input, and their vectors are equal to the last bit.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ _CHUNK = 1 << 20
 
 
 class Place(NamedTuple):
-    """A block: the number of its file, and its own in the file."""
+    """The place of a block in the input: the number of its file, and its number within that file, both from 0."""
 
     file: int
     number: int
 
 
 class Block(NamedTuple):
-    """The sentences of a block, in order."""
+    """A block: its place, and its sentences in order."""
 
     place: Place
     sentences: list[list[str]]
@@ -33,7 +33,7 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class _Range:
-    """The bytes of a file that belong to a share; `end` is None for all that follows."""
+    """The range of bytes of a file that belongs to a share; where `end` is None, it extends to the end of the file."""
 
     start: int
     end: int | None
@@ -42,18 +42,19 @@ class _Range:
 class Share:
     """One of `num_shards` shares of the input, contiguous and of about the same number of bytes.
 
-    A plain file is divided between blocks, so that a share need not read the rest. A .gz file cannot be read from its
-    middle and belongs to one share whole.
+    A plain file is divided at the boundaries of its blocks, so a share does not read the rest of the file. A .gz file
+    cannot be read from its middle, so the whole of it belongs to one share.
 
     Args:
         paths: the files, or "-" for standard input.
         input_format: "text" or "conllu".
-        block_bytes: unpacked text of a block; a block holds the sentences that begin in it.
-        num_shards: how many shares.
-        shard_index: which of them, from 0.
+        block_bytes: the size of a block in bytes of uncompressed text. A block holds the sentences that begin in it.
+        num_shards: the number of shares.
+        shard_index: the number of this share, from 0.
 
     Raises:
-        InputError: a file cannot be read, or a stream shall be divided.
+        InputError: a file cannot be read, `num_shards` or `shard_index` is out of range, or a stream would have to be
+            divided.
     """
 
     def __init__(
@@ -82,10 +83,10 @@ class Share:
         self._bytes_before = 0
 
     def _range(self, text: InputText, offset: int) -> _Range:
-        """The part of a file that begins so many bytes after the first file's beginning."""
+        """The range of a file that belongs to the share; `offset` counts the bytes of all files before this one."""
         if text.is_stream:
             return _Range(0, None)
-        size = 1 if text.is_packed else self._block_bytes  # for a packed file, the one block that is the whole file
+        size = 1 if text.is_packed else self._block_bytes  # a packed file is a single block
         low, high = (max(0, -(-(limit - offset) // size)) for limit in self._limits)
         if text.is_packed:
             return _Range(0, None if low == 0 and (high > 0 or self._is_last) else 0)
@@ -94,7 +95,7 @@ class Share:
 
     @property
     def bytes_total(self) -> int | None:
-        """Bytes of the share on disk; None of a stream."""
+        """The size of the share on disk, in bytes; None for a stream."""
         return None if self.is_stream else sum(self._length(*pair) for pair in enumerate(self._ranges))
 
     def _length(self, number: int, part: _Range) -> int:
@@ -103,19 +104,19 @@ class Share:
 
     @property
     def bytes_read(self) -> int:
-        """How many bytes of the share have been read, or were done before."""
+        """The number of bytes of the share that have been read, including those that an earlier run has embedded."""
         return self._bytes_before
 
     @property
     def is_empty_input(self) -> bool:
-        """Whether no file holds a byte."""
+        """Whether all files are empty; False for a stream."""
         return not self.is_stream and not any(text.size for text in self._texts)
 
     def blocks(self, done: Place | None = None) -> Iterator[Block]:
-        """The blocks of the share that hold a sentence, in order.
+        """Yields the blocks of the share that hold at least one sentence, in order.
 
         Args:
-            done: the last block that need not be given any more; all before it are left out too.
+            done: the last block that an earlier run has embedded. This block and all blocks before it are skipped.
         """
         before = 0
         for number, (text, part) in enumerate(zip(self._texts, self._ranges, strict=True)):
@@ -135,7 +136,7 @@ class Share:
             self._bytes_before = max(self._bytes_before, before) if not text.is_stream else self._bytes_before
 
     def digest(self) -> str:
-        """The SHA-256 of what the share reads, and of the sizes of all files: equal if the input is."""
+        """The SHA-256 of the bytes of the share and of the sizes of all files; equal inputs have equal digests."""
         found = hashlib.sha256()
         for number, (text, part) in enumerate(zip(self._texts, self._ranges, strict=True)):
             found.update(f"{text.size} {part.start} {part.end}\n".encode())
@@ -151,11 +152,11 @@ class Share:
 
     @property
     def sizes(self) -> list[int]:
-        """The sizes of all files, of whose share this is."""
+        """The sizes of all input files in bytes, whether or not the share reads them."""
         return [text.size for text in self._texts]
 
     def empty(self) -> InputError:
-        """The error where the input holds no sentence."""
+        """The error to raise if the input holds no sentence."""
         path = self._texts[0].name
         name = path if len(self._texts) == 1 else f"{path} and the other input files"
         verb = "is" if len(self._texts) == 1 else "are"
@@ -164,7 +165,7 @@ class Share:
         return InputError(f"{name} {verb} empty: expected a tokenised sentence a line", path=path)
 
     def check_output(self, output_file: str) -> None:
-        """An `InputError` where the output is one of the files."""
+        """Raises an `InputError` if the output is one of the input files."""
         for text in self._texts:
             if text.path != STANDARD_INPUT and os.path.realpath(text.path) == os.path.realpath(output_file):
                 raise InputError(f"{output_file} is the input; expected the name of a new file", path=output_file)

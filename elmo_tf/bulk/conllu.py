@@ -1,4 +1,4 @@
-"""The words of a line of CoNLL-U (https://universaldependencies.org/format.html)."""
+"""Reads the words of CoNLL-U, line by line (https://universaldependencies.org/format.html)."""
 
 import re
 
@@ -6,14 +6,16 @@ from elmo_tf.errors import InputError
 
 _COLUMNS = 10
 _NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+")
-"""The numbers of a multiword token, `1-2`, whose words follow, and of an empty node, `1.1`."""
+"""Matches the numbers of lines that hold no word: a multiword token, `1-2`, whose words follow on lines of their own,
+and an empty node, `1.1`."""
 
 
 def add_word(words: list[str], line: str) -> None:
-    """Adds the word of a line, if it holds one, to those of the sentence so far.
+    """Appends the word of a line, if the line holds one, to the words of the sentence that were read before.
 
     Raises:
-        InputError: the line is not as the format says; the sentence is to follow file and line.
+        InputError: the line does not follow the format. The message does not name the file and the line; the caller
+            puts them before it.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Sentences to vectors, lazily: any iterable of sentences to an iterator of arrays."""
+"""Embeds sentences lazily: turns any iterable of sentences into an iterator of arrays."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,26 +13,32 @@ from elmo_tf.inference.sentence_embedder import SentenceEmbedder
 from elmo_tf.store.load_model import LoadedBiLM, load_bilm
 
 _LOOK_AHEAD_TOKENS = 16_384
-"""Tokens of the sentences that are read ahead, so that their vectors are of bounded size."""
+"""The number of tokens at which reading ahead stops, which bounds the memory for the vectors."""
 
 
 class Embedder(NamedTuple):
-    """A model ready to embed: what embeds a batch, and the model where it is known."""
+    """A model that is ready to embed.
+
+    Args:
+        embed: the function that embeds a batch: a `SentenceEmbedder` or a function with the same call.
+        loaded: the model and its vocabulary; None if the caller gave only `embed`.
+    """
 
     embed: Any
     loaded: LoadedBiLM | None
 
     @property
     def weights_file(self) -> str | None:
-        """The file that the model was loaded from; None where it is not known."""
+        """The file that the model was loaded from; None if it is not known."""
         return None if self.loaded is None else self.loaded.source
 
 
 def embedder_of(model: Any) -> Embedder:
-    """The embedder of a model.
+    """Makes the embedder of a model.
 
     Args:
-        model: whatever `load_bilm` reads; or a `LoadedBiLM`; or a `SentenceEmbedder`, or a function like one.
+        model: a path or name that `load_bilm` accepts, a `LoadedBiLM`, a `SentenceEmbedder`, or a function that is
+            called in the same way as a `SentenceEmbedder`.
     """
     if isinstance(model, (str, os.PathLike)):
         model = load_bilm(model)
@@ -54,27 +60,27 @@ def embed(
     batch_tokens: int = EmbedSettings.batch_tokens,
     look_ahead: int = 1024,
 ) -> Iterator[np.ndarray]:
-    """Embeds sentences one after the other, in their order, however they are batched.
+    """Embeds sentences and yields their vectors in the order of the sentences, whatever batches they are computed in.
 
     Args:
-        sentences: lists of tokens; any iterable, which is read as the arrays are asked for.
+        sentences: any iterable of lists of tokens. It is read only as far as the arrays that are requested need it.
         model: a model's folder, file or published name; or a `LoadedBiLM`; or a `SentenceEmbedder`.
-        layers: which layers, and the others as `elmo_tf.bulk.settings.EmbedSettings` has them.
-        mix_weights: with `layers="mix"`, the shares of the layers and gamma.
-        mix_from: with `layers="mix"`, a `.keras` file with a learned mix.
-        pooling: None for a vector a token, "mean" or "max" for one a sentence.
+        layers: "all", "top", "average", "mix" or layer numbers, as in `elmo_tf.bulk.settings.EmbedSettings`.
+        mix_weights: with `layers="mix"`, the shares of the layers, which may be followed by gamma.
+        mix_from: with `layers="mix"`, a `.keras` file whose learned mix is used.
+        pooling: None for one vector per token, "mean" or "max" for one vector per sentence.
         dtype: "float32" or "float16".
-        keep_boundaries: whether `<S>` and `</S>` count as tokens too.
-        batch_tokens: tokens of a batch, padding counted.
-        look_ahead: the most sentences that are read before their vectors are given; among them batches of like length
-            are formed.
+        keep_boundaries: whether the boundaries `<S>` and `</S>` get vectors too.
+        batch_tokens: the most tokens in a batch, including padding; a longer sentence is a batch of its own.
+        look_ahead: the most sentences that are read before their vectors are yielded. Sentences of similar length among
+            them are batched together.
 
     Returns:
         An iterator of arrays `([layers,] [tokens,] directions * D)`.
 
     Raises:
         InputError: the model cannot be loaded, or an argument is not one of those above.
-        ValueError: a sentence is a text that is not split yet, or a token is no string.
+        ValueError: a sentence is a string instead of a list of tokens, or a token is not a string.
 
     Example:
 
@@ -105,7 +111,7 @@ def _embedded(sentences: Iterable[Sequence[str]], embedder: "BlockEmbedder", loo
 
 
 def _blocks(sentences: Iterable[Sequence[str]], look_ahead: int) -> Iterator[list[Sequence[str]]]:
-    """Blocks of so many sentences, or fewer where they are long."""
+    """Yields blocks of `look_ahead` sentences, or of fewer where the sentences are long."""
     block: list[Sequence[str]] = []
     tokens = 0
     for sentence in sentences:
@@ -119,20 +125,20 @@ def _blocks(sentences: Iterable[Sequence[str]], look_ahead: int) -> Iterator[lis
 
 
 class BlockEmbedder:
-    """Embeds blocks of sentences: in batches of like length, results in the order of the sentences.
+    """Embeds blocks of sentences in batches of similar length, and returns the results in the order of the sentences.
 
     Args:
         embedder: the model.
-        settings: what to compute.
+        settings: the settings that say which vectors to compute.
 
     Raises:
-        InputError: layers or a mix do not fit the model.
+        InputError: the layers or the mix of the settings do not fit the model.
     """
 
     def __init__(self, embedder: Embedder, settings: EmbedSettings) -> None:
         self._embed, self._settings = embedder.embed, settings
         self._choice: LayerChoice | None = None
-        if embedder.loaded is not None:  # refused before anything is computed
+        if embedder.loaded is not None:  # raises before anything is computed
             self._choice = LayerChoice(settings, embedder.loaded.bilm.options.lstm.n_layers + 1)
 
     def __call__(self, sentences: Sequence[Sequence[str]]) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Files of sentences to a file of vectors, in parts from which a run that was killed goes on."""
+"""Embeds files of sentences into a file of vectors, in parts, so that a run that was killed can be resumed."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -30,32 +30,33 @@ def embed_file(
     overwrite: bool = False,
     **settings: Any,
 ) -> Embedded:
-    """Embeds every sentence of a text into a file, written whole or not at all.
+    """Embeds every sentence of a text into a file, which is written completely or not at all.
 
-    The text is embedded block by block. Each block's vectors lie in `OUTPUT.parts` until all are there and are joined;
-    a run of the same settings that finds some of them goes on behind them, and its output has the same bytes. A run
-    from a stream, or with a model that is given as an embedder, cannot go on: its parts go when it ends.
+    The text is embedded block by block. The vectors of each block are kept in the folder `OUTPUT.parts` until all
+    blocks are embedded; then they are joined. If a run is killed, a run with the same settings embeds only the blocks
+    that are missing, and its output has the same bytes as that of an uninterrupted run. A run that reads a stream, or
+    whose model is given as an embedder, cannot be resumed: its parts are removed when it ends.
 
     Args:
         model: a model's folder, file or published name; or a `LoadedBiLM`; or a `SentenceEmbedder`.
-        input_file: text, a tokenised sentence a line, or CoNLL-U; plain or .gz; "-" for standard input; or several, one
-            behind the other.
-        output_file: gets the vectors of each sentence, in order; a blank line is a sentence of 0 tokens. "-" is
-            standard output, with the output format "txt" alone.
-        batch_tokens: tokens of a batch, padding counted; a longer sentence is a batch of its own.
-        progress: called after every block.
-        num_shards: into how many shares the text is divided; with more than one a manifest `OUTPUT.manifest.json` says
-            which share this is, for `elmo_tf.bulk.merge_files.merge_files`.
-        shard_index: which share to embed, from 0.
-        overwrite: whether to replace an output that exists, and to start over where parts of it do.
-        settings: those of `elmo_tf.bulk.settings.EmbedSettings`: `layers="top"`, for one.
+        input_file: text with one tokenised sentence per line, or CoNLL-U; plain or .gz; "-" for standard input. A list
+            of files is read as one text, in the order of the list.
+        output_file: the file for the vectors of each sentence, in order; a blank line is a sentence of 0 tokens. "-" is
+            standard output, which only the output format "txt" allows.
+        batch_tokens: the most tokens in a batch, including padding; a longer sentence is a batch of its own.
+        progress: a function that is called after every block.
+        num_shards: the number of shares into which the text is divided. If there is more than one, a manifest
+            `OUTPUT.manifest.json` describes this share for `elmo_tf.bulk.merge_files.merge_files`.
+        shard_index: the number of the share to embed, from 0.
+        overwrite: whether to replace an output that exists, and to discard the parts of an unfinished run.
+        settings: further fields of `elmo_tf.bulk.settings.EmbedSettings`, for example `layers="top"`.
 
     Returns:
-        Numbers of sentences and of tokens.
+        The numbers of sentences and of tokens in the output.
 
     Raises:
-        InputError: the input cannot be read, is not UTF-8 or is empty; or the output is the input, exists or cannot be
-            written; or a setting does not fit.
+        InputError: the input cannot be read, is not UTF-8 or is empty; or the output is one of the input files, exists
+            or cannot be written; or a setting does not fit.
     """
     chosen = EmbedSettings(batch_tokens=batch_tokens, **settings)
     check_installed(chosen)

@@ -1,4 +1,4 @@
-"""What a run is of: the content of the model and of the input, and the settings."""
+"""Computes the identity of a run: the digests of its model and of its input, its settings and its share."""
 
 import hashlib
 import json
@@ -13,8 +13,10 @@ from elmo_tf.store.load_model import LoadedBiLM
 
 
 def model_digest(loaded: LoadedBiLM) -> str:
-    """The SHA-256 of a model's options and weights, and of its words where it reads words: equal for the same model,
-    wherever and in whatever form it lies."""
+    """The SHA-256 of a model's options and weights, and of its vocabulary if it reads word ids.
+
+    The digest does not depend on the path of the model or on the format in which it is stored.
+    """
     options: dict[str, Any] = loaded.bilm.options.to_dict()
     options.pop("training", None)
     found = hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode())
@@ -28,15 +30,17 @@ def model_digest(loaded: LoadedBiLM) -> str:
 
 
 def identity(share: Share, loaded: LoadedBiLM | None, settings: EmbedSettings) -> dict[str, Any]:
-    """Names and values that are equal for runs that give the same bytes.
+    """Computes names and values that are equal for two runs whose outputs have the same bytes.
 
     Args:
-        share: the input. Its content is read, which takes a thousandth of the time of embedding it.
-        loaded: the model; None where it is not known.
-        settings: how the vectors are computed and written; in place of `mix_from` stand the numbers read there.
+        share: the input. All of it is read, which takes a thousandth of the time of embedding it.
+        loaded: the model; None if it is not known.
+        settings: the settings of the run. If they have a `mix_from`, the result holds the mix that is read from that
+            file instead of its path.
 
     Returns:
-        The settings, "model", "input" and the share; None for the model or the input where they are not known.
+        A dictionary with the keys "settings", "model", "input", "input_sizes" and "share". The model is None if it is
+        not known, and the input is None if it is a stream.
     """
     values = {name: value for name, value in settings.to_dict().items() if name != "mix_from"}
     if settings.mix_from is not None:

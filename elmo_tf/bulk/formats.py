@@ -1,4 +1,4 @@
-"""The formats of files of vectors, by name."""
+"""Opens files of vectors by the name of their format."""
 
 from collections.abc import Callable
 
@@ -19,11 +19,11 @@ ENDINGS = {"hdf5": ".hdf5", "npz": ".npz", "parquet": ".parquet", "txt": ".txt"}
 
 
 def check_installed(settings: EmbedSettings) -> None:
-    """An `InputError` where the format needs a library that is not installed."""
+    """Raises an `InputError` if the output format needs a library that is not installed."""
     if settings.output_format == "parquet":
         pyarrow()
 
 
 def open_vector_file(path: str, settings: EmbedSettings) -> VectorFile:
-    """Begins a file of vectors of the format that the settings say."""
+    """Opens a new file of vectors for writing, in the output format of the settings."""
     return _KINDS[settings.output_format](path, settings)

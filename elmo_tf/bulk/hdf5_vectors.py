@@ -1,4 +1,4 @@
-"""HDF5 files of vectors: a dataset a sentence, as AllenNLP's `elmo` command writes them."""
+"""Writes HDF5 files of vectors with one dataset per sentence, as AllenNLP's `elmo` command does."""
 
 import contextlib
 import json
@@ -15,15 +15,16 @@ from elmo_tf.errors import InputError
 
 INDEX = "sentence_to_index"
 _ESCAPE = re.compile(r"%(?=25|2F|00|2E)")
-"""A per cent sign that would read as the beginning of one of our escapes."""
+"""Matches a per cent sign of the text that would look like the beginning of an escape sequence of `sentence_key`."""
 
 
 def sentence_key(tokens: Sequence[str]) -> str:
-    """The name of a sentence's dataset where the sentences are the keys: its tokens with spaces between them.
+    """Makes the name of a sentence's dataset for files whose keys are sentences: its tokens, separated by spaces.
 
-    HDF5 cannot have everything in a name. `/`, which would make a group, becomes `%2F`; a NUL byte `%00`; the dot that
-    is a whole sentence `%2E`; and where one of these, or `%25`, stands in the text, its `%` becomes `%25`. A sentence
-    of no tokens is a space. Different sentences so have different keys.
+    HDF5 does not allow every character in a name. `/` would create a group, so it becomes `%2F`. A NUL byte becomes
+    `%00`, and a sentence that is only a dot becomes `%2E`. Where the text itself contains one of these escape sequences
+    or `%25`, its `%` becomes `%25`. The key of a sentence without tokens is a space. In this way different sentences
+    have different keys.
 
     Example:
 
@@ -37,12 +38,13 @@ def sentence_key(tokens: Sequence[str]) -> str:
 class Hdf5Vectors(VectorFile):
     """Writes an HDF5 file.
 
-    With sentences for keys it remembers the order in which they came, and a sentence that comes again is left out: it
-    has the same vectors, for each starts from zero state. (AllenNLP ends with an error there.)
+    If the keys are sentences, the file keeps the order in which they were added, and a repeated sentence is written
+    only once: its vectors are the same each time, because every sentence starts from the zero state. (AllenNLP raises
+    an error for a repeated sentence.)
 
     Args:
-        path: the file.
-        settings: `keys`, `sentence_to_index`, `compression` and `keep_boundaries` count.
+        path: the path of the file.
+        settings: the settings, of which `keys`, `sentence_to_index`, `compression` and `keep_boundaries` are used.
     """
 
     def __init__(self, path: str, settings: EmbedSettings) -> None:
@@ -50,7 +52,7 @@ class Hdf5Vectors(VectorFile):
         self._compression = None if settings.compression == "none" else settings.compression
         self._index: dict[str, str] | None = {} if settings.sentence_to_index else None
         self._count = 0
-        # through a file object: on a full disk h5py's own writing ends in errors that nobody can catch, or in a crash
+        # writes through a file object: on a full disk h5py's own driver crashes or raises errors that cannot be caught
         self._raw = open(path, "w+b")  # noqa: SIM115 - closed by `close` or `discard`
         self._file = _ordered_file(self._raw) if self._by_sentence else h5py.File(self._raw, "w")
 
@@ -68,7 +70,7 @@ class Hdf5Vectors(VectorFile):
     def _write(self, key: str, vectors: np.ndarray) -> None:
         if self._by_sentence and key in self._file:
             return
-        # nothing of a sentence of no tokens can be compressed, and HDF5 refuses to try
+        # HDF5 refuses to compress an empty dataset, which a sentence without tokens has
         self._file.create_dataset(key, data=vectors, compression=self._compression if vectors.size else None)
 
     def append(self, path: str) -> None:
@@ -101,8 +103,11 @@ class Hdf5Vectors(VectorFile):
 
 
 def _ordered_file(raw: BinaryIO) -> h5py.File:
-    """A new file that remembers the order of its datasets, as h5py makes it with `track_order`, but without the time:
-    the same vectors shall make the same bytes."""
+    """Makes a new HDF5 file that keeps the order in which its datasets are created.
+
+    h5py's `track_order` keeps the order too, but h5py then also stores the time of creation. This file stores no
+    times, so that the same vectors always give the same bytes.
+    """
     creation = h5py.h5p.create(h5py.h5p.FILE_CREATE)
     creation.set_link_creation_order(h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED)
     creation.set_obj_track_times(False)

@@ -1,4 +1,4 @@
-"""The sentences of files and streams, each with its place, from any place on; read as they are asked for."""
+"""Reads the sentences of files and streams lazily, each with its position; reading can begin at any position."""
 
 import contextlib
 import gzip
@@ -16,15 +16,16 @@ STANDARD_INPUT = "-"
 
 
 def read_sentences(patterns: Sequence[str], input_format: str, name: str) -> Iterator[list[str]]:
-    """Reads the tokens of every sentence of files, or of standard input, one after the other.
+    """Yields the tokens of every sentence of the files, in order, or of standard input.
 
     Args:
         patterns: file names or glob patterns; or "-" alone for standard input.
         input_format: "text" or "conllu".
-        name: what the user calls the patterns, for an error: `"--input_file"`.
+        name: the name of the argument or flag that holds the patterns, for error messages: `"--input_file"`.
 
     Raises:
-        InputError: a pattern matches nothing (at once), or a file cannot be read (when its turn comes).
+        InputError: a pattern matches no file, or a file cannot be read. The call itself raises the first error; the
+            second is raised during iteration.
     """
     if STANDARD_INPUT in patterns and len(patterns) > 1:
         raise InputError(f"{name}: expected files, or - alone for standard input, got {', '.join(patterns)}")
@@ -34,14 +35,14 @@ def read_sentences(patterns: Sequence[str], input_format: str, name: str) -> Ite
 
 
 class Sentence(NamedTuple):
-    """A sentence, and the byte of the unpacked text that decides to which block it belongs."""
+    """A sentence, and its place: the byte position in the uncompressed text that decides to which block it belongs."""
 
     place: int
     tokens: list[str]
 
 
 class InputText:
-    """A file, plain or .gz (by its first two bytes), or a stream: standard input or a pipe.
+    """A text in a file or in a stream (standard input or a pipe); gzip is recognised by the first two bytes.
 
     Args:
         path: the file; "-" for standard input.
@@ -56,7 +57,7 @@ class InputText:
         self.name = "standard input" if path == STANDARD_INPUT else path
         self.is_stream = path == STANDARD_INPUT or (os.path.exists(path) and not os.path.isfile(path))
         self.bytes_read = 0
-        """How far the file has been read, as it lies on disk."""
+        """The number of bytes that have been read; for a .gz file, of compressed bytes."""
         self.size = 0 if self.is_stream else self._size()
         self.is_packed = not self.is_stream and self._starts_packed()
 
@@ -77,13 +78,14 @@ class InputText:
             raise InputError(f"{self.path} cannot be read: {error.strerror}", path=self.path) from error
 
     def sentences(self, start: int = 0, end: int | None = None) -> Iterator[Sentence]:
-        """The sentences whose places are from `start` on and before `end`.
+        """Yields the sentences whose place is at least `start` and less than `end`, both in bytes of uncompressed text.
 
-        The place of a line of text is its first byte. That of a sentence of CoNLL-U is the first byte of the blank line
-        before it, and 0 of the file's first.
+        The place of a line of plain text is the position of its first byte. The place of a sentence of CoNLL-U is the
+        first byte of the blank line before it, and 0 for the first sentence of the file.
 
         Raises:
-            InputError: the file cannot be read, is cut short (.gz), not UTF-8 or no CoNLL-U; with file and line.
+            InputError: the file cannot be read, is a truncated .gz file, is not UTF-8, or is not valid CoNLL-U. The
+                error names the file and, for errors in the text, the line.
         """
         read = self._conllu if self._format == "conllu" else self._text
         for sentence in read(start):
@@ -114,7 +116,7 @@ class InputText:
             yield Sentence(before, words)
 
     def _lines(self, start: int) -> Iterator[tuple[int, int, str]]:
-        """The lines that begin at `start` or later: first byte, number from 1 among them, and text."""
+        """Yields the lines that begin at `start` or later: first byte, number among these lines (from 1), and text."""
         number = 0
         with self._unpacked() as (file, raw):
             try:
@@ -132,7 +134,7 @@ class InputText:
                 raise InputError(message, path=self.name, line=line_number) from error
 
     def _skip_to(self, file: BinaryIO, start: int) -> int:
-        """Skips to the first line that begins at `start` or later; gives its place."""
+        """Skips to the first line that begins at `start` or later, and returns the position of its first byte."""
         if not start:
             return 0
         file.seek(start - 1)
@@ -140,20 +142,20 @@ class InputText:
 
     @contextlib.contextmanager
     def _unpacked(self) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-        """The unpacked text, and the file or stream below it."""
+        """Opens the file or stream; yields its uncompressed text, and the file or stream itself."""
         with contextlib.ExitStack() as stack:
             is_standard = self.path == STANDARD_INPUT
             raw = cast(BinaryIO, sys.stdin.buffer) if is_standard else stack.enter_context(self._open())
             if self.is_stream:
                 buffered = io.BufferedReader(cast(io.RawIOBase, raw))
-                stack.callback(buffered.detach)  # standard input stays open
+                stack.callback(buffered.detach)  # detached, so that standard input stays open
                 self.is_packed = buffered.peek(2)[:2] == b"\x1f\x8b"
                 yield (cast(BinaryIO, gzip.GzipFile(fileobj=buffered)) if self.is_packed else buffered), raw
                 return
             yield (cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if self.is_packed else raw), raw
 
     def _counted(self, start: int, number: int) -> int:
-        """The number in the file of a line that is the `number`th of those that begin at `start` or later."""
+        """The number of a line within the file, given its number among the lines that begin at `start` or later."""
         before = place = 0
         if start:
             with contextlib.suppress(*UNREADABLE), self._unpacked() as (file, _):

@@ -1,4 +1,4 @@
-"""Files of vectors, one behind the other, to one file."""
+"""Joins several files of vectors into one file."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from elmo_tf.system.error_text import reason
 
 
 def check_output(output_file: str, overwrite: bool) -> None:
-    """An `InputError` where the output is no regular file, or exists and shall not be replaced."""
+    """Raises an `InputError` if the output exists and is not a regular file, or exists and `overwrite` is False."""
     check_regular(output_file)
     if os.path.lexists(output_file) and not overwrite:
         raise InputError(
@@ -24,20 +24,21 @@ def check_output(output_file: str, overwrite: bool) -> None:
 def join(
     paths: Iterable[str], output_file: str, settings: EmbedSettings, manifest: Mapping[str, Any] | None = None
 ) -> None:
-    """Joins finished files in order, whole or not at all.
+    """Joins finished files of vectors in order; the output is written completely or not at all.
 
     Args:
-        paths: the files, of the settings' format.
+        paths: the files to join, in the output format of the settings.
         output_file: the file to write.
-        settings: of the files and of the output.
-        manifest: what `OUTPUT.manifest.json` shall say, beside the output's size; it is there before the output is.
+        settings: the settings with which the files were written, and with which the output is written.
+        manifest: the values of the manifest `OUTPUT.manifest.json`, to which the size of the output is added. The
+            manifest is written before the output appears under its name. None for no manifest.
     """
     with atomic_write(output_file) as temporary:
         try:
             with open_vector_file(temporary, settings) as file:
                 for path in paths:
                     file.append(path)
-        except SystemError as error:  # how h5py tells of a failed write from Python 3.13 on
+        except SystemError as error:  # h5py raises it for a failed write since Python 3.13
             raise InputError(f"{temporary} cannot be written: {reason(error)}", path=temporary) from error
         flush_to_disk(temporary)
         if manifest is not None:

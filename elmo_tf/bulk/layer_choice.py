@@ -1,4 +1,4 @@
-"""The layers of a sentence to what is written: some of them, their mean or their mix; pooled; in a precision."""
+"""Turns the layers of a sentence into the vectors that are written: selects or combines layers, pools, and rounds."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,18 +10,18 @@ from elmo_tf.bulk.settings import EmbedSettings
 from elmo_tf.errors import InputError
 
 _ROUNDING = 0.01
-"""How far printed shares may be from a sum of 1."""
+"""How far the sum of the shares may be from 1, because the shares may have been rounded when they were printed."""
 
 
 class LayerChoice:
-    """Chooses or combines layers, pools tokens and rounds.
+    """Selects or combines the layers of a sentence, pools its tokens, and rounds to the precision of the output.
 
     Args:
-        settings: `layers`, `mix_weights`, `mix_from`, `pooling` and `dtype` count.
-        n_layers: layers of the model, L + 1.
+        settings: the settings, of which `layers`, `mix_weights`, `mix_from`, `pooling` and `dtype` are used.
+        n_layers: the number of layers of the model, L + 1.
 
     Raises:
-        InputError: a number of a layer, or the mix, does not fit the model.
+        InputError: a layer number or the mix does not fit the model.
 
     Example:
 
@@ -45,11 +45,11 @@ class LayerChoice:
 
     @property
     def has_layers(self) -> bool:
-        """Whether the result has an axis of layers."""
+        """Whether the result has an axis for the layers."""
         return self.layers == "all" or len(self.numbers) > 1
 
     def __call__(self, layers: np.ndarray) -> np.ndarray:
-        """Float32 `(L + 1, tokens, size)` to `([chosen,] [tokens,] size)`."""
+        """Turns float32 layers `(L + 1, tokens, size)` into vectors `([chosen,] [tokens,] size)` of `dtype`."""
         vectors = self._combined(layers)
         if self.pooling != "none":
             if not vectors.shape[-2]:
@@ -86,7 +86,7 @@ def _numbers(text: str, n_layers: int) -> list[int]:
 
 
 def _shares(weights: Any, n_layers: int, option: str) -> np.ndarray:
-    """The shares times gamma, of numbers in a text or a list."""
+    """Parses the shares and the optional gamma from a string or a list, and returns the shares times gamma."""
     parts: Sequence[Any] = weights.split(",") if isinstance(weights, str) else list(weights)
     try:
         numbers = [float(part) for part in parts]

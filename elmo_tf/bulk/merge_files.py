@@ -1,4 +1,4 @@
-"""The outputs of all shares to one file, which has the bytes that one run over everything gives."""
+"""Merges the outputs of all shares into one file, which has the same bytes as the output of a single run."""
 
 import os
 from collections.abc import Sequence
@@ -15,18 +15,18 @@ from elmo_tf.errors import InputError
 def merge_files(
     input_files: Sequence[str | os.PathLike[str]], output_file: str | os.PathLike[str], overwrite: bool = False
 ) -> Embedded:
-    """Joins the outputs of all shares, in the order of the text, whatever that of the names.
+    """Joins the outputs of all shares in the order of the text, in whatever order the files are given.
 
     Args:
-        input_files: the outputs, each with its `.manifest.json` beside it; the manifests themselves may be among them.
-        output_file: the file to write, of the format of the shares.
+        input_files: the outputs, each with its `.manifest.json` beside it. Paths of manifests in the list are ignored.
+        output_file: the file to write, in the format of the shares.
         overwrite: whether to replace an output that exists.
 
     Returns:
-        Numbers of sentences and of tokens.
+        The numbers of sentences and of tokens in the output.
 
     Raises:
-        InputError: a share is missing, given twice, not complete or of another run; or a file cannot be read or
+        InputError: a share is missing, given twice, incomplete or from a different run; or a file cannot be read or
             written.
     """
     output_file = os.fspath(output_file)
@@ -43,7 +43,7 @@ def merge_files(
 
 
 def _sorted_shares(paths: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
-    """The files and their manifests, checked, in the order of the text."""
+    """Checks that the files are all shares of one run; returns them and their manifests in the order of the text."""
     by_index: dict[int, tuple[str, dict[str, Any]]] = {}
     for path in paths:
         values = _manifest_of(path)
@@ -68,7 +68,7 @@ def _sorted_shares(paths: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _manifest_of(path: str) -> dict[str, Any]:
-    """The manifest of a share that is complete."""
+    """Reads the manifest of a share; raises an `InputError` if the share is not complete."""
     if not os.path.isfile(path + ENDING):
         raise InputError(
             f"{path} has no {os.path.basename(path)}{ENDING} beside it: it is no complete share", path=path

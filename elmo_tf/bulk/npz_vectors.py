@@ -1,4 +1,7 @@
-"""NumPy's archives of vectors: an array a sentence, for texts whose list of sentences fits into memory."""
+"""Writes NumPy archives (.npz) of vectors with one array per sentence.
+
+The directory of the archive, an entry per sentence, has to fit into memory.
+"""
 
 import contextlib
 import zipfile
@@ -11,15 +14,15 @@ from elmo_tf.bulk.vector_file import VectorFile
 from elmo_tf.errors import InputError
 
 _MADE = (1980, 1, 1, 0, 0, 0)
-"""The time of every array, so that the same vectors make the same bytes."""
+"""The time stamp of every array; it is fixed so that the same vectors always give the same bytes."""
 
 
 class NpzVectors(VectorFile):
-    """Writes a `.npz` file whose names are the sentences' numbers.
+    """Writes a `.npz` file whose arrays are named by the numbers of the sentences, from 0.
 
     Args:
-        path: the file.
-        settings: `compression` counts.
+        path: the path of the file.
+        settings: the settings, of which `compression` is used.
     """
 
     def __init__(self, path: str, settings: EmbedSettings) -> None:

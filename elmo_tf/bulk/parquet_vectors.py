@@ -1,4 +1,4 @@
-"""Parquet files of vectors: a row a sentence; by pyarrow, an extra of the package."""
+"""Writes Parquet files of vectors with one row per sentence; needs pyarrow, an optional dependency."""
 
 import contextlib
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from elmo_tf.bulk.vector_file import VectorFile
 from elmo_tf.errors import InputError
 
 _GROUP_BYTES = 16 << 20
-"""Vectors of a row group; a longer sentence is one of its own."""
+"""The most bytes of vectors in a row group; a sentence with more bytes is a row group of its own."""
 
 
 def pyarrow() -> Any:
-    """The library; an `InputError` where it is not installed."""
+    """Imports and returns pyarrow; raises an `InputError` if it is not installed."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -25,14 +25,14 @@ def pyarrow() -> Any:
 
 
 class ParquetVectors(VectorFile):
-    """Writes a Parquet file with the columns `id`, a whole number from 0, `tokens`, a list of texts, and `vectors`.
+    """Writes a Parquet file with three columns: `id`, an integer from 0; `tokens`, a list of strings; and `vectors`.
 
-    `vectors` is a list with an entry a token, or, pooled, the one entry: a list of fixed size of numbers, or, of
-    several layers, a list of fixed size of these.
+    Without pooling, `vectors` is a list with one entry per token. With pooling, it is a single entry. An entry is a
+    fixed-size list of numbers or, if several layers are written, a fixed-size list with such a list for each layer.
 
     Args:
-        path: the file.
-        settings: `pooling` and `compression` count.
+        path: the path of the file.
+        settings: the settings, of which `pooling` and `compression` are used.
     """
 
     def __init__(self, path: str, settings: EmbedSettings) -> None:
@@ -40,7 +40,7 @@ class ParquetVectors(VectorFile):
         self._pooled = settings.pooling != "none"
         self._writer: Any = None
         self._tokens: list[list[str]] = []
-        self._vectors: list[np.ndarray] = []  # by token
+        self._vectors: list[np.ndarray] = []  # pooled ([layers,] size), else (tokens, [layers,] size)
         self._count = self._bytes = 0
 
     def add(self, tokens: Sequence[str], vectors: np.ndarray) -> None:
@@ -56,7 +56,7 @@ class ParquetVectors(VectorFile):
         self._bytes += by_token.nbytes
 
     def _flush(self) -> None:
-        """Writes a row group."""
+        """Writes the collected sentences as a row group."""
         if not self._tokens:
             return
         arrow = self._arrow
@@ -73,7 +73,7 @@ class ParquetVectors(VectorFile):
         tokens = arrow.array(self._tokens, arrow.list_(arrow.string()))
         table = arrow.table({"id": numbers, "tokens": tokens, "vectors": entries})
         if self._writer is None:
-            # a dictionary of numbers that hardly ever repeat takes time and room
+            # dictionary encoding of the vectors, whose numbers hardly ever repeat, would cost time and space
             self._writer = arrow.parquet.ParquetWriter(
                 self._path, table.schema, compression=self._compression, use_dictionary=["tokens.list.element"]
             )
@@ -107,7 +107,7 @@ class ParquetVectors(VectorFile):
     def close(self) -> None:
         """See `VectorFile`."""
         self._flush()
-        if self._writer is None:  # a share without sentences, of whose vectors nothing is known
+        if self._writer is None:  # no sentence was added, so the shape of the vectors is not known
             columns: dict[str, list[Any]] = {"id": [], "tokens": [], "vectors": []}
             self._arrow.parquet.write_table(self._arrow.table(columns), self._path)
             return

@@ -1,4 +1,4 @@
-"""The finished parts of a run: a folder beside its output, from which a run that was killed goes on."""
+"""Keeps the finished parts of a run in a folder beside its output, so that a run that was killed can be resumed."""
 
 import contextlib
 import os
@@ -23,13 +23,13 @@ _NAME = re.compile(r"(\d+)-(\d+)\.(\d+)-lines\.(\d+)-tokens\.")
 
 @dataclass(frozen=True)
 class Part:
-    """A finished part.
+    """A finished part: a file with the vectors of one block.
 
     Args:
-        path: its file, of the output's own format.
-        place: the block that it holds.
-        lines: its sentences.
-        tokens: of all of them, without boundaries.
+        path: the path of the file, which has the format of the output.
+        place: the place of the block in the input.
+        lines: the number of sentences.
+        tokens: the number of tokens of all sentences, without the boundaries.
     """
 
     path: str
@@ -39,15 +39,16 @@ class Part:
 
 
 class Parts:
-    """The folder `OUTPUT.parts`, with a manifest that says of which run the parts are.
+    """The folder `OUTPUT.parts`, with a manifest that identifies the run to which the parts belong.
 
     Args:
-        output_file: the output.
-        settings: how its vectors are computed and written.
-        run: names and values that two runs must share for one to go on from the other's parts.
+        output_file: the path of the output.
+        settings: the settings of the run, which also say how the parts are written.
+        run: the identity of the run, from `elmo_tf.bulk.fingerprint.identity`. A run resumes from the parts of an
+            earlier run only if the two identities are equal.
 
     Raises:
-        InputError: parts of another run lie there, or the folder cannot be made.
+        InputError: the folder holds parts of a run with a different identity, or it cannot be made.
     """
 
     def __init__(self, output_file: str, settings: EmbedSettings, run: Mapping[str, Any]) -> None:
@@ -64,7 +65,7 @@ class Parts:
             write_manifest(manifest, run)
 
     def finished(self) -> list[Part]:
-        """The parts that are finished, in order."""
+        """The finished parts, in the order of the text."""
         found = []
         for name in os.listdir(self.folder):
             match = _NAME.match(name)
@@ -75,18 +76,18 @@ class Parts:
 
     @contextlib.contextmanager
     def write(self, place: Place, lines: int, tokens: int) -> Iterator[VectorFile]:
-        """A new part to be filled, which appears when the block ends."""
+        """Yields a new part's file for the caller to fill; the part counts as finished when the `with` block ends."""
         name = f"{place.file:05d}-{place.number:010d}.{lines}-lines.{tokens}-tokens{self._ending}"
         with self._named_errors(), atomic_write(os.path.join(self.folder, name)) as temporary:
             try:
                 with open_vector_file(temporary, self._settings) as file:
                     yield file
-            except SystemError as error:  # how h5py tells of a failed write from Python 3.13 on
+            except SystemError as error:  # h5py raises it for a failed write since Python 3.13
                 raise InputError(f"{temporary} cannot be written: {reason(error)}", path=temporary) from error
 
     @contextlib.contextmanager
     def _named_errors(self) -> Iterator[None]:
-        """Errors say the output, for a folder of parts means nothing to who reads them."""
+        """Makes errors name the output file instead of the folder of parts, whose path the user did not give."""
         try:
             with rename_in_errors(self._output_file, self.folder):
                 yield
@@ -95,18 +96,20 @@ class Parts:
             raise InputError(message, path=self._output_file) from error
 
     def remove(self) -> None:
-        """Removes the folder with all parts."""
+        """Removes the folder and all parts in it."""
         remove_parts(self._output_file)
 
     def remove_if_empty(self) -> None:
-        """Removes the folder if no part is finished."""
+        """Removes the folder if it holds no finished part."""
         if not self.finished():
             self.remove()
 
 
 def remove_parts(output_file: str) -> None:
-    """Removes the finished parts of an output, if there are any; the manifest goes last, or a run that is killed
-    meanwhile would leave parts of nobody knows what."""
+    """Removes the folder of parts of an output, if there is one.
+
+    The manifest is removed last: if this process is killed before the end, the remaining parts can still be identified.
+    """
     folder = output_file + ".parts"
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):

@@ -1,17 +1,17 @@
-"""How far a run is, and what its output holds."""
+"""The progress of a run, and the counts of its output."""
 
 from typing import NamedTuple
 
 
 class Progress(NamedTuple):
-    """How far a run is.
+    """The progress of a run.
 
     Args:
-        lines: sentences embedded, those of an earlier run counted.
-        tokens: of these sentences.
-        tokens_now: of the sentences that this run has embedded itself.
-        bytes_read: of the input, as it lies on disk.
-        bytes_total: of the input; None of a stream.
+        lines: the number of sentences embedded so far, including those of the run that this one resumes.
+        tokens: the number of tokens in these sentences.
+        tokens_now: the number of tokens that this run has embedded itself.
+        bytes_read: the number of bytes of the input read so far; of a .gz file, of compressed bytes.
+        bytes_total: the size of the input in bytes; None for a stream.
     """
 
     lines: int
@@ -22,7 +22,7 @@ class Progress(NamedTuple):
 
 
 class Embedded(NamedTuple):
-    """What an output holds."""
+    """The numbers of sentences (`lines`) and of tokens in an output."""
 
     lines: int
     tokens: int

@@ -1,4 +1,4 @@
-"""One run over a share of the input: block after block, each embedded while the one before it is written."""
+"""Runs the embedding of a share of the input: embeds each block while the block before it is being written."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,13 +16,13 @@ from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE
 
 
 class Run:
-    """Embeds a share.
+    """One run that embeds a share of the input.
 
     Args:
-        share: the input.
-        embed: the vectors of the sentences of a block.
-        settings: what to compute and to write.
-        progress: called after every block that is written.
+        share: the share of the input.
+        embed: a function that computes the vectors of the sentences of a block.
+        settings: the settings that say what to compute and how to write it.
+        progress: a function that is called after every block that has been written.
     """
 
     def __init__(
@@ -36,19 +36,20 @@ class Run:
         self.lines = self.tokens = self._tokens_now = 0
 
     def write_all(self, file: VectorFile) -> None:
-        """Embeds the share straight into a file."""
+        """Embeds the share directly into an open file, without parts."""
         for block, vectors in self._embedded(None):
             self._fill(file, block, vectors)
             self._count(block)
         self._check_lines()
 
     def write_parts(self, output_file: str, identity: Mapping[str, Any]) -> None:
-        """Embeds into parts what is not embedded yet, and joins them.
+        """Embeds the blocks that have no finished part yet, and joins all parts into the output.
 
         Args:
-            output_file: the file that appears at the end.
-            identity: what the run is of; that of another one refuses its parts. Without a model or an input known, the
-                parts go when the run ends, for none can go on from them.
+            output_file: the path of the output, which appears when everything is embedded.
+            identity: the identity of the run, from `elmo_tf.bulk.fingerprint.identity`. If it differs from that of the
+                parts on disk, an `InputError` is raised. If it contains None, because the model or the input is not
+                known, the parts are removed when the run ends: no later run could resume from them.
         """
         parts = Parts(output_file, self._settings, identity)
         is_known = None not in identity.values()
@@ -78,7 +79,7 @@ class Run:
             self._wait(writing)
 
     def _wait(self, writing: tuple[Block, "Future[None]"] | None) -> None:
-        """Waits until a part is written, and raises what happened there."""
+        """Waits until a part has been written; raises the error of the writing thread, if there was one."""
         if writing is not None:
             block, future = writing
             future.result()

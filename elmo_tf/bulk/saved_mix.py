@@ -1,4 +1,4 @@
-"""The mix that an `ElmoLayer` has learned, read from a saved Keras model without building it, or from `mix.json`."""
+"""Reads the mix that an `ElmoLayer` has learned from `mix.json`, or from a saved Keras model without building it."""
 
 import io
 import json
@@ -14,17 +14,18 @@ from elmo_tf.errors import InputError
 from elmo_tf.system.input_files import read_json
 
 _LAYER = "elmo_tf>ElmoLayer"
-"""The name under which Keras stores the layer."""
+"""The name under which `ElmoLayer` is registered with Keras, as it appears in saved models."""
 
 
 def read_mix(path: str | os.PathLike[str]) -> list[float]:
-    """The shares of the layers, and gamma, of the one mix of the one `ElmoLayer` of a `.keras` file.
+    """Reads the shares of the layers, followed by gamma, from a `.keras` file or a `mix.json`.
 
-    Nothing of the model is built, so that no code of the file runs and no other layer of it need be known.
+    A `.keras` file must hold exactly one `ElmoLayer` with exactly one mix. The model is not built, so no code from the
+    file runs, and its other layers need not be registered with Keras.
 
     Raises:
-        InputError: the file cannot be read, holds not one `ElmoLayer` with one mix, or the mix has a norm of layers,
-            which shares alone do not describe.
+        InputError: the file cannot be read or does not hold exactly one mix; or the `ElmoLayer` has a `layer_norm`,
+            which the shares alone do not describe.
     """
     path = os.fspath(path)
     if path.endswith(".json"):
@@ -50,7 +51,7 @@ def read_mix(path: str | os.PathLike[str]) -> list[float]:
 
 
 def _elmo_layers(config: Any) -> Iterator[dict[str, Any]]:
-    """The settings of every `ElmoLayer` in the description of a model."""
+    """Yields the config of every `ElmoLayer` in the config of a Keras model."""
     if isinstance(config, dict):
         if config.get("registered_name") == _LAYER:
             yield config["config"]
@@ -87,7 +88,7 @@ def _mixes(file: h5py.File) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _read_json_mix(path: str) -> list[float]:
-    """The first mix of the `mix.json` that `elmo_tf.save_bilm` writes."""
+    """Reads the first mix of a `mix.json`, which `elmo_tf.save_bilm` writes."""
     values = read_json(path)
     try:
         mix = values["mixes"][0]

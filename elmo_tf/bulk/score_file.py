@@ -1,4 +1,4 @@
-"""Text files to the log-probabilities of their sentences, a row of numbers for every sentence or every token."""
+"""Writes the log-probabilities of sentences to a file, one row for each sentence or for each token."""
 
 import json
 import math
@@ -28,14 +28,14 @@ _TOKEN_COLUMNS = ("position", "token", "unknown", "forward", "backward", "mean")
 
 @dataclass
 class ScoreTotals:
-    """The sums over a whole text.
+    """The counts and sums over a whole text.
 
     Args:
-        sentences: sentences of at least one word.
-        predictions: predictions in one direction: the words and the sentence ends.
-        unknown: words outside the vocabulary.
-        forward, backward: sums of log-probabilities; `backward` stays 0 for a model that reads forwards only.
-        directions: 1 or 2.
+        sentences: the number of sentences with at least one word.
+        predictions: the number of predictions in one direction, one for each word and each end of a sentence.
+        unknown: the number of words outside the vocabulary.
+        forward, backward: the sums of the log-probabilities; `backward` stays 0 for a model that reads forwards only.
+        directions: the number of directions of the model, 1 or 2.
     """
 
     sentences: int = 0
@@ -46,7 +46,7 @@ class ScoreTotals:
     directions: int = 1
 
     def add(self, score: SentenceScore) -> None:
-        """Adds one sentence; a sentence of no words does not count, as in `elmo-tf evaluate`."""
+        """Adds one sentence. A sentence without words is not counted, as in `elmo-tf evaluate`."""
         if not score.tokens:
             return
         self.sentences += 1
@@ -71,19 +71,19 @@ def score_file(
     per_token: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> ScoreTotals:
-    """Scores sentences and writes a row for each, in their order, while they are read.
+    """Scores sentences and writes a row for each, in their order, while the sentences are being read.
 
     Args:
-        scorer: the model.
-        sentences: lists of tokens, read lazily; an empty one gets a row without numbers.
-        output_file: where the rows are written; "-" for standard output.
-        output_format: "tsv", tab-separated with a line of column names, or "jsonl", one JSON object a line.
-        per_token: whether to write the log-probabilities of every token too: in "tsv" a row a token instead of a row a
-            sentence.
-        progress: called with the number of sentences done.
+        scorer: the model that scores the sentences.
+        sentences: lists of tokens, read lazily. An empty list gets a row without log-probabilities.
+        output_file: the file for the rows; "-" for standard output.
+        output_format: "tsv", tab-separated columns below a line of column names, or "jsonl", one JSON object per line.
+        per_token: whether to write the log-probabilities of every token. In "tsv", each token then gets a row, and the
+            rows of sentences are left out; in "jsonl", the object of the sentence gets lists with a number per token.
+        progress: a function that is called with the number of sentences scored so far.
 
     Raises:
-        InputError: there is no such format, or the file cannot be written.
+        InputError: `output_format` is not one of `FORMATS`, or the file cannot be written.
     """
     if output_format not in FORMATS:
         raise InputError(f"output_format: expected one of {', '.join(FORMATS)}, got {output_format!r}")
@@ -123,7 +123,9 @@ def _json_object(number: int, score: SentenceScore, per_token: bool) -> dict[str
 
 
 def _token_rows(score: SentenceScore) -> Iterator[tuple[object, ...]]:
-    """`<S>` with its backward number, every word with both, `</S>` with its forward number."""
+    """Yields the rows of a sentence: `<S>` with its backward log-probability, each word with both, `</S>` with its
+    forward one. A model without a backward direction has no row for `<S>`.
+    """
     if not score.tokens:
         return
     backward = score.backward

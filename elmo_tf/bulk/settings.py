@@ -1,4 +1,4 @@
-"""What `embed` and `embed_file` compute and write; settings that exclude each other are refused at once."""
+"""The settings of `embed` and `embed_file`. Settings that exclude each other raise an error when they are created."""
 
 import dataclasses
 import os
@@ -20,35 +20,37 @@ COMPRESSIONS: Mapping[str, tuple[str, ...]] = {
     "npz": ("none", "deflate"),
     "txt": ("none",),
 }
-"""The output formats, each with its compressions."""
+"""The compressions that each output format allows."""
 
 
 @dataclass(frozen=True)
 class EmbedSettings:
-    """How a text is embedded, and into what kind of file.
+    """The settings that say how a text is embedded and how the vectors are written.
 
     Args:
-        input_format: "text", a tokenised sentence a line, or "conllu", whose second column has the words.
+        input_format: "text", one tokenised sentence per line, or "conllu", whose second column holds the words.
         output_format: "hdf5", "parquet", "npz" or "txt".
-        layers: "all", "top", "average", "mix", or numbers of layers with commas between them, such as "0,2". One number
-            alone gives vectors without an axis of layers, as "top" does.
-        mix_weights: with "mix", the layers' shares, as `ElmoLayer.mix_numbers` has them, and then gamma, if it is not
-            1: "0.2,0.5,0.3,1.1", or these numbers in a list.
-        mix_from: with "mix", a `.keras` file in place of the shares: the mix that its `ElmoLayer` has learned.
-        pooling: "none" for a vector a token; "mean" or "max" over a sentence's tokens. A sentence of none is zero.
+        layers: "all", "top", "average", "mix", or layer numbers separated by commas, such as "0,2". A single number
+            gives vectors without an axis for the layers, as "top" does.
+        mix_weights: for "mix", the shares of the layers, as `ElmoLayer.mix_numbers` returns them, followed by gamma if
+            gamma is not 1: "0.2,0.5,0.3,1.1", or a list of these numbers.
+        mix_from: for "mix", instead of `mix_weights`, a `.keras` file, whose `ElmoLayer` has learned the mix.
+        pooling: "none" for one vector per token; "mean" or "max" for one vector per sentence, pooled over its tokens.
+            The vector of a sentence without tokens is zero.
         dtype: "float32" or "float16".
-        keep_boundaries: whether `<S>` and `</S>` count as tokens too.
-        keys: of HDF5 the name of a sentence's dataset: its "number", from 0, or the "sentence" itself
-            (`elmo_tf.bulk.hdf5_vectors.sentence_key`), in which case one that stands twice is stored once.
-        sentence_to_index: of HDF5 with numbers for keys, whether to add AllenNLP's dataset `sentence_to_index`, the
-            JSON object of all sentences and their keys, which is held in memory whole.
-        compression: "none"; of HDF5 also "gzip" and "lzf", of Parquet "zstd" and "snappy", of npz "deflate".
-        batch_tokens: tokens of a batch, padding counted; a longer sentence is a batch of its own.
-        block_bytes: text that is embedded, and kept for a run that goes on, at a time. Batches never reach over the end
-            of a block, so this decides a little of the speed, of the memory, and of the vectors' last bits.
+        keep_boundaries: whether the boundaries `<S>` and `</S>` get vectors too.
+        keys: for HDF5, the name of a sentence's dataset: its "number", from 0, or the "sentence" itself
+            (`elmo_tf.bulk.hdf5_vectors.sentence_key`). With "sentence", a repeated sentence is stored only once.
+        sentence_to_index: for HDF5 with numbers as keys, whether to add AllenNLP's dataset `sentence_to_index`: a JSON
+            object that maps each sentence to its key. The whole object is held in memory.
+        compression: "none"; for HDF5 also "gzip" or "lzf", for Parquet "zstd" or "snappy", for npz "deflate".
+        batch_tokens: the most tokens in a batch, including padding; a longer sentence is a batch of its own.
+        block_bytes: the size of a block in bytes of text. A resumed run continues after the last block that is
+            finished. A batch never extends beyond its block, so the size of the blocks slightly affects the speed, the
+            memory and the last bits of the vectors.
 
     Raises:
-        InputError: a value is none of these, or two exclude each other.
+        InputError: a setting does not have one of these values, or two settings exclude each other.
 
     Example:
 
@@ -72,7 +74,7 @@ class EmbedSettings:
     block_bytes: int = 128 << 10
 
     def __post_init__(self) -> None:
-        if self.pooling is None:  # as ElmoLayer spells it
+        if self.pooling is None:  # the value that ElmoLayer takes for no pooling
             object.__setattr__(self, "pooling", "none")
         _check("input_format", self.input_format, INPUT_FORMATS)
         _check("output_format", self.output_format, tuple(COMPRESSIONS))
@@ -105,13 +107,13 @@ class EmbedSettings:
             )
 
     def with_mix_of(self, weights_file: str | None) -> "EmbedSettings":
-        """The settings, where a mix is asked for without weights, with the mix that lies beside a model's weights.
+        """Returns settings whose mix is known: if "mix" is set without weights, `mix.json` beside the model is used.
 
         Args:
-            weights_file: the file that the model was loaded from; None where it is not known.
+            weights_file: the file that the model was loaded from; None if it is not known.
 
         Raises:
-            InputError: there is no mix.
+            InputError: the mix has no weights, and there is no `mix.json` beside the model.
         """
         if self.layers != "mix" or self.mix_weights is not None or self.mix_from is not None:
             return self
@@ -125,7 +127,7 @@ class EmbedSettings:
         return dataclasses.replace(self, mix_from=path)
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings by name."""
+        """Returns a dictionary of the settings by name."""
         return dataclasses.asdict(self)
 
 

@@ -1,4 +1,4 @@
-"""Text files to the most probable substitutes of their words."""
+"""Writes the most probable substitutes of the words of sentences to a file."""
 
 import json
 import os
@@ -13,7 +13,9 @@ _COLUMNS = ("line", "position", "word", "rank", "substitute", "score", "forward"
 
 
 def split_marked(tokens: Sequence[str], marker: str) -> tuple[list[str], list[int]]:
-    """The tokens without their markers, and the positions of the marked ones; of all tokens where none is marked.
+    """Removes the markers from the tokens; returns the tokens and the positions of the marked ones.
+
+    If no token is marked, the positions of all tokens are returned.
 
     Example:
 
@@ -40,22 +42,22 @@ def substitutes_file(
     marker: str = "**",
     progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Writes the substitutes of every word, or of the marked words alone in a sentence that has some.
+    """Writes the substitutes of every word; in a sentence with marked words, only those of the marked words.
 
     Args:
-        finder: the model.
+        finder: the finder that ranks the substitutes of a word.
         sentences: lists of tokens, read lazily.
-        output_file: where the rows are written; "-" for standard output.
-        output_format: "tsv", a row a substitute, or "jsonl", an object a word.
-        count: substitutes of each word.
-        marker: what stands on both sides of a marked word, as in `**bank**`.
-        progress: called with the number of sentences done.
+        output_file: the file for the rows; "-" for standard output.
+        output_format: "tsv", one row per substitute, or "jsonl", one JSON object per word.
+        count: the number of substitutes for each word.
+        marker: the characters on both sides of a marked word, as in `**bank**`.
+        progress: a function that is called with the number of sentences processed so far.
 
     Returns:
         The number of words for which substitutes were written.
 
     Raises:
-        InputError: there is no such format, the marker is empty, or the file cannot be written.
+        InputError: `output_format` is not one of `FORMATS`, the marker is empty, or the file cannot be written.
     """
     if output_format not in FORMATS:
         raise InputError(f"output_format: expected one of {', '.join(FORMATS)}, got {output_format!r}")

@@ -1,4 +1,4 @@
-"""Lines of results: into a file that appears whole or not at all, or to standard output as they come."""
+"""Writes lines of results to a file, which appears only when it is complete, or to standard output line by line."""
 
 import contextlib
 import os
@@ -14,10 +14,10 @@ STANDARD_STREAM = "-"
 
 @contextlib.contextmanager
 def open_output(path: str | os.PathLike[str]) -> Iterator[Callable[[str], None]]:
-    """Yields a function that writes one line.
+    """Opens the output, and yields a function that writes one line to it.
 
     Args:
-        path: the file, written whole or not at all; "-" for standard output.
+        path: the path of the file, which is written completely or not at all; "-" for standard output.
 
     Raises:
         InputError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Text files of vectors, for programs that read lines and for pipes."""
+"""Writes vectors as text, for programs that read lines and for pipes."""
 
 import contextlib
 import shutil
@@ -16,16 +16,17 @@ STANDARD_OUTPUT = "-"
 
 
 def text_of(tokens: Sequence[str], vectors: np.ndarray, pooled: bool) -> str:
-    """The lines of a sentence.
+    """Formats the vectors of a sentence as lines of text.
 
-    Each token has one: the token, a tab, and its numbers with spaces between them, in as many digits as tell a number
-    from its neighbours; of several layers one behind the other. A blank line ends the sentence. A pooled sentence has
-    one line: its tokens with spaces between them, a tab, and the numbers.
+    Each token has a line: the token, a tab, and its numbers, separated by spaces. Each number has just as many digits
+    as are needed to read the same number back. If there are several layers, their numbers follow one another. A blank
+    line ends the sentence. A pooled sentence has a single line: its tokens, separated by spaces, a tab, and its
+    numbers.
 
     Args:
-        tokens: the sentence.
-        vectors: `([layers,] tokens, size)`, pooled `([layers,] size)`.
-        pooled: whether they are.
+        tokens: the tokens of the sentence.
+        vectors: an array `([layers,] tokens, size)`, or `([layers,] size)` if it is pooled.
+        pooled: whether the vectors are pooled over the tokens.
 
     Example:
 
@@ -45,11 +46,11 @@ def text_of(tokens: Sequence[str], vectors: np.ndarray, pooled: bool) -> str:
 
 
 class TextVectors(VectorFile):
-    """Writes a text file, or lines to standard output.
+    """Writes vectors as lines of text, to a file or to standard output.
 
     Args:
-        path: the file; "-" for standard output.
-        settings: `pooling` counts.
+        path: the path of the file; "-" for standard output.
+        settings: the settings, of which `pooling` is used.
     """
 
     def __init__(self, path: str, settings: EmbedSettings) -> None:
@@ -64,7 +65,7 @@ class TextVectors(VectorFile):
     def append(self, path: str) -> None:
         """See `VectorFile`."""
         try:
-            file = open(path, "rb")  # noqa: SIM115 - apart from the writing, whose errors are of the new file
+            file = open(path, "rb")  # noqa: SIM115 - opened apart, so that errors in writing do not name it
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}", path=path) from error
         with file:

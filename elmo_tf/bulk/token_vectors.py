@@ -1,4 +1,4 @@
-"""The vectors of words without context, for a list of words: what bilm-tf's `dump_token_embeddings` writes."""
+"""Computes and writes the context-free vectors of a list of words, like bilm-tf's `dump_token_embeddings`."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -16,24 +16,24 @@ from elmo_tf.system.atomic_files import atomic_write
 FORMATS = ("hdf5", "word2vec")
 
 WORDS_AT_ONCE = 512
-"""Words that go through the encoder together, which bounds the memory."""
+"""The number of words that are encoded in one call, which bounds the memory."""
 
 
 def token_vectors(
     bilm: BiLM, words: Sequence[str], vocabulary: Vocabulary | None = None
 ) -> Iterator[tuple[Sequence[str], np.ndarray]]:
-    """Yields the vectors that the token encoder makes of words, some hundred words at a time.
+    """Yields the vectors that the token encoder computes for words, up to `WORDS_AT_ONCE` words at a time.
 
     Args:
-        bilm: the model, with its weights.
+        bilm: the model, with its weights loaded.
         words: the words, such as those of a vocabulary; `<S>` and `</S>` get the vectors of the sentence boundaries.
-        vocabulary: the model's words, for a model with word input.
+        vocabulary: the vocabulary of the model; needed for a model that reads word ids.
 
     Yields:
-        Words, and their vectors float32 `(words, D)`.
+        Some of the words, and their float32 vectors `(words, D)`.
 
     Raises:
-        ValueError: the model reads word ids and `vocabulary` is missing.
+        ValueError: the model reads word ids, and `vocabulary` is None.
 
     Example:
 
@@ -62,18 +62,19 @@ def write_token_vectors(
     vocabulary: Vocabulary | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> None:
-    """Writes the vectors of words, without context, into a file that appears whole or not at all.
+    """Writes the context-free vectors of words to a file, which is written completely or not at all.
 
     Args:
-        bilm, words, vocabulary: those of `token_vectors`.
-        output_file: the file.
-        output_format: "hdf5": the dataset `embedding` `(words, D)`, as bilm-tf reads its `embedding_weight_file`, and
-            the dataset `words`; or "word2vec": the text format that gensim reads, a line of counts, then a word a line.
-        progress: called with the number of words done.
+        bilm, words, vocabulary: the arguments of `token_vectors`.
+        output_file: the path of the file.
+        output_format: "hdf5" writes the dataset `embedding` `(words, D)`, which bilm-tf reads as its
+            `embedding_weight_file`, and the dataset `words`. "word2vec" writes the text format that gensim reads: a
+            line with the number of words and D, then one line per word.
+        progress: a function that is called with the number of words written so far.
 
     Raises:
-        InputError: there is no such format, there are no words, or the file cannot be written.
-        ValueError: as `token_vectors`.
+        InputError: `output_format` is not one of `FORMATS`, `words` is empty, or the file cannot be written.
+        ValueError: the model reads word ids, and `vocabulary` is None.
     """
     if output_format not in FORMATS:
         raise InputError(f"output_format: expected one of {', '.join(FORMATS)}, got {output_format!r}")

@@ -1,4 +1,4 @@
-"""Files of vectors, a sentence after the other: the interface of all formats."""
+"""The common interface of all formats in which vectors are written, sentence by sentence."""
 
 import abc
 from collections.abc import Sequence
@@ -8,31 +8,36 @@ import numpy as np
 
 
 class VectorFile(abc.ABC):
-    """A file that is being written; a context manager, at whose end the file is whole.
+    """A file of vectors that is being written; a context manager, which completes the file when its block ends.
 
-    Sentences are numbered from 0 as they come, whether they are added or come from finished files. So files of parts of
-    a text, appended in order, make the very bytes that the whole text makes.
+    Sentences are numbered from 0 in the order in which they are written, whether by `add` or by `append`. Appending the
+    files of the parts of a text in order therefore gives the same bytes as adding all sentences of the text.
     """
 
     @abc.abstractmethod
     def add(self, tokens: Sequence[str], vectors: np.ndarray) -> None:
-        """Adds a sentence: its tokens, with the boundaries if they are kept, and `([layers,] [tokens,] size)`."""
+        """Adds a sentence.
+
+        Args:
+            tokens: the tokens, including the boundaries if they get vectors.
+            vectors: the vectors `([layers,] [tokens,] size)`.
+        """
 
     @abc.abstractmethod
     def append(self, path: str) -> None:
-        """Adds all sentences of a finished file of the same settings.
+        """Adds all sentences of a finished file that was written with the same settings.
 
         Raises:
-            InputError: that file cannot be read.
+            InputError: the finished file cannot be read.
         """
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Writes what is left, and closes the file."""
+        """Writes everything that is still in memory, and closes the file."""
 
     @abc.abstractmethod
     def discard(self) -> None:
-        """Closes the file as it is, after an error."""
+        """Closes the file after an error, without completing it."""
 
     def __enter__(self) -> Self:
         return self

@@ -60,7 +60,7 @@ def define_flags(flag_set: FlagSet) -> None:
 
 
 def _define_choices(flag_set: FlagSet) -> None:
-    """The flags that say which vectors are written, and how."""
+    """Declares the flags that say which vectors are written, and how."""
     flag_set.string("layers", "all", "all, top, average (of all layers), mix, or numbers of layers: 0,2")
     flag_set.string(
         "mix_weights", None, "with --layers=mix the layers' shares, which sum to 1, and gamma if not 1: 0.2,0.5,0.3,1.1"
@@ -106,7 +106,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     from elmo_tf.store.load_model import load_bilm
 
     settings: dict[str, Any] = {name: values[name].value for name in _SETTINGS}
-    EmbedSettings(**settings)  # refused before the model is loaded
+    EmbedSettings(**settings)  # raises an error for invalid settings before the model is loaded
     paths = [
         path
         for pattern in values.input_file

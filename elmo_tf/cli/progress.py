@@ -1,4 +1,4 @@
-"""How far `elmo-tf embed` is: Keras' progress bar, on standard error and on a terminal only."""
+"""Shows the progress of `elmo-tf embed` as Keras' progress bar on standard error, if that is a terminal."""
 
 import contextlib
 import sys
@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
 
 class EmbedProgress:
-    """Shows the share of the input that is done, tokens a second and the time left; a context manager.
+    """Shows the fraction of the input that is done, the tokens per second, and the time left; a context manager.
 
-    The share goes by bytes, for nobody has counted the lines; of a stream only the lines are shown.
+    The fraction is that of the bytes, because the number of lines is not known. For a stream only the number of lines
+    is shown.
 
     Call arguments:
-        progress: how far the run is.
+        progress: the progress of the run.
     """
 
     def __init__(self) -> None:
@@ -30,7 +31,7 @@ class EmbedProgress:
             print(file=sys.stderr, flush=True)
 
     def __call__(self, progress: "Progress") -> None:
-        """Shows it."""
+        """Shows the progress."""
         if not sys.stderr.isatty():
             return
         from keras.utils import Progbar

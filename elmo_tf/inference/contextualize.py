@@ -1,7 +1,8 @@
-"""The core of all inference: distinct words -> vectors in bounded parts -> gather -> the biLM's layers.
+"""The core of all inference: distinct words -> their vectors, in bounded parts -> gather -> the layers of the biLM.
 
-`ElmoLayer`, `SentenceEmbedder` and whoever embeds or scores by them goes through here. `read_sentences` does all of it.
-`contextualize` begins with vectors, so that a caller may keep those of frequent words in a table of its own.
+`ElmoLayer`, `SentenceEmbedder` and all code that embeds or scores with them use this module. `read_sentences` performs
+all the steps. `contextualize` starts from the vectors of the words, so that a caller can keep the vectors of frequent
+words in a cache of its own.
 """
 
 import tensorflow as tf
@@ -23,11 +24,11 @@ def read_sentences(
 
     Args:
         bilm: the model.
-        word_vectors: of the model.
-        sentences: the batch.
-        initial_state: states to begin with; zero if left out.
-        is_trained: whether gradients pass. They need what every word leaves in a trained character CNN, whose memory is
-            bounded only without them.
+        word_vectors: the encoder of distinct words that belongs to the model.
+        sentences: the batch of sentences.
+        initial_state: the LSTM states before the first step; zeros if None.
+        is_trained: whether gradients flow back through the result. If the character CNN is trained too, the gradients
+            need its activations for every word, so its memory is bounded only without them.
 
     Returns:
         The layers `(B, L + 1, S, directions * D)` and the states after the batch.
@@ -42,17 +43,17 @@ def read_sentences(
 def contextualize(
     bilm: BiLM, vectors: tf.Tensor, index: tf.Tensor, lengths: tf.Tensor, initial_state: BiLMState | None = None
 ) -> tuple[tf.Tensor, BiLMState]:
-    """Reads rows of words whose vectors are known.
+    """Contextualizes rows of words whose vectors have been computed.
 
     Args:
         bilm: the model.
-        vectors: `(U, D)`, by word.
-        index: int32 `(B, S)`: the word at each step, the boundaries included.
-        lengths: int32 `(B,)`: the steps of each row; those behind are padding.
-        initial_state: states to begin with; zero if left out.
+        vectors: the vectors `(U, D)` of U distinct words.
+        index: int32 `(B, S)`: for each step, including the boundaries, the row of its word in `vectors`.
+        lengths: int32 `(B,)`: the number of steps in each row; the steps after them are padding.
+        initial_state: the LSTM states before the first step; zeros if None.
 
     Returns:
-        As `read_sentences`.
+        The layers `(B, L + 1, S, directions * D)` and the states after the batch.
     """
     is_read = tf.sequence_mask(lengths, tf.shape(index)[1])
     return bilm.contextualize(tf.gather(vectors, index), mask=is_read, initial_state=initial_state)

@@ -1,4 +1,4 @@
-"""Vectors of words that were encoded lately, so that a frequent word is encoded once a run."""
+"""Caches the vectors of recently used words, so that a frequent word is encoded only once in a run."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -7,11 +7,11 @@ import numpy as np
 
 
 class WordCache:
-    """Vectors of the words that were used last, at most `size` of them: the least recently used go first.
+    """A cache of the vectors of at most `size` words, which drops the least recently used words first.
 
     Args:
-        size: the most words that are kept between two batches. A word takes its vector and some 200 bytes: 100,000
-            words at the original size (512 floats) 225 MB.
+        size: the most words that are kept between two batches. A word takes the memory of its vector and some 200
+            bytes: at the original vector size (512 floats), 100,000 words take 225 MB.
 
     Example:
 
@@ -34,16 +34,17 @@ class WordCache:
         return len(self._vectors)
 
     def __call__(self, words: Sequence[bytes], encode: Callable[[Sequence[bytes]], np.ndarray]) -> np.ndarray:
-        """The vectors `(U, D)` of distinct words; there may be more of them than `size`.
+        """Returns the vectors `(U, D)` of U distinct words, of which there may be more than `size`.
 
         Args:
             words: distinct words, at least one.
-            encode: makes vectors `(u, D)` of words that are not in the cache. `encoded_words` counts these words.
+            encode: a function that computes the vectors `(u, D)` of the u words that are not in the cache. The
+                attribute `encoded_words` counts these words.
         """
         missing = [word for word in words if word not in self._vectors]
         if missing:
             self.encoded_words += len(missing)
-            # each row is copied, or it would keep the whole batch in memory
+            # each row is copied; otherwise it would keep the array of the whole batch in memory
             self._vectors.update((word, row.copy()) for word, row in zip(missing, encode(missing), strict=True))
         for word in words:
             self._vectors.move_to_end(word)

@@ -1,4 +1,4 @@
-"""A check of the ids that a caller passes to a biLM."""
+"""Checks the ids that a caller passes to a biLM."""
 
 from typing import Any
 
@@ -9,17 +9,18 @@ from elmo_tf.options import Options
 
 
 def check_input_ids(inputs: Any, options: Options) -> None:
-    """Checks the type, the shape and, eagerly, the values of the ids of words or characters.
+    """Checks the type and the shape of word ids or character ids, and in eager mode their values too.
 
-    In a graph only what is known while it is traced is checked, so that it gets no more operations.
+    While a graph is traced, only the type and the known part of the shape are checked, so the graph gets no additional
+    operations.
 
     Args:
-        inputs: character ids `(B, T, C)`, or word ids `(B, T)` of a model with word input.
+        inputs: character ids `(B, T, C)`, or word ids `(B, T)` for a model that reads word ids.
         options: the options of the biLM.
 
     Raises:
-        ValueError: the ids are no integers, have another rank, more characters than the model's words have, no steps,
-            or, eagerly, a value out of range.
+        ValueError: the ids are not integers, have the wrong rank, have no steps, or have more characters per word than
+            the model allows; or, in eager mode, a value is out of range.
 
     Example:
 
@@ -54,7 +55,7 @@ def _check_width(shape: tf.TensorShape, most: int) -> None:
 
 
 def _check_range(inputs: tf.Tensor, what: str, size: int) -> None:
-    """Checks that the ids are from 0 to `size - 1`; elsewhere a lookup on a GPU gives zeros without a word."""
+    """Checks that the ids are from 0 to `size - 1`; without this check, a lookup on a GPU silently gives zeros."""
     if 0 in inputs.shape:
         return
     least, most = int(tf.reduce_min(inputs)), int(tf.reduce_max(inputs))

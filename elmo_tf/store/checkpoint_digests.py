@@ -1,6 +1,7 @@
-"""The digests of a checkpoint: `ckpt-N.sha256`, written last, says that a checkpoint is complete and what it holds.
+"""Writes and checks the digests of a checkpoint, `ckpt-N.sha256`, by which a complete checkpoint is recognised.
 
-The file has a line for each file of the checkpoint, as `sha256sum` writes it and `sha256sum --check` reads it.
+The digests are written after all other files of the checkpoint. Their file has one line for each of these files, in the
+format that `sha256sum` writes and `sha256sum --check` reads.
 """
 
 import os
@@ -26,7 +27,7 @@ def checkpoint_endings(prefix: str) -> list[str]:
 
 
 def write_digests(prefix: str) -> None:
-    """Flushes the files of a checkpoint to the disk, and then writes their digests, which make it complete.
+    """Flushes the files of a checkpoint to the disk, and then writes their digests, which mark it as complete.
 
     Args:
         prefix: the checkpoint's path without endings.
@@ -44,10 +45,11 @@ def write_digests(prefix: str) -> None:
 
 
 def describe_damage(prefix: str) -> str | None:
-    """Says in a sentence why a checkpoint is not complete; None where it is.
+    """Returns a sentence that says why a checkpoint is not complete, or None if it is complete.
 
-    A checkpoint without digests is of an earlier release, or of a run that was killed just before it wrote them. It is
-    complete if TensorFlow can read all of it, against the checksums of single arrays in its index.
+    A checkpoint without digests was written by an earlier release, or by a run that was killed just before it wrote the
+    digests. Such a checkpoint is complete if TensorFlow can read all its arrays and they match the checksums in
+    its index.
 
     Args:
         prefix: the checkpoint's path without endings.
@@ -74,7 +76,7 @@ def describe_damage(prefix: str) -> str | None:
 
 
 def _read_digests(prefix: str) -> dict[str, str]:
-    """The digests by the endings of the files; empty where there are none, or where their own file is damaged."""
+    """Reads the digests, by the endings of the files; empty if the file of digests is missing or damaged."""
     try:
         with open(prefix + DIGESTS, encoding="ascii") as file:
             lines = [_LINE.fullmatch(line) for line in file.read().splitlines()]

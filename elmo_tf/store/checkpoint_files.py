@@ -1,7 +1,7 @@
 """Finds the newest complete checkpoint in the folders `best` and `latest` of a run.
 
-The checkpoints in a folder are those whose files lie there. TensorFlow's file `checkpoint`, which names them, is
-written for other programs and decides nothing.
+The files in a folder decide which checkpoints it holds. TensorFlow's file `checkpoint`, which names the checkpoints, is
+written only for other programs, and is not used to find them.
 """
 
 import logging
@@ -18,23 +18,23 @@ from elmo_tf.store.file_names import BEST, LATEST
 from elmo_tf.system.error_text import first_line
 
 PREVIOUS = "-previous"
-"""What the name of a checkpoint has at its end while a new one of the same step is written."""
+"""The ending of the name of a complete checkpoint while a new checkpoint of the same step is being written."""
 
 _NAME = re.compile(rf"ckpt-(\d{{1,18}})({PREVIOUS})?")
 
 _warn = logging.getLogger("elmo_tf").warning
-"""Shows a line on standard error, unless the program that uses the library directs it elsewhere."""
+"""Logs a line: it appears on standard error, unless the program that uses the library configures logging otherwise."""
 
 
 def checkpoint_path(model_dir: str, which: str | None = None) -> str:
-    """The path of the newest complete checkpoint in the folder of a run.
+    """Finds the newest complete checkpoint in the folder of a run, and returns its path without endings.
 
     Args:
         model_dir: the folder of the run.
-        which: "best", "latest", or None for the best checkpoint if there is one, else the latest.
+        which: "best", "latest", or None for the best checkpoint if there is one, otherwise the latest.
 
     Raises:
-        InputError: there is no such checkpoint, or all are damaged.
+        InputError: there is no such checkpoint, or all such checkpoints are damaged.
     """
     for name in [which] if which else [BEST, LATEST]:
         path = newest_checkpoint(model_dir, name)
@@ -47,15 +47,16 @@ def checkpoint_path(model_dir: str, which: str | None = None) -> str:
 
 
 def newest_checkpoint(model_dir: str, name: str, report: Callable[[str], None] = _warn) -> str | None:
-    """The path of the newest complete checkpoint in `model_dir/best` or `model_dir/latest`; None if there is none.
+    """Finds the newest complete checkpoint in `model_dir/best` or `model_dir/latest`; None if the folder has none.
 
     Args:
         model_dir: the folder of the run.
         name: "best" or "latest".
-        report: takes a line for people on each newer checkpoint that is damaged.
+        report: a function that is called with a warning for each newer checkpoint that is damaged.
 
     Raises:
-        InputError: all checkpoints are damaged, or the file that names them says that there was one.
+        InputError: all checkpoints are damaged; or there is none, although the file `checkpoint` exists, so there must
+            have been one.
     """
     folder = os.path.join(model_dir, name)
     damages: list[str] = []
@@ -65,7 +66,7 @@ def newest_checkpoint(model_dir: str, name: str, report: Callable[[str], None] =
             for line in damages:
                 report(f"{line}; skipped, and {prefix} is taken, the newest complete checkpoint before it")
             return prefix
-        if prefix in list_checkpoints(folder):  # else a run has removed it meanwhile
+        if prefix in list_checkpoints(folder):  # otherwise a run has removed it in the meantime
             damages.append(damage)
     if damages:
         raise InputError(damages[0], path=folder)
@@ -74,9 +75,10 @@ def newest_checkpoint(model_dir: str, name: str, report: Callable[[str], None] =
 
 
 def list_checkpoints(folder: str) -> list[str]:
-    """The paths of the checkpoints in a folder, without endings, the newest first; they may be damaged.
+    """Lists the paths of the checkpoints in a folder, without endings, the newest first. Some may be damaged.
 
-    A checkpoint was there once if it has an index, which TensorFlow writes last, or digests, which are written then.
+    A checkpoint is listed if its index exists, which is the last file that TensorFlow writes, or if its digests exist,
+    which are written after the index.
     """
     try:
         names = os.listdir(folder)
@@ -88,10 +90,10 @@ def list_checkpoints(folder: str) -> list[str]:
 
 
 def has_checkpoint(model_dir: str, name: str) -> bool:
-    """Whether `model_dir/best` or `model_dir/latest` has a checkpoint, which may be damaged.
+    """Whether the folder `model_dir/best` or `model_dir/latest` holds a checkpoint, be it complete or damaged.
 
     Raises:
-        InputError: there is none, but the file that names the checkpoints says that there was one.
+        InputError: there is no checkpoint, although the file `checkpoint` exists, so there must have been one.
     """
     folder = os.path.join(model_dir, name)
     if not list_checkpoints(folder):
@@ -101,7 +103,7 @@ def has_checkpoint(model_dir: str, name: str) -> bool:
 
 
 def checkpoint_step(prefix: str) -> int:
-    """The number of training steps that a checkpoint's name tells.
+    """The number of training steps in the name of a checkpoint; 0 if the path is not that of a checkpoint.
 
     >>> checkpoint_step("model/latest/ckpt-12")
     12
@@ -111,7 +113,7 @@ def checkpoint_step(prefix: str) -> int:
 
 
 def _check_no_checkpoint_is_named(folder: str) -> None:
-    """Raises an `InputError` if the file `checkpoint` of a folder without checkpoints says that one has been there."""
+    """Raises an `InputError` if a folder without checkpoints has a file `checkpoint`, which shows that it had one."""
     listing = os.path.join(folder, "checkpoint")
     if not os.path.exists(listing):
         return

@@ -1,7 +1,8 @@
-"""The hashes of a model's options and vocabulary, written beside them: a change to either is noticed at loading.
+"""Writes and checks the hashes of a model's options and vocabulary, so that loading detects a change to either file.
 
-The weights have checksums of their own. The file `model.sha256` has the form of the program `sha256sum`, so `sha256sum
--c model.sha256` checks it too. A folder without it, such as one of an earlier release, is loaded unchecked.
+The weights have checksums of their own. The file `model.sha256` has the format of the program `sha256sum`, so the
+command `sha256sum -c model.sha256` can check the files too. A folder without `model.sha256`, such as one of an earlier
+release, is loaded without a check.
 """
 
 import contextlib
@@ -15,17 +16,19 @@ _HASHED = (OPTIONS_FILE, VOCAB_FILE)
 
 
 def write_hashes(folder: str) -> None:
-    """Writes `model.sha256` for the options and the vocabulary that lie in a folder."""
+    """Writes `model.sha256` with the hashes of the options and the vocabulary in a folder, as far as they exist."""
     names = [name for name in _HASHED if os.path.isfile(os.path.join(folder, name))]
     lines = [f"{input_files.sha256(os.path.join(folder, name))}  {name}\n" for name in names]
     atomic_files.write_text(os.path.join(folder, HASHES_FILE), "".join(lines))
 
 
 def remove_hashes(folder: str) -> None:
-    """Removes `model.sha256`, before options or vocabulary are written: a kill in between leaves none, not a wrong one.
+    """Removes `model.sha256`; to be called before the options or the vocabulary are written.
+
+    If the process is then killed before it writes the new hashes, the folder has no hashes instead of wrong ones.
 
     Raises:
-        InputError: it cannot be removed.
+        InputError: `model.sha256` cannot be removed.
     """
     path = os.path.join(folder, HASHES_FILE)
     try:
@@ -38,12 +41,12 @@ def remove_hashes(folder: str) -> None:
 def check_hashes(folder: str, options_name: str = OPTIONS_FILE) -> None:
     """Checks the options and the vocabulary of a folder against its `model.sha256`, if there is one.
 
-    A file that is missing is not checked: a model that reads characters needs no vocabulary.
+    A missing file is not an error here, because a model that reads characters needs no vocabulary.
 
     Args:
-        folder: the folder.
-        options_name: the name of the options that are used; beside `x_weights.hdf5` an `options.json` may be of another
-            model.
+        folder: the folder of the model.
+        options_name: the name of the options file that the caller loads. Only this options file is checked: an
+            `options.json` beside `x_weights.hdf5` may belong to another model.
 
     Raises:
         InputError: a file differs from the one that was written with the model, or `model.sha256` is damaged.
@@ -60,7 +63,7 @@ def check_hashes(folder: str, options_name: str = OPTIONS_FILE) -> None:
 
 
 def _read_hashes(folder: str) -> dict[str, str]:
-    """The hash of each file that `model.sha256` lists; empty where there is no such file."""
+    """Reads the hash of each file that `model.sha256` lists; empty if there is no `model.sha256`."""
     path = os.path.join(folder, HASHES_FILE)
     try:
         with open(path, encoding="utf-8", errors="replace") as file:

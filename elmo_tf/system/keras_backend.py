@@ -1,4 +1,4 @@
-"""The backend of Keras, which has to be TensorFlow."""
+"""Checks that the backend of Keras is TensorFlow."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from elmo_tf.errors import InputError
 
 
 def check_backend() -> None:
-    """Refuses a Keras that does not run on TensorFlow, such as one that the environment sets to "torch".
+    """Raises an error if Keras does not run on TensorFlow, for example because `KERAS_BACKEND` is "torch".
 
     Raises:
         InputError: the backend is not TensorFlow.
@@ -22,7 +22,7 @@ def check_backend() -> None:
 
 
 def _backend() -> str:
-    """The backend that Keras has, or that it would take if it were imported now."""
+    """The name of the backend that Keras uses, or that it would use if it were imported now."""
     config = getattr(sys.modules.get("keras"), "config", None)
     if config is not None:
         return str(config.backend())
@@ -32,5 +32,5 @@ def _backend() -> str:
     try:
         with open(os.path.join(folder, "keras.json"), encoding="utf-8") as file:
             return str(json.load(file).get("backend", "tensorflow"))
-    except (OSError, ValueError, AttributeError):  # as Keras does with a file that it cannot read
+    except (OSError, ValueError, AttributeError):  # Keras also takes its default if it cannot read the file
         return "tensorflow"

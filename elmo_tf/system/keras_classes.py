@@ -1,4 +1,4 @@
-"""Registers classes with Keras by name alone: the module of a class is imported when a saved model needs it."""
+"""Registers classes with Keras by name; the module of a class is imported only when a saved model needs the class."""
 
 import importlib
 import sys
@@ -10,13 +10,13 @@ from typing import Any
 def register_by_name(package: str, homes: Mapping[str, str]) -> None:
     """Makes `keras.models.load_model` find classes whose modules are not imported yet.
 
-    Keras is not imported by this function. Where Keras is not there yet, the classes are registered at the end of its
-    import, whoever imports it. A class that `keras.saving.register_keras_serializable` has registered stays as it is,
-    and one that it registers later takes the place of the name.
+    This function does not import Keras. If Keras has not been imported yet, the classes are registered as soon as any
+    code imports it. A class that `keras.saving.register_keras_serializable` has already registered is left unchanged.
+    If it registers a class later, that class replaces the entry made here.
 
     Args:
-        package: the `package` with which the classes are registered.
-        homes: the full name of the module of each class, by the name of the class.
+        package: the `package` under which Keras registers the classes.
+        homes: for each class name, the full name of the module that defines the class.
 
     Example:
 
@@ -39,24 +39,24 @@ def _register(keras: Any, package: str, homes: Mapping[str, str]) -> None:
 
 
 class _NamedClass:
-    """A class that is known by its name and its module; it has the methods by which Keras makes an object."""
+    """A stand-in for a class of which only the name and the module are known; it has the method that Keras calls."""
 
     def __init__(self, name: str, home: str) -> None:
         self.__name__, self._home = name, home
 
     def from_config(self, config: dict[str, Any]) -> Any:
-        """Imports the class, and makes an object of it."""
+        """Imports the class and makes an instance of it from its config."""
         return getattr(importlib.import_module(self._home), self.__name__).from_config(config)
 
 
 class _KerasFinder:
-    """A finder of `sys.meta_path` that leaves the search to the others, and registers the classes after the import."""
+    """A finder in `sys.meta_path` that leaves the search to other finders, and registers the classes afterwards."""
 
     def __init__(self, package: str, homes: Mapping[str, str]) -> None:
         self._package, self._homes = package, homes
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """The spec of Keras with a loader that registers the classes; None for every other module."""
+        """Returns the spec of Keras, with a loader that registers the classes; returns None for every other module."""
         if name != "keras":
             return None
         others = (finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec"))
@@ -67,24 +67,24 @@ class _KerasFinder:
         return spec
 
     def finish(self, keras: ModuleType) -> None:
-        """Registers the classes, and leaves `sys.meta_path`."""
+        """Removes this finder from `sys.meta_path`, and registers the classes."""
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
         _register(keras, self._package, self._homes)
 
 
 class _KerasLoader:
-    """Keras's own loader, with a call of `_KerasFinder.finish` at the end of the import."""
+    """A loader that imports Keras by its own loader, and then calls `_KerasFinder.finish`."""
 
     def __init__(self, loader: Any, finder: _KerasFinder) -> None:
         self._loader, self._finder = loader, finder
 
     def create_module(self, spec: Any) -> ModuleType | None:
-        """The module as Keras's own loader makes it."""
+        """Creates the module with Keras's own loader."""
         module: ModuleType | None = self._loader.create_module(spec)
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Runs the module as Keras's own loader does, which it has again from then on."""
+        """Gives the module its own loader back, runs the module with it, and registers the classes."""
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader

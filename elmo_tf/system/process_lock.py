@@ -1,8 +1,9 @@
-"""A lock that one process holds for hours: its file says who holds it, and no dead process holds it.
+"""A lock that a process may hold for hours. Its file names the holder, and the lock of a dead process can be taken.
 
-While a process holds the lock it has locked the file by `flock`, where the file system can, and sets the file's time
-anew every few seconds. So a process that died is told from one that lives: on the same host by its `flock` or its
-number, on another host, which may not see its `flock`, by the file's time, which stands still.
+The holder locks the file with `flock`, if the file system supports it, and updates the file's modification time every
+few seconds. This shows whether the holder is still alive. A process on the same host checks the `flock` or the number
+of the holder's process. A process on another host, where the `flock` may not be visible, checks whether the
+modification time still changes.
 """
 
 import contextlib
@@ -20,24 +21,24 @@ from elmo_tf.system import locks
 from elmo_tf.system.atomic_files import temporary_name
 
 HEARTBEAT = 5.0
-"""Seconds from one time that the holder sets to the next."""
+"""Seconds between two updates of the file's modification time by the holder."""
 
 SILENCE = 30.0
-"""Seconds without a new time after which a holder on another host counts as dead."""
+"""Seconds without an update of the modification time after which a holder on another host is considered dead."""
 
 _handles: set[int] = set()
-"""The locked files of this process. A child that is forked closes them, or it would go on holding the locks."""
+"""The file descriptors of the locks of this process. A forked child closes them; otherwise it would keep the locks."""
 
 
 class Holder(NamedTuple):
     """The process that holds a lock.
 
     Args:
-        host: the name of its host.
-        process: its number.
-        since: the date and time at which it got the lock.
-        start: the time at which it began, by the clock of its system, which tells it from a later process of the same
-            number; empty where the system does not say it.
+        host: the name of the host on which the process runs.
+        process: the number of the process.
+        since: the date and time at which the process acquired the lock.
+        start: the time at which the process began, by the clock of its operating system. It distinguishes the process
+            from a later one with the same number. It is empty if the operating system does not provide it.
     """
 
     host: str
@@ -47,21 +48,21 @@ class Holder(NamedTuple):
 
     @classmethod
     def this_process(cls) -> "Holder":
-        """This process, now."""
+        """Makes the holder that describes this process at this time."""
         now = datetime.datetime.now(datetime.UTC)
         return cls(socket.gethostname(), os.getpid(), f"{now:%Y-%m-%d %H:%M:%S} UTC", _start_and_state(os.getpid())[0])
 
     def is_here(self) -> bool:
-        """Whether it is a process of this host."""
+        """Whether the holder is a process on this host."""
         return self.host == socket.gethostname()
 
     def is_alive(self) -> bool:
-        """Whether it is still there; it must be a process of this host, which must not be Windows."""
+        """Whether the holder is still running. It must be a process on this host, and the host must not run Windows."""
         try:
             os.kill(self.process, 0)
         except ProcessLookupError:
             return False
-        except OSError:  # it is another user's
+        except OSError:  # the process exists but belongs to another user
             pass
         start, state = _start_and_state(self.process)
         return start == self.start and state != "Z"
@@ -72,12 +73,13 @@ class Holder(NamedTuple):
 
 @contextlib.contextmanager
 def process_lock(path: str, folder: str, report: Callable[[str], None] = print) -> Iterator[None]:
-    """Holds a lock during the block, and removes its file at the end.
+    """Holds a lock while the `with` block runs, and removes the file of the lock at the end.
 
     Args:
-        path: the lock's file.
-        folder: what the lock is for, which the error begins with.
-        report: takes a line for people where the lock of another host must be watched to tell whether its holder lives.
+        path: the path of the file of the lock.
+        folder: the folder that the lock protects; error messages begin with it.
+        report: a function that is called with a line for the user if it takes some time to find out whether a holder on
+            another host is alive.
 
     Raises:
         InputError: another process holds the lock, or the file cannot be written.
@@ -111,7 +113,7 @@ def process_lock(path: str, folder: str, report: Callable[[str], None] = print) 
 
 
 def _acquire(path: str, folder: str, report: Callable[[str], None]) -> int:
-    """Locks the file and writes this process into it; returns the open file."""
+    """Locks the file, writes this process into it as the holder, and returns the file descriptor."""
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -128,13 +130,16 @@ def _acquire(path: str, folder: str, report: Callable[[str], None]) -> int:
         except BaseException:
             os.close(handle)
             raise
-        os.close(handle)  # its holder has just ended and removed it
+        os.close(handle)  # the holder has just ended and removed the file, so try again with a new one
 
 
 def _is_held(holder: Holder, locked: bool | None, path: str, report: Callable[[str], None]) -> bool:
-    """Whether a process that is written in the file lives; `locked` says whether this process has locked the file."""
+    """Whether the holder that the file names is alive.
+
+    `locked` is True if this process now has the `flock` of the file, and None if locks are not available.
+    """
     if holder.is_here() and locked:
-        return False  # the system has released the lock at its end
+        return False  # the holder has ended, and the operating system has released its lock
     if holder.is_here() and os.name != "nt":
         return holder.is_alive()
     before = _file_time(path)
@@ -156,7 +161,7 @@ def _beat(handle: int, path: str, ended: threading.Event) -> None:
 
 
 def _read(handle: int) -> Holder | None:
-    """The holder that the file names; None where it names none, for example since a kill cut it short."""
+    """Reads the holder that the file names; returns None if it names none, for example after an interrupted write."""
     try:
         values = json.loads(os.pread(handle, 4096, 0))
         return Holder(str(values["host"]), int(values["process"]), str(values["since"]), str(values["start"]))
@@ -172,7 +177,10 @@ def _is_same_file(handle: int, path: str) -> bool:
 
 
 def _file_time(path: str) -> float:
-    """The time of a file, 0 where it is gone; it is opened for that, so that a network file system asks its server."""
+    """The modification time of a file, in seconds; 0 if the file does not exist.
+
+    The file is opened, because a network file system then asks its server for the current time stamp.
+    """
     try:
         with open(path, "rb") as file:
             return os.fstat(file.fileno()).st_mtime
@@ -181,7 +189,7 @@ def _file_time(path: str) -> float:
 
 
 def _time_of_file_system(path: str) -> float:
-    """The time now by the clock that sets the times of files in the folder of `path`."""
+    """The current time by the clock that sets the modification times of files in the folder of `path`."""
     probe = temporary_name(os.path.dirname(path), os.path.basename(path))
     try:
         with open(probe, "wb"):
@@ -191,7 +199,7 @@ def _time_of_file_system(path: str) -> float:
 
 
 def _start_and_state(process: int) -> tuple[str, str]:
-    """The time at which a process began and the letter of its state, from Linux's `/proc`; empty texts elsewhere."""
+    """The start time of a process and the letter of its state, from Linux's `/proc`; empty strings on other systems."""
     try:
         with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()

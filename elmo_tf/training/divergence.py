@@ -1,13 +1,14 @@
-"""When a run has diverged: which steps are skipped, which checkpoints are not saved, and when the run ends.
+"""Detects a diverged run: decides which steps are skipped, when no checkpoint is saved, and when the run ends.
 
-- A step whose gradient is not finite is skipped: the weights and the LSTM states stay those before it. After
+- A step whose gradient is not finite is skipped: the weights and the LSTM states stay as they were before it. After
   `MOST_SKIPS` such steps in a row the run ends.
-- A model that knows nothing about a text has a loss of about log(words of the vocabulary), the uniform distribution's,
-  in nats a token. The loss of a sampled softmax is smaller. A loss of more than `MARGIN` above log(words) is worse than
-  that by a factor of 148 in perplexity, where neither new weights nor those of another text are. While the loss of the
-  last step is beyond this bound, no checkpoint is saved; where the running mean is beyond it, the run ends.
+- A model that knows nothing about a text predicts the uniform distribution. Its loss is about log(V) nats per token,
+  where V is the number of words in the vocabulary; with a sampled softmax the loss is smaller. A loss of more than
+  log(V) + `MARGIN` means a perplexity that is higher by a factor of 148. Neither newly initialised weights nor weights
+  trained on a different text have such a loss. While the loss of the last step is above this bound, no checkpoint is
+  saved. If the running mean of the loss is above it, the run ends.
 
-So the checkpoints that are kept are from before the divergence, and the run can go on from there.
+The checkpoints that are kept are therefore from before the divergence, and the run can be resumed from them.
 """
 
 import math
@@ -17,10 +18,10 @@ from elmo_tf.errors import InputError
 from elmo_tf.training.state import RunState
 
 MOST_SKIPS = 10
-"""Steps in a row without a finite gradient after which a run ends."""
+"""The number of successive steps without a finite gradient after which a run ends."""
 
 MARGIN = 5.0
-"""Nats a token above log(words) beyond which a loss tells of divergence."""
+"""How far a loss may be above log(V), in nats per token, before it counts as a sign of divergence."""
 
 
 class DivergenceGuard:
@@ -29,7 +30,7 @@ class DivergenceGuard:
     Args:
         state: the run's state, in which the skipped steps are counted.
         words: the number of words in the vocabulary.
-        report: takes a line for people.
+        report: a function that is called with a line for the user.
     """
 
     def __init__(self, state: RunState, words: int, report: Callable[[str], None]) -> None:
@@ -38,14 +39,14 @@ class DivergenceGuard:
         self._last_loss = 0.0
 
     def count_step(self, loss: float) -> None:
-        """Notes the loss of a step that was taken."""
+        """Records the loss of a step that was not skipped."""
         self._last_loss, self._state.skips_in_a_row = loss, 0
 
     def count_skip(self, norm: float) -> None:
-        """Counts a step that was skipped, whose gradient has this norm.
+        """Counts a skipped step, whose gradient has the norm `norm`.
 
         Raises:
-            InputError: it is the last one of `MOST_SKIPS` in a row.
+            InputError: `MOST_SKIPS` steps in a row have been skipped.
         """
         state = self._state
         state.skipped_steps, state.skips_in_a_row = state.skipped_steps + 1, state.skips_in_a_row + 1
@@ -58,10 +59,10 @@ class DivergenceGuard:
         )
 
     def may_save(self) -> bool:
-        """Whether the state is fit for a checkpoint; says so in a line where it is not.
+        """Whether the state may be saved as a checkpoint; reports a line if it may not.
 
         Raises:
-            InputError: the running mean of the loss is beyond reason.
+            InputError: the running mean of the loss is above the bound, so training has diverged.
         """
         state = self._state
         if state.mean_loss is not None and state.mean_loss > self._bound:
@@ -78,10 +79,10 @@ class DivergenceGuard:
 
 
 def divergence_error(what: str) -> InputError:
-    """The error of a run that diverged.
+    """Makes the error that ends a diverged run.
 
     Args:
-        what: the clause that says how that shows.
+        what: a clause that says how the divergence was detected; the message begins with it.
     """
     return InputError(
         f"{what}: training diverged; take a smaller --learning_rate or --all_clip_norm_val and go on from the last "
