@@ -6,8 +6,8 @@ from elmo_tf.errors import InputError
 
 _COLUMNS = 10
 _NOT_A_WORD = re.compile(r"\d+-\d+|\d+\.\d+")
-"""Matches the numbers of lines that hold no word: a multiword token, `1-2`, whose words follow on lines of their own,
-and an empty node, `1.1`."""
+"""Matches the number of a line that adds no word: a multiword token, `1-2`, whose words follow on lines of their own,
+or an empty node, `1.1`."""
 
 
 def add_word(words: list[str], line: str) -> None:

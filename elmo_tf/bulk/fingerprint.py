@@ -30,7 +30,7 @@ def model_digest(loaded: LoadedBiLM) -> str:
 
 
 def identity(share: Share, loaded: LoadedBiLM | None, settings: EmbedSettings) -> dict[str, Any]:
-    """Computes names and values that are equal for two runs whose outputs have the same bytes.
+    """Computes the identity of a run: two runs with the same identity write outputs with the same bytes.
 
     Args:
         share: the input. All of it is read, which takes a thousandth of the time of embedding it.

@@ -70,7 +70,7 @@ class Hdf5Vectors(VectorFile):
     def _write(self, key: str, vectors: np.ndarray) -> None:
         if self._by_sentence and key in self._file:
             return
-        # HDF5 refuses to compress an empty dataset, which a sentence without tokens has
+        # HDF5 refuses to compress an empty dataset, such as that of a sentence without tokens
         self._file.create_dataset(key, data=vectors, compression=self._compression if vectors.size else None)
 
     def append(self, path: str) -> None:

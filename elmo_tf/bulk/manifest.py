@@ -12,7 +12,7 @@ ENDING = ".manifest.json"
 """The ending that, added to the path of a share's output, gives the path of its manifest."""
 
 _FORM = 1
-"""The version of the manifest's form; it has to be raised when a name in the manifest changes its meaning."""
+"""The version of the format of manifests; increase it when a name in the manifest changes its meaning."""
 
 
 def write_manifest(path: str, values: Mapping[str, Any]) -> None:

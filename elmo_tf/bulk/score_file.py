@@ -79,7 +79,7 @@ def score_file(
         output_file: the file for the rows; "-" for standard output.
         output_format: "tsv", tab-separated columns below a line of column names, or "jsonl", one JSON object per line.
         per_token: whether to write the log-probabilities of every token. In "tsv", each token then gets a row, and the
-            rows of sentences are left out; in "jsonl", the object of the sentence gets lists with a number per token.
+            rows of sentences are left out; in "jsonl", the object of the sentence gets lists of the log-probabilities.
         progress: a function that is called with the number of sentences scored so far.
 
     Raises:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class EmbedProgress:
     """Shows the fraction of the input that is done, the tokens per second, and the time left; a context manager.
 
-    The fraction is that of the bytes, because the number of lines is not known. For a stream only the number of lines
-    is shown.
+    The fraction is measured in bytes, because the total number of lines is not known. For a stream only the number of
+    lines is shown.
 
     Call arguments:
         progress: the progress of the run.

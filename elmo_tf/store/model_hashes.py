@@ -16,7 +16,7 @@ _HASHED = (OPTIONS_FILE, VOCAB_FILE)
 
 
 def write_hashes(folder: str) -> None:
-    """Writes `model.sha256` with the hashes of the options and the vocabulary in a folder, as far as they exist."""
+    """Writes `model.sha256` with the hashes of the options and the vocabulary; a file that is missing is left out."""
     names = [name for name in _HASHED if os.path.isfile(os.path.join(folder, name))]
     lines = [f"{input_files.sha256(os.path.join(folder, name))}  {name}\n" for name in names]
     atomic_files.write_text(os.path.join(folder, HASHES_FILE), "".join(lines))

@@ -4,9 +4,9 @@
   `MOST_SKIPS` such steps in a row the run ends.
 - A model that knows nothing about a text predicts the uniform distribution. Its loss is about log(V) nats per token,
   where V is the number of words in the vocabulary; with a sampled softmax the loss is smaller. A loss of more than
-  log(V) + `MARGIN` means a perplexity that is higher by a factor of 148. Neither newly initialised weights nor weights
-  trained on a different text have such a loss. While the loss of the last step is above this bound, no checkpoint is
-  saved. If the running mean of the loss is above it, the run ends.
+  log(V) + `MARGIN` means a perplexity that is more than 148 times as high. Neither newly initialised weights nor
+  weights trained on a different text have such a loss. While the loss of the last step is above this bound, no
+  checkpoint is saved. If the running mean of the loss is above it, the run ends.
 
 The checkpoints that are kept are therefore from before the divergence, and the run can be resumed from them.
 """
