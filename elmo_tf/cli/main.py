@@ -154,7 +154,7 @@ def _fail(program: str, message: str, code: int) -> int:
 def _overview() -> str:
     lines = ["usage: elmo-tf COMMAND --flag=value ...", "", "Train ELMo on your own text, and use it.", ""]
     for name in COMMANDS:
-        lines.append(f"  {name:<10}{importlib.import_module(f'elmo_tf.cli.{name}').SUMMARY}")
+        lines.append(f"  {name:<13}{importlib.import_module(f'elmo_tf.cli.{name}').SUMMARY}")
     lines += [
         "",
         "elmo-tf COMMAND --help describes a command and its flags. Flags can be read from a file: --flagfile=FILE.",

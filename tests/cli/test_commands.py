@@ -31,6 +31,9 @@ REQUIRED = {
     "convert": ["model_dir", "output_dir"],
     "embed": ["model_dir", "input_file", "output_file"],
     "merge": ["input_files", "output_file"],
+    "tokens": ["model_dir", "words_file", "output_file"],
+    "score": ["model_dir", "input_file"],
+    "substitutes": ["model_dir", "input_file"],
     "inspect": ["model_dir"],
 }
 TEXT = "the cat sat on the mat .\n\nøl\na zebra sat\n"  # 3 sentences, 11 words
@@ -278,7 +281,7 @@ def test_the_overview_lists_every_command_with_its_summary(capsys, arguments):
     assert main(arguments) == (0 if arguments else 2)
     page = capsys.readouterr().out
     for command in COMMANDS:
-        assert f"\n  {command:<10}{importlib.import_module(f'elmo_tf.cli.{command}').SUMMARY}\n" in page
+        assert f"\n  {command:<13}{importlib.import_module(f'elmo_tf.cli.{command}').SUMMARY}\n" in page
 
 
 def test_the_package_runs_as_a_module():
