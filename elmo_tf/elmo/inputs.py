@@ -159,7 +159,8 @@ def only_tokens_with_spaces(tokens: Any) -> bool:
     False
     """
     values = tokens.flat_values if isinstance(tokens, tf.RaggedTensor) else tokens
-    if not (hasattr(values, "numpy") and values.dtype == tf.string):
+    # in a function that is being traced, operations are symbolic even on a tensor that has numbers
+    if not (tf.executing_eagerly() and hasattr(values, "numpy") and values.dtype == tf.string and values.shape.rank):
         return False
     tokens_alone = tf.boolean_mask(values, values != "")
     has_space = tf.strings.regex_full_match(tokens_alone, r"(?s).*\S +\S.*")

@@ -365,7 +365,7 @@ def test_the_steps_before_a_held_out_text_went_missing_are_kept_and_validated_wh
             quiet(broken)
     assert str(error.value) in (
         f"{held} cannot be read: No such file or directory",
-        f"{held} has changed while it was in use: expected {size} bytes at 0",
+        f"{held} has changed while it was in use: expected the same {size} bytes at 0 as when it was counted",
     )
     assert checkpoint_path(broken.model_dir, "latest").endswith(f"ckpt-{lost}")
     assert "validation_due" in notes(broken.model_dir)
@@ -626,7 +626,7 @@ def test_a_half_precision_run_that_was_stopped_goes_on_as_the_unbroken_one(tmp_p
 
 def test_a_gradient_that_is_not_finite_ends_the_run_in_one_sentence(tmp_path):
     settings = small(tmp_path, learning_rate=1e38, valid_files=())
-    with pytest.raises(InputError, match=r"step 2.*diverged; take a smaller --learning_rate"):
+    with pytest.raises(InputError, match=r"step \d.*diverged; take a smaller --learning_rate"):
         quiet(settings)
 
 
@@ -700,7 +700,7 @@ def test_a_run_that_is_refused_leaves_no_folder_and_one_that_ends_no_lock(tmp_pa
 def test_a_run_whose_best_weights_are_lost_says_so_and_finds_the_next_best(tmp_path):
     settings = tiny.settings(tmp_path, validation_steps=2, max_steps=2)
     quiet(settings)
-    quiet(dataclasses.replace(settings, max_steps=3, valid_files=()))
+    quiet(dataclasses.replace(settings, max_steps=3, valid_files=(), validation_steps=0))
     for path in glob.glob(os.path.join(settings.model_dir, "best", "*.index")):
         os.truncate(path, 10)
     lines = []
