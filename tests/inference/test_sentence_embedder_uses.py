@@ -57,5 +57,5 @@ def test_it_is_pickled_and_copied_before_and_after_a_call(reads, compiled):
 
 @pytest.mark.parametrize(("sentences", "came"), [([None], "None"), ([["a"], 1], "1"), (None, "None"), ([2.5], "2.5")])
 def test_what_is_no_list_is_refused_in_a_sentence(sentences, came):
-    with pytest.raises(ValueError, match=f"^sentences: expected lists of tokens, got {came}$"):
+    with pytest.raises(ValueError, match=f"^sentences: expected lists of tokens, got {came} in place of a list$"):
         made()(sentences)
