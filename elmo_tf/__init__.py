@@ -110,7 +110,7 @@ _KERAS_CLASSES = {
     "ProjectedLSTM": "elmo_tf.layers.projected_lstm",
     "ScalarMix": "elmo_tf.layers.scalar_mix",
     "SentencePooling": "elmo_tf.layers.pooling",
-    "SoftmaxHead": "elmo_tf.layers.softmax",
+    "SoftmaxHead": "elmo_tf.layers.softmax_head",
     "TokenMask": "elmo_tf.elmo.token_mask",
     "WordEncoder": "elmo_tf.layers.token_encoder",
     "WordTable": "elmo_tf.layers.word_table",

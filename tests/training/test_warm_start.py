@@ -182,6 +182,7 @@ def test_a_model_without_a_softmax_needs_no_vocabulary_and_one_that_does_not_fit
     assert "note: the model has no softmax, and so --initialize_vocab_file was not needed" in lines
     shutil.copytree(folder / "hdf5", tmp_path / "hdf5")
     (tmp_path / "hdf5" / "vocab.txt").write_text("nonsense\n")
+    (tmp_path / "hdf5" / "model.sha256").unlink()
     lines = begun(model_dir=str(tmp_path / "again"), initialize_from=str(tmp_path / "hdf5"))["lines"]
     assert lines[0].endswith("with a new softmax")
 
