@@ -6,10 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
+from elmo_tf.bulk.text_vectors import STANDARD_OUTPUT
 from elmo_tf.system.atomic_files import atomic_write
-
-STANDARD_STREAM = "-"
-"""The name that stands for standard input or standard output."""
 
 
 @contextlib.contextmanager
@@ -30,7 +28,7 @@ def open_output(path: str | os.PathLike[str]) -> Iterator[Callable[[str], None]]
     'one\\n'
     """
     path = os.fspath(path)
-    if path == STANDARD_STREAM:
+    if path == STANDARD_OUTPUT:
         yield lambda line: _write_line(sys.stdout, line)
         sys.stdout.flush()
         return

@@ -9,13 +9,13 @@ import numpy as np
 from elmo_tf.data.characters import encode_words
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
-from elmo_tf.inference.word_vectors import encode_characters
+from elmo_tf.inference.word_vectors import WORDS_TOGETHER, encode_characters
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.system.atomic_files import atomic_write
 
 FORMATS = ("hdf5", "word2vec")
 
-WORDS_AT_ONCE = 512
+WORDS_AT_ONCE = WORDS_TOGETHER
 """The number of words that are encoded in one call, which bounds the memory."""
 
 

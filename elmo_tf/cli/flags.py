@@ -137,6 +137,15 @@ def mirror(flag_set: FlagSet) -> None:
     )
 
 
+def sentences_to_rows(flag_set: FlagSet) -> None:
+    """Declares the flags of a command that reads sentences and writes rows of results."""
+    flag_set.patterns(
+        "input_file", "text, a tokenised sentence a line: files or quoted patterns, .gz too; - for standard input", True
+    )
+    flag_set.choice("input_format", "text", ("text", "conllu"), "text, or CoNLL-U, of which the words are read")
+    flag_set.string("output_file", "-", "the file to write; - for standard output")
+
+
 def checkpoint(flag_set: FlagSet) -> None:
     """Declares --checkpoint."""
     flag_set.choice(

@@ -33,11 +33,7 @@ DESCRIPTION = """
 def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
     shared_flags.any_model(flag_set, shared_flags.ANY_MODEL + "; it must have its softmax")
-    flag_set.patterns(
-        "input_file", "text, a tokenised sentence a line: files or quoted patterns, .gz too; - for standard input", True
-    )
-    flag_set.choice("input_format", "text", ("text", "conllu"), "text, or CoNLL-U, of which the words are read")
-    flag_set.string("output_file", "-", "the file to write; - for standard output")
+    shared_flags.sentences_to_rows(flag_set)
     flag_set.choice("output_format", "tsv", ("tsv", "jsonl"), "tab-separated columns, or one JSON object a line")
     flag_set.boolean("per_token", False, "write the log-probabilities of every token")
     flag_set.integer("batch_tokens", 2048, "tokens computed at a time: less for less memory", lower=1)

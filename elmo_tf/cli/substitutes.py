@@ -25,11 +25,7 @@ DESCRIPTION = """
 def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
     shared_flags.any_model(flag_set, shared_flags.ANY_MODEL + "; it must have its softmax")
-    flag_set.patterns(
-        "input_file", "text, a tokenised sentence a line: files or quoted patterns, .gz too; - for standard input", True
-    )
-    flag_set.choice("input_format", "text", ("text", "conllu"), "text, or CoNLL-U, of which the words are read")
-    flag_set.string("output_file", "-", "the file to write; - for standard output")
+    shared_flags.sentences_to_rows(flag_set)
     flag_set.choice("output_format", "tsv", ("tsv", "jsonl"), "tab-separated columns, or one JSON object a word")
     flag_set.integer("count", 10, "substitutes of each word", lower=1)
     flag_set.string("marker", "**", "what stands on both sides of a marked word")

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from elmo_tf.data.characters import encode_words
 from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE, Vocabulary
+from elmo_tf.errors import InputError
+from elmo_tf.inference.token_checks import check_not_text, check_token
 from elmo_tf.inference.word_vectors import encode_characters
 from elmo_tf.models.language_model import LanguageModel
 
@@ -58,13 +60,34 @@ def make_batch(sentences: Sequence[Sequence[str]], vocabulary: Vocabulary, max_c
 
 
 def token_list(sentence: Sequence[str]) -> list[str]:
-    """A sentence as a list, after its tokens were checked; a `ValueError` where they are no tokens."""
-    if isinstance(sentence, (str, bytes)):
-        raise ValueError(f"sentences: expected lists of tokens, got the text {sentence!r}; split it first")
-    for token in sentence:
-        if not isinstance(token, str):
-            raise ValueError(f"sentences: expected lists of tokens that are strings, got {token!r}")
-    return list(sentence)
+    """Returns a sentence as a list after checking its tokens; raises a `ValueError` if they are not tokens."""
+    check_not_text(sentence)
+    return [check_token(token) for token in sentence]
+
+
+def prepare(model: LanguageModel, vocabulary: Vocabulary) -> int | None:
+    """Builds a model if it has no weights yet, and checks that the vocabulary has its words.
+
+    Returns:
+        C, the character ids of a word; None for a model with word input.
+
+    Raises:
+        InputError: the vocabulary has another number of words than the model.
+    """
+    if model.options.n_tokens_vocab != len(vocabulary):
+        raise InputError(
+            f"vocabulary: expected the {model.options.n_tokens_vocab} words of the model, got {len(vocabulary)}"
+        )
+    if not model.built:
+        model.build()
+    char_cnn = model.options.char_cnn
+    return None if char_cnn is None else char_cnn.max_characters_per_token
+
+
+def batch_signature(max_characters: int | None) -> tuple[tf.TensorSpec, ...]:
+    """The types and shapes of the words, positions and lengths of a `SentenceBatch`."""
+    words = tf.TensorSpec([None] if max_characters is None else [None, max_characters], tf.int32)
+    return words, tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)
 
 
 def prediction_states(

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from elmo_tf.data.vocabulary import Vocabulary
-from elmo_tf.errors import InputError
 from elmo_tf.inference.length_batches import batches
-from elmo_tf.inference.prediction_states import make_batch, prediction_states, token_list
+from elmo_tf.inference.prediction_states import batch_signature, make_batch, prediction_states, prepare, token_list
+from elmo_tf.inference.token_checks import check_not_text
 from elmo_tf.models.language_model import LanguageModel
 
 LOOK_AHEAD = 1024
@@ -123,17 +123,9 @@ class Scorer:
     """
 
     def __init__(self, model: LanguageModel, vocabulary: Vocabulary, batch_tokens: int = SCORE_TOKENS) -> None:
-        if model.options.n_tokens_vocab != len(vocabulary):
-            raise InputError(
-                f"vocabulary: expected the {model.options.n_tokens_vocab} words of the model, got {len(vocabulary)}"
-            )
-        if not model.built:
-            model.build()
         self._model, self._vocabulary, self._batch_tokens = model, vocabulary, batch_tokens
-        char_cnn = model.options.char_cnn
-        self._max_characters = None if char_cnn is None else char_cnn.max_characters_per_token
-        words = tf.TensorSpec([None] if char_cnn is None else [None, self._max_characters], tf.int32)
-        signature = (words, tf.TensorSpec([None, None], tf.int32), *[tf.TensorSpec([None], tf.int32)] * 2)
+        self._max_characters = prepare(model, vocabulary)
+        signature = (*batch_signature(self._max_characters), tf.TensorSpec([None], tf.int32))
         self._function = tf.function(self._log_probabilities, input_signature=signature, autograph=False)
 
     def __call__(self, sentences: Iterable[Sequence[str]]) -> Iterator[SentenceScore]:
@@ -145,8 +137,7 @@ class Scorer:
         Raises:
             ValueError: a sentence is a text that has not been split, or a token is no string.
         """
-        if isinstance(sentences, (str, bytes)):
-            raise ValueError(f"sentences: expected lists of tokens, got the text {sentences!r}; split it first")
+        check_not_text(sentences)
         iterator = map(token_list, sentences)
         while group := list(itertools.islice(iterator, LOOK_AHEAD)):
             found: dict[int, SentenceScore] = {}

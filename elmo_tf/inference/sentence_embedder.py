@@ -9,6 +9,7 @@ import tensorflow as tf
 from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE, Vocabulary
 from elmo_tf.inference.contextualize import contextualize, read_sentences
 from elmo_tf.inference.distinct_words import sentences_of_tokens
+from elmo_tf.inference.token_checks import check_not_text, check_token
 from elmo_tf.inference.word_cache import WordCache
 from elmo_tf.inference.word_vectors import WordVectors
 from elmo_tf.models.bilm import BiLM
@@ -133,12 +134,9 @@ def _check_list(sentence: Any) -> None:
     """Refuses what is no list, and a text, which is a sequence too: its letters would count as sentences or tokens."""
     if not hasattr(sentence, "__len__"):
         raise ValueError(f"sentences: expected lists of tokens, got {sentence!r} in place of a list")
-    if isinstance(sentence, (str, bytes)):
-        raise ValueError(f"sentences: expected lists of tokens, got the text {sentence!r}; split it first")
+    check_not_text(sentence)
 
 
 def _utf8(token: Any) -> bytes:
     """The bytes of a token. A lone surrogate, which UTF-8 cannot hold, is left out, as by `encode_words`."""
-    if not isinstance(token, str):
-        raise ValueError(f"sentences: expected lists of tokens that are strings, got {token!r}")
-    return token.encode("utf-8", "ignore")
+    return check_token(token).encode("utf-8", "ignore")

@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from elmo_tf.data.vocabulary import SPECIALS, Vocabulary
-from elmo_tf.errors import InputError
-from elmo_tf.inference.prediction_states import make_batch, prediction_states
+from elmo_tf.inference.prediction_states import batch_signature, make_batch, prediction_states, prepare
 from elmo_tf.layers.cross_entropy import CHUNK
 from elmo_tf.models.language_model import LanguageModel
 
@@ -46,24 +45,11 @@ class SubstituteFinder:
     """
 
     def __init__(self, model: LanguageModel, vocabulary: Vocabulary) -> None:
-        if model.options.n_tokens_vocab != len(vocabulary):
-            raise InputError(
-                f"vocabulary: expected the {model.options.n_tokens_vocab} words of the model, got {len(vocabulary)}"
-            )
-        if not model.built:
-            model.build()
         self._model, self._vocabulary = model, vocabulary
-        char_cnn = model.options.char_cnn
-        self._max_characters = None if char_cnn is None else char_cnn.max_characters_per_token
+        self._max_characters = prepare(model, vocabulary)
         self._excluded = tf.constant([vocabulary[word] for word in SPECIALS], tf.int32)
-        words = tf.TensorSpec([None] if char_cnn is None else [None, self._max_characters], tf.int32)
-        signature = (
-            words,
-            tf.TensorSpec([None, None], tf.int32),
-            tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([], tf.int32),
-        )
+        places, count = tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)
+        signature = (*batch_signature(self._max_characters), places, count)
         self._function = tf.function(self._top, input_signature=signature, autograph=False)
 
     def __call__(

@@ -127,7 +127,7 @@ def _acquire(path: str, folder: str, report: Callable[[str], None]) -> int:
                 os.ftruncate(handle, 0)
                 os.pwrite(handle, json.dumps(Holder.this_process()._asdict()).encode(), 0)
                 return handle
-        except BaseException:
+        except BaseException:  # also on Ctrl-C: the handle must not stay open
             os.close(handle)
             raise
         os.close(handle)  # the holder has just ended and removed the file, so try again with a new one
