@@ -75,7 +75,8 @@ def score_file(
 
     Args:
         scorer: the model that scores the sentences.
-        sentences: lists of tokens, read lazily. An empty list gets a row without log-probabilities.
+        sentences: lists of tokens, read lazily. An empty list gets a row without log-probabilities,
+            except with `per_token` in "tsv", where it has no token to write a row for.
         output_file: the file for the rows; "-" for standard output.
         output_format: "tsv", tab-separated columns below a line of column names, or "jsonl", one JSON object per line.
         per_token: whether to write the log-probabilities of every token. In "tsv", each token then gets a row, and the
