@@ -52,7 +52,8 @@ def test_a_saved_keras_model_is_converted_with_its_fine_tuned_bilm(tmp_path):
     model.save(tmp_path / "tagger.keras")
     done = elmo_tf.convert(tmp_path / "tagger.keras", tmp_path / "hdf5")
     assert done.source == str(tmp_path / "tagger.keras")
-    assert {path.name for path in (tmp_path / "hdf5").iterdir()} == {"weights.hdf5", "options.json", "mix.json"}
+    names = {path.name for path in (tmp_path / "hdf5").iterdir()}
+    assert names == {"weights.hdf5", "options.json", "mix.json", "model.sha256"}
     again = ElmoLayer.from_pretrained(tmp_path / "hdf5", output="top")
     top = ElmoLayer(CHARACTERS, output="top")
     top.build(None)
