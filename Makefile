@@ -14,7 +14,8 @@ LANGUAGE ?= en
 # number of test processes, each with a TensorFlow of its own, of up to three gigabytes
 WORKERS ?= 2
 # a file's tests stay in one process, which makes what they share once
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile
+# returns freed memory to the system; a worker that keeps it grows by gigabytes over the tests
+PYTEST := MALLOC_ARENA_MAX=2 $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile
 
 .PHONY: setup demo test test-all check clean
 

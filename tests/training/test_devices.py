@@ -1,9 +1,7 @@
 """Choosing devices; mistakes are one sentence."""
 
-import subprocess
-import sys
-
 import pytest
+from forked_python import run_code
 
 from elmo_tf.errors import InputError
 from elmo_tf.training.devices import make_strategy
@@ -36,5 +34,4 @@ def test_logical_cpus_are_replicas():
     code = (
         "from elmo_tf.training.devices import make_strategy; print(make_strategy(logical_cpus=3).num_replicas_in_sync)"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
-    assert run.stdout.split() == ["3"]
+    assert run_code(code).stdout.split() == ["3"]
