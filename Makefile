@@ -14,7 +14,7 @@ LANGUAGE ?= en
 # number of test processes, each with a TensorFlow of its own, of up to three gigabytes
 WORKERS ?= 2
 # a file's tests stay in one process, which makes what they share once
-# returns freed memory to the system; a worker that keeps it grows by gigabytes over the tests
+# memory that one thread has freed serves the others: with an arena for each thread a process takes more
 PYTEST := MALLOC_ARENA_MAX=2 $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile
 
 .PHONY: setup demo test test-all check clean

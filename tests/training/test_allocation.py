@@ -59,7 +59,8 @@ def test_freed_memory_is_taken_again_without_a_page_fault():
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's settings")
 def test_the_input_of_a_run_does_not_end_that(tmp_path):
     (tmp_path / "text.txt").write_text("a b c d\n" * 50)
-    _, faults = run(MADE_FROM_A_GENERATOR.format(text=str(tmp_path / "text.txt")), PYTHONPATH=f"{TESTS}{os.pathsep}{TESTS.parent}")
+    call = MADE_FROM_A_GENERATOR.format(text=str(tmp_path / "text.txt"))
+    _, faults = run(call, PYTHONPATH=f"{TESTS}{os.pathsep}{TESTS.parent}")
     assert int(faults) < 100
 
 
