@@ -33,6 +33,7 @@ COMMANDS = (
     "score",
     "substitutes",
     "inspect",
+    "plot",
 )
 
 

@@ -10,11 +10,12 @@ import keras
 from elmo_tf.training import logs
 from elmo_tf.training.best_checkpoint import BestCheckpoint
 from elmo_tf.training.meter import Meter
+from elmo_tf.training.run_log import LOG_FILE
 from elmo_tf.training.settings import TrainSettings
 from elmo_tf.training.state import RunState
 from elmo_tf.training.validation import Validation
 
-LOG_FILE, TENSORBOARD_FOLDER = "log.csv", "tensorboard"
+TENSORBOARD_FOLDER = "tensorboard"
 
 _COLUMNS = (
     "gradient_norm",

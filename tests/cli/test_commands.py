@@ -35,6 +35,7 @@ REQUIRED = {
     "score": ["model_dir", "input_file"],
     "substitutes": ["model_dir", "input_file"],
     "inspect": ["model_dir"],
+    "plot": ["model_dir"],
 }
 TEXT = "the cat sat on the mat .\n\nøl\na zebra sat\n"  # 3 sentences, 11 words
 

@@ -17,7 +17,7 @@ from elmo_tf.errors import InputError
 from elmo_tf.version import __version__
 
 FLAGS = {
-    "tokenize": ["input_files", "output_dir", "language"],
+    "tokenize": ["input_files", "output_dir", "language", "chinese_words"],
     "vocab": ["train_files", "vocab_file", "max_vocab", "min_count", "max_characters_per_token"],
 }
 

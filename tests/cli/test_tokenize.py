@@ -39,6 +39,13 @@ def test_its_output_is_what_vocab_takes(raw, capsys):
     assert (raw / "v.txt").read_text().split()[3:] == ["!", ".", "One", "Two"]
 
 
+def test_chinese_says_that_it_is_split_into_characters(raw, capsys):
+    assert run("--input_files=raw/a.txt", "--output_dir=corpus", "--language=zh") == 0
+    note = capsys.readouterr().out.splitlines()[0]
+    assert note == "note: Chinese is split into characters; --chinese_words splits it into words"
+    assert (raw / "corpus" / "a.txt").read_text() == "One .\nTwo !\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
