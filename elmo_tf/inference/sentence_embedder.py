@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE, Vocabulary
-from elmo_tf.inference.contextualize import contextualize, read_sentences
-from elmo_tf.inference.distinct_words import sentences_of_tokens
+from elmo_tf.inference.packed_sentences import PackedSentences, contextualize_packed, pack, packed_signature
 from elmo_tf.inference.token_checks import check_not_text, check_token
 from elmo_tf.inference.word_cache import WordCache
 from elmo_tf.inference.word_vectors import WordVectors
@@ -56,16 +55,13 @@ class SentenceEmbedder:
             words = vocabulary.words
         self._word_vectors = WordVectors(bilm.options, words)
         self._cache = WordCache(word_cache) if word_cache and bilm.options.char_cnn is not None else None
-        self._function: Any = self._layers
         self._encode: Any = self._encode_words
-        self._contextualize: Any = self._layers_of_vectors
+        self._contextualize: Any = self._layers
         if compiled:
-            tokens, counts = tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.int32)
             vectors = tf.TensorSpec([None, bilm.options.lstm.projection_dim], bilm.encoder.compute_dtype)
-            index = tf.TensorSpec([None, None], tf.int32)
-            self._function = _compile(self._layers, tokens, counts)
-            self._encode = _compile(self._encode_words, tokens)
-            self._contextualize = _compile(self._layers_of_vectors, vectors, index, counts)
+            index = tf.TensorSpec([None], tf.int32)
+            self._encode = _compile(self._encode_words, tf.TensorSpec([None], tf.string))
+            self._contextualize = _compile(self._layers, vectors, index, packed_signature(bilm.options.directions))
 
     def __call__(self, sentences: Sequence[Sequence[str]], keep_boundaries: bool = False) -> list[np.ndarray]:
         """Embeds one batch.
@@ -85,16 +81,15 @@ class SentenceEmbedder:
             return []
         for sentence in sentences:
             _check_list(sentence)
-        tokens = [_utf8(token) for sentence in sentences for token in sentence]
-        counts = [len(sentence) for sentence in sentences]
-        if self._cache is None:
-            layers = self._function(tf.constant(tokens, tf.string, [len(tokens)]), tf.constant(counts)).numpy()
-        else:
-            layers = self._layers_by_cache(self._cache, tokens, counts).numpy()
+        words, index = _distinct_words([[_utf8(token) for token in sentence] for sentence in sentences])
+        lengths = [len(sentence) + 2 for sentence in sentences]
+        packed = pack(lengths, self._bilm.options.directions)
+        layers = [layer.numpy() for layer in self._contextualize(self._vectors(words), index, packed)]
         edge = 0 if keep_boundaries else 1
+        ends = np.cumsum(lengths)
         return [
-            vectors[:, edge : count + 2 - edge].astype(np.float32)
-            for vectors, count in zip(layers, counts, strict=True)
+            np.stack([layer[end - length + edge : end - edge] for layer in layers]).astype(np.float32, copy=False)
+            for end, length in zip(ends, lengths, strict=True)
         ]
 
     def __getstate__(self) -> Any:
@@ -104,29 +99,32 @@ class SentenceEmbedder:
     def __setstate__(self, arguments: Any) -> None:
         self.__init__(*arguments)  # type: ignore[misc]
 
-    def _layers_by_cache(self, cache: WordCache, tokens: Sequence[bytes], counts: Sequence[int]) -> tf.Tensor:
-        """The layers of a batch, for which only words that are not in the cache are encoded."""
-        numbers: dict[bytes, int] = {word: number for number, word in enumerate(_BOUNDARIES)}
-        by_token = [numbers.setdefault(token, len(numbers)) for token in tokens]
-        lengths = np.array(counts, np.int32) + 2
-        index = np.zeros((len(counts), lengths.max()), np.int32)  # <S> is word 0
-        places = np.arange(index.shape[1])
-        index[(places > 0) & (places < lengths[:, None] - 1)] = by_token
-        index[places == lengths[:, None] - 1] = 1
-        vectors = cache(list(numbers), lambda words: self._encode(tf.constant(words)).numpy())
-        return self._contextualize(vectors, index, lengths)
-
-    def _layers(self, tokens: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
-        return read_sentences(self._bilm, self._word_vectors, sentences_of_tokens(tokens, counts))[0]
+    def _vectors(self, words: list[bytes]) -> tf.Tensor:
+        """The vectors `(U, D)` of distinct words."""
+        if self._cache is None:
+            return self._encode(tf.constant(words))
+        return tf.constant(self._cache(words, lambda missing: self._encode(tf.constant(missing)).numpy()))
 
     def _encode_words(self, words: tf.Tensor) -> tf.Tensor:
         return self._word_vectors.encode(words, self._bilm.encoder)
 
-    def _layers_of_vectors(self, vectors: tf.Tensor, index: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        return tf.stop_gradient(contextualize(self._bilm, vectors, index, lengths)[0])
+    def _layers(self, vectors: tf.Tensor, index: tf.Tensor, packed: PackedSentences) -> tuple[tf.Tensor, ...]:
+        return contextualize_packed(self._bilm, vectors, index, packed)
 
 
-def _compile(function: Callable[..., tf.Tensor], *signature: tf.TensorSpec) -> Any:
+def _distinct_words(sentences: Sequence[Sequence[bytes]]) -> tuple[list[bytes], np.ndarray]:
+    """The distinct words of sentences by length, and the number of the word at each place, boundaries included.
+
+    The encoder pads the words that it computes together to the longest of them.
+    """
+    begin, end = _BOUNDARIES
+    bounded = [word for sentence in sentences for word in (begin, *sentence, end)]
+    words = sorted(dict.fromkeys(bounded), key=len)
+    numbers = {word: number for number, word in enumerate(words)}
+    return words, np.array([numbers[word] for word in bounded], np.int32)
+
+
+def _compile(function: Callable[..., Any], *signature: Any) -> Any:
     return tf.function(function, input_signature=signature, autograph=False)
 
 
