@@ -504,7 +504,7 @@ def test_going_on_with_other_input_is_refused_in_one_sentence(of_two_steps, chan
 def test_two_replicas_of_b_rows_do_what_one_of_2b_does(tmp_path, sampled):
     """The run of two replicas has a process of its own, because two strategies in one process disturb each other. There
     is no dropout, because its masks depend on the replica."""
-    changes = {"sample_softmax": sampled, "dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER}
+    changes = {"sample_softmax": sampled, "dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER, "unroll_steps": 3}
     one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     two = tiny.settings(tmp_path, model="two", batch_size=4, **changes)
     flags = ("--max_steps=6",)
@@ -526,7 +526,14 @@ KINDS = [{}, {"sample_softmax": False}, {"char_cnn": None}, {"char_cnn": None, "
     ids=str,
 )
 def test_b_rows_accumulated_over_two_parts_do_what_2b_at_once_do(tmp_path, changes, fresh_states):
-    changes = {**changes, "dropout": 0.0, "max_steps": 6, "fresh_states": fresh_states, "lstm": ONE_LAYER}
+    changes = {
+        **changes,
+        "dropout": 0.0,
+        "max_steps": 6,
+        "fresh_states": fresh_states,
+        "lstm": ONE_LAYER,
+        "unroll_steps": 3,
+    }
     at_once = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     accumulated = tiny.settings(tmp_path, model="two", batch_size=4, accumulation_steps=2, **changes)
     assert quiet(at_once).steps == quiet(accumulated).steps == 6
@@ -534,7 +541,7 @@ def test_b_rows_accumulated_over_two_parts_do_what_2b_at_once_do(tmp_path, chang
 
 
 def test_two_replicas_that_accumulate_over_two_parts_under_xla_do_what_one_of_4b_does(tmp_path):
-    changes = {"dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER}
+    changes = {"dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER, "unroll_steps": 3}
     one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     parts = tiny.settings(tmp_path, model="parts", batch_size=2, **changes)
     quiet(one)
@@ -560,7 +567,7 @@ def test_an_accumulating_run_that_was_stopped_goes_on_as_the_unbroken_one(tmp_pa
     ids=str,
 )
 def test_xla_trains_the_same_model_dropout_masks_included(tmp_path, changes):
-    changes = {**changes, "max_steps": 5, "lstm": ONE_LAYER}
+    changes = {**changes, "max_steps": 5, "lstm": ONE_LAYER, "unroll_steps": 3}
     plain = tiny.settings(tmp_path, model="plain", **changes)
     compiled = tiny.settings(tmp_path, model="compiled", jit_compile=True, **changes)
     quiet(plain)
