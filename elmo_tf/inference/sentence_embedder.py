@@ -6,15 +6,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE, Vocabulary
+from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.inference.contextualize import contextualize, read_sentences
 from elmo_tf.inference.distinct_words import sentences_of_tokens
 from elmo_tf.inference.token_checks import check_not_text, check_token
 from elmo_tf.inference.word_cache import WordCache
 from elmo_tf.inference.word_vectors import WordVectors
 from elmo_tf.models.bilm import BiLM
-
-_BOUNDARIES = (BEGIN_SENTENCE.encode(), END_SENTENCE.encode())
 
 
 class SentenceEmbedder:
@@ -50,12 +48,12 @@ class SentenceEmbedder:
         self._arguments = (bilm, vocabulary, compiled, word_cache)
         self._bilm = bilm
         words = None
-        if bilm.options.char_cnn is None:
+        if bilm.reads_word_ids:
             if vocabulary is None:
                 raise ValueError("vocabulary: expected one, for the model reads word ids, got None")
             words = vocabulary.words
-        self._word_vectors = WordVectors(bilm.options, words)
-        self._cache = WordCache(word_cache) if word_cache and bilm.options.char_cnn is not None else None
+        self._word_vectors = WordVectors(bilm.options, words, reads_words=bilm.reads_words)
+        self._cache = WordCache(word_cache) if word_cache and not bilm.reads_word_ids else None
         self._function: Any = self._layers
         self._encode: Any = self._encode_words
         self._contextualize: Any = self._layers_of_vectors
@@ -106,7 +104,7 @@ class SentenceEmbedder:
 
     def _layers_by_cache(self, cache: WordCache, tokens: Sequence[bytes], counts: Sequence[int]) -> tf.Tensor:
         """The layers of a batch, for which only words that are not in the cache are encoded."""
-        numbers: dict[bytes, int] = {word: number for number, word in enumerate(_BOUNDARIES)}
+        numbers: dict[bytes, int] = {word: number for number, word in enumerate(map(str.encode, self._bilm.boundaries))}
         by_token = [numbers.setdefault(token, len(numbers)) for token in tokens]
         lengths = np.array(counts, np.int32) + 2
         index = np.zeros((len(counts), lengths.max()), np.int32)  # <S> is word 0
@@ -117,7 +115,8 @@ class SentenceEmbedder:
         return self._contextualize(vectors, index, lengths)
 
     def _layers(self, tokens: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
-        return read_sentences(self._bilm, self._word_vectors, sentences_of_tokens(tokens, counts))[0]
+        sentences = sentences_of_tokens(tokens, counts, self._bilm.boundaries)
+        return read_sentences(self._bilm, self._word_vectors, sentences)[0]
 
     def _encode_words(self, words: tf.Tensor) -> tf.Tensor:
         return self._word_vectors.encode(words, self._bilm.encoder)
