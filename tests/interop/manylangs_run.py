@@ -23,14 +23,14 @@ def lexicon(path):
     return {entry: int(row) for entry, row in (line.split("\t") for line in path.read_text("utf-8").splitlines())}
 
 
-def make_model(folder, configuration, legacy):
+def make_model(folder, configuration, legacy, scale):
     """Writes `encoder.pkl` and `token_embedder.pkl` of a new model, in the format of PyTorch 0.4 or in today's."""
     sizes, layers = configuration["token_embedder"], []
     for size, name in (("word_dim", "word.dic"), ("char_dim", "char.dic")):
         layers.append(EmbeddingLayer(sizes[size], lexicon(folder / name), fix_emb=False) if sizes[size] else None)
     model = Model(configuration, *layers)
     for parameter in model.parameters():
-        torch.nn.init.uniform_(parameter, -0.6, 0.6)
+        torch.nn.init.uniform_(parameter, -scale, scale)
     for part in ("token_embedder", "encoder"):
         state = getattr(model, part).state_dict()
         torch.save(state, folder / f"{part}.pkl", _use_new_zipfile_serialization=not legacy)
@@ -43,7 +43,7 @@ def main(path):
         folder, found = pathlib.Path(job["folder"]), {}
         torch.manual_seed(job.get("seed", 0))
         if "configuration" in job:
-            make_model(folder, job["configuration"], job["legacy"])
+            make_model(folder, job["configuration"], job["legacy"], job["scale"])
         embedder = Embedder(str(folder), batch_size=len(job["sentences"]))
         for layer in (-2, -1, *range(embedder.config["encoder"]["n_layers"] + 1)):
             if job.get("reset", True):  # it carries the LSTM's states from batch to batch
