@@ -106,6 +106,7 @@ _KERAS_CLASSES = {
     **{name: _HOMES[name] for name in ("BiLM", "ElmoLayer", "LanguageModel", "StaticEmbedding")},
     "CharacterEncoder": "elmo_tf.layers.token_encoder",
     "Highway": "elmo_tf.layers.highway",
+    "LexiconEncoder": "elmo_tf.layers.lexicon_encoder",
     "LstmStack": "elmo_tf.layers.lstm_stack",
     "ProjectedLSTM": "elmo_tf.layers.projected_lstm",
     "ScalarMix": "elmo_tf.layers.scalar_mix",

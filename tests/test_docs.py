@@ -13,6 +13,7 @@ import sys
 from typing import NamedTuple
 
 import interop_models
+import manylangs_models
 import numpy as np
 import pytest
 import test_architecture
@@ -219,6 +220,7 @@ def beside(tmp_path, monkeypatch):
     monkeypatch.setenv("ELMO_TF_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     trained_folder(tmp_path / "model", best=False)
+    manylangs_models.write_model(tmp_path / "french.model", manylangs_models.random_model())
     return tmp_path
 
 

@@ -13,14 +13,16 @@ from elmo_tf.store.load_model import LoadedBiLM
 
 
 def model_digest(loaded: LoadedBiLM) -> str:
-    """The SHA-256 of a model's options and weights, and of its vocabulary if it reads word ids.
+    """The SHA-256 of a model's options and weights, and of the words and characters that its arrays have rows for.
 
     The digest does not depend on the path of the model or on the format in which it is stored.
     """
     options: dict[str, Any] = loaded.bilm.options.to_dict()
     options.pop("training", None)
     found = hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode())
-    if loaded.bilm.options.char_cnn is None and loaded.vocabulary is not None:
+    if loaded.bilm.reads_words:
+        found.update(json.dumps(loaded.bilm.get_config()["lexicon_encoder"]).encode())
+    if loaded.bilm.reads_word_ids and loaded.vocabulary is not None:
         found.update("\n".join(loaded.vocabulary.words).encode())
     for variable in loaded.bilm.weights:
         values = np.ascontiguousarray(variable)

@@ -26,7 +26,8 @@ def token_vectors(
 
     Args:
         bilm: the model, with its weights loaded.
-        words: the words, such as those of a vocabulary; `<S>` and `</S>` get the vectors of the sentence boundaries.
+        words: the words, such as those of a vocabulary; `<S>` and `</S>` get the vectors of the sentence boundaries,
+            or `<bos>` and `<eos>` in a model of ELMoForManyLangs.
         vocabulary: the vocabulary of the model; needed for a model that reads word ids.
 
     Yields:
@@ -42,11 +43,15 @@ def token_vectors(
     [(['a'], (1, 4))]
     """
     char_cnn = bilm.options.char_cnn
-    if char_cnn is None and vocabulary is None:
+    if bilm.reads_word_ids and vocabulary is None:
         raise ValueError("vocabulary: expected one, for the model reads word ids, got None")
     for start in range(0, len(words), WORDS_AT_ONCE):
         part = words[start : start + WORDS_AT_ONCE]
-        if char_cnn is not None:
+        if bilm.reads_words:
+            vectors = encode_characters(
+                bilm.encoder, np.array([word.encode("utf-8", "ignore") for word in part], object)
+            )
+        elif char_cnn is not None:
             ids = encode_words(part, char_cnn.max_characters_per_token)
             vectors = encode_characters(bilm.encoder, ids)
         elif vocabulary is not None:

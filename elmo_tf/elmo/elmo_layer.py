@@ -47,6 +47,7 @@ class ElmoLayer(keras.layers.Layer):
         vocabulary: all words in the order of their ids, for a model with word input.
         vocab_to_cache: words whose vectors are computed once and kept in a table. All other words are computed by the
             character CNN as before.
+        lexicon_encoder: an argument of `BiLM`, for a model of ELMoForManyLangs. Such a layer takes strings alone.
         trainable: whether the biLM is trained; if not, no gradient passes it. The mixes are trained in any case. To
             switch the biLM later, set `layer.bilm.trainable`; `layer.trainable` is Keras's own attribute and sets the
             biLM and the mixes together.
@@ -91,6 +92,7 @@ class ElmoLayer(keras.layers.Layer):
         return_state: bool = False,
         vocabulary: Sequence[str] | None = None,
         vocab_to_cache: Iterable[str] | None = None,
+        lexicon_encoder: Mapping[str, Any] | None = None,
         trainable: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -106,7 +108,7 @@ class ElmoLayer(keras.layers.Layer):
             raise ValueError(f"vocab_to_cache: expected a list of words, got the text {vocab_to_cache!r}")
         if trainable not in (True, False):
             raise ValueError(f"trainable: expected True or False, got {trainable!r}")
-        self.bilm = BiLM(options, name="bilm", dtype=self.dtype_policy)
+        self.bilm = BiLM(options, lexicon_encoder=lexicon_encoder, name="bilm", dtype=self.dtype_policy)
         self.bilm.trainable = bool(trainable)
         first = None if scalar_mix_init is None else [float(value) for value in scalar_mix_init]
         mixing = {"scalar_mix_init": first, "l2": l2, "layer_norm": layer_norm}
@@ -130,7 +132,15 @@ class ElmoLayer(keras.layers.Layer):
             "return_state": return_state,
         }
         self.supports_masking = True
-        self.words = WordVectors(self.bilm.options, vocabulary, vocab_to_cache, name="words", dtype=policy)
+        self.words = WordVectors(
+            self.bilm.options,
+            vocabulary,
+            vocab_to_cache,
+            self.bilm.reads_words,
+            self.bilm.boundaries,
+            name="words",
+            dtype=policy,
+        )
         self._fill_cache = True
         self._warns_of_spaces = True
         self._check_cache()
@@ -163,8 +173,13 @@ class ElmoLayer(keras.layers.Layer):
             vocab_to_cache = [word for word in map(str.strip, lines) if word]
         with open_model(path, which) as stored:
             vocabulary = read_vocabulary(stored, vocab_file)
-            words = None if vocabulary is None or stored.options.char_cnn is not None else vocabulary.words
-            layer = cls(stored.options, vocabulary=words, vocab_to_cache=vocab_to_cache, **arguments)
+            layer = cls(
+                stored.options,
+                vocabulary=vocabulary.words if vocabulary is not None and stored.reads_word_ids else None,
+                vocab_to_cache=vocab_to_cache,
+                lexicon_encoder=stored.lexicon_encoder,
+                **arguments,
+            )
             with initial_weights(layer.bilm, stored.weights):
                 layer.build(None)
         return layer
@@ -233,7 +248,7 @@ class ElmoLayer(keras.layers.Layer):
         self._check_cache()
         tokens = tokens_of(inputs, self.words.max_characters)
         present = is_token(tokens, mask)
-        sentences = sentences_of_batch(tokens, present)
+        sentences = sentences_of_batch(tokens, present, self.bilm.boundaries)
         is_trained = not is_frozen(self.bilm)
         layers, state = read_sentences(self.bilm, self.words, sentences, initial_state, is_trained)
         return layers, sentences, places_of(present, keep_boundaries), state
@@ -286,6 +301,7 @@ class ElmoLayer(keras.layers.Layer):
             **self._arguments,
             "vocabulary": self.words.vocabulary,
             "vocab_to_cache": self.words.cached_words,
+            "lexicon_encoder": self.bilm.get_config()["lexicon_encoder"],
             "trainable": self.bilm.trainable,
             "frozen": not self.trainable,
         }

@@ -29,9 +29,14 @@ def save_bilm(layer: ElmoLayer, folder: str | os.PathLike[str]) -> None:
 
     Raises:
         InputError: there is something at `folder`, or it cannot be written.
-        ValueError: the layer has no weights yet.
+        ValueError: the layer has no weights yet, or its biLM is one of ELMoForManyLangs.
     """
     path = os.fspath(folder)
+    if layer.bilm.reads_words:
+        raise ValueError(
+            "layer: expected a biLM that reads character ids or word ids, got one of ELMoForManyLangs, whose token "
+            "encoder no model folder can hold; save the Keras model itself"
+        )
     if not layer.built:
         raise ValueError("layer: expected one with weights, got one that has not been built; call it once")
 

@@ -17,6 +17,10 @@ from elmo_tf.system.error_text import rename_in_errors
 
 _ENDINGS = (".hdf5", ".safetensors", ".json", ".txt", ".txt.gz")
 
+_MANYLANGS_WEIGHTS = "encoder.pkl"
+_MANYLANGS = (_MANYLANGS_WEIGHTS, "token_embedder.pkl", "char.dic", "word.dic")
+"""The names of the files of a model of ELMoForManyLangs, besides those with the endings above."""
+
 _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -95,7 +99,8 @@ def _model_members(archive: zipfile.ZipFile, path: str, beside: str) -> list[zip
         {
             member.filename
             for member in files
-            if member.filename.endswith((".hdf5", ".safetensors")) and not member.filename.endswith(beside)
+            if (member.filename.endswith((".hdf5", ".safetensors")) and not member.filename.endswith(beside))
+            or os.path.basename(member.filename) == _MANYLANGS_WEIGHTS
         }
     )
     if not weights:
@@ -115,4 +120,4 @@ def _model_members(archive: zipfile.ZipFile, path: str, beside: str) -> list[zip
 def _is_model_file(member: zipfile.ZipInfo) -> bool:
     *folders, name = member.filename.split("/")
     of_mac = _MAC_FOLDER in folders or name.startswith(_MAC_PREFIX)
-    return not member.is_dir() and not of_mac and name.endswith(_ENDINGS)
+    return not member.is_dir() and not of_mac and (name.endswith(_ENDINGS) or name in _MANYLANGS)

@@ -6,14 +6,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE, Vocabulary
+from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.inference.packed_sentences import PackedSentences, contextualize_packed, pack, packed_signature
 from elmo_tf.inference.token_checks import check_not_text, check_token
 from elmo_tf.inference.word_cache import WordCache
 from elmo_tf.inference.word_vectors import WordVectors
 from elmo_tf.models.bilm import BiLM
-
-_BOUNDARIES = (BEGIN_SENTENCE.encode(), END_SENTENCE.encode())
 
 
 class SentenceEmbedder:
@@ -49,12 +47,12 @@ class SentenceEmbedder:
         self._arguments = (bilm, vocabulary, compiled, word_cache)
         self._bilm = bilm
         words = None
-        if bilm.options.char_cnn is None:
+        if bilm.reads_word_ids:
             if vocabulary is None:
                 raise ValueError("vocabulary: expected one, for the model reads word ids, got None")
             words = vocabulary.words
-        self._word_vectors = WordVectors(bilm.options, words)
-        self._cache = WordCache(word_cache) if word_cache and bilm.options.char_cnn is not None else None
+        self._word_vectors = WordVectors(bilm.options, words, reads_words=bilm.reads_words)
+        self._cache = WordCache(word_cache) if word_cache and not bilm.reads_word_ids else None
         self._encode: Any = self._encode_words
         self._contextualize: Any = self._layers
         if compiled:
@@ -81,7 +79,9 @@ class SentenceEmbedder:
             return []
         for sentence in sentences:
             _check_list(sentence)
-        words, index = _distinct_words([[_utf8(token) for token in sentence] for sentence in sentences])
+        words, index = _distinct_words(
+            [[_utf8(token) for token in sentence] for sentence in sentences], self._bilm.boundaries
+        )
         lengths = [len(sentence) + 2 for sentence in sentences]
         packed = pack(lengths, self._bilm.options.directions)
         layers = [layer.numpy() for layer in self._contextualize(self._vectors(words), index, packed)]
@@ -112,12 +112,14 @@ class SentenceEmbedder:
         return contextualize_packed(self._bilm, vectors, index, packed)
 
 
-def _distinct_words(sentences: Sequence[Sequence[bytes]]) -> tuple[list[bytes], np.ndarray]:
+def _distinct_words(
+    sentences: Sequence[Sequence[bytes]], boundaries: tuple[str, str]
+) -> tuple[list[bytes], np.ndarray]:
     """The distinct words of sentences by length, and the number of the word at each place, boundaries included.
 
     The encoder pads the words that it computes together to the longest of them.
     """
-    begin, end = _BOUNDARIES
+    begin, end = map(str.encode, boundaries)
     bounded = [word for sentence in sentences for word in (begin, *sentence, end)]
     words = sorted(dict.fromkeys(bounded), key=len)
     numbers = {word: number for number, word in enumerate(words)}
