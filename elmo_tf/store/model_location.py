@@ -38,7 +38,7 @@ FORMS = (HDF5, CHECKPOINT, TF1, SAFETENSORS)
 EXPECTED = (
     f"expected a folder made by elmo-tf train, or one with {WEIGHTS_FILE} and {OPTIONS_FILE}, a TensorFlow 1 "
     "checkpoint of bilm-tf, a safetensors file, a ZIP file with HDF5 or safetensors, or the name of a published model: "
-    f"{', '.join(PUBLISHED)}"
+    f"{', '.join(PUBLISHED)}; or hf://USER/MODEL or nlpl:NUMBER"
 )
 """The forms of a model that can be loaded, for error messages."""
 
