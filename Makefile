@@ -2,7 +2,9 @@
 # make demo      runs every step on a small text, from tokenize to embed; CORPUS=file uses your own text
 # make test      runs ruff, mypy and the tests, except the exhaustive ones
 # make test-all  runs what `make test` runs, then the exhaustive tests: grids over every combination of settings
-# make clean     removes .venv and the folder of the demo
+# make docs      builds the pages of docs/ as a site, in site/
+# make matrix    runs the tests on each Python of PYTHONS, with the oldest and with the newest versions of the dependencies
+# make clean     removes the environments, the folder of the demo and the site
 #
 # Needs Python 3.11 to 3.13 and make; everything else is installed into .venv.
 
@@ -17,7 +19,10 @@ WORKERS ?= 2
 # memory that one thread has freed serves the others: with an arena for each thread a process takes more
 PYTEST := MALLOC_ARENA_MAX=2 $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile
 
-.PHONY: setup demo test test-all check clean
+# the interpreters of `make matrix`; those that are not installed are left out
+PYTHONS ?= python3.11 python3.12 python3.13
+
+.PHONY: setup demo test test-all check docs matrix clean
 
 setup: $(VENV)/.installed
 
@@ -41,5 +46,23 @@ test: check
 test-all: test
 	$(PYTEST) -m exhaustive
 
+docs: setup
+	$(BIN)/python -m pip install --quiet -e '.[docs]'
+	$(BIN)/mkdocs build --strict
+
+matrix:
+	@set -e; for python in $(PYTHONS); do \
+	  command -v $$python > /dev/null || { echo "$$python is not installed"; continue; }; \
+	  for versions in oldest newest; do \
+	    echo "== $$python, $$versions versions"; \
+	    rm -rf .matrix/$$python-$$versions; \
+	    $$python -m venv .matrix/$$python-$$versions; \
+	    : > .matrix/constraints.txt; \
+	    if [ $$versions = oldest ]; then $$python tests/oldest_versions.py > .matrix/constraints.txt; fi; \
+	    .matrix/$$python-$$versions/bin/python -m pip install --quiet -c .matrix/constraints.txt -e '.[test]'; \
+	    .matrix/$$python-$$versions/bin/python -m pytest -n $(WORKERS) --dist=loadfile; \
+	  done; \
+	done
+
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) .matrix demo site

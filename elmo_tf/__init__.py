@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr_
     from elmo_tf.conversion.inspection import inspect as inspect
     from elmo_tf.conversion.settings import ConvertSettings as ConvertSettings
     from elmo_tf.data.characters import encode_words as encode_words
+    from elmo_tf.data.corpus import Corpus as Corpus
     from elmo_tf.data.vocabulary import Vocabulary as Vocabulary
     from elmo_tf.elmo.elmo_layer import ElmoLayer as ElmoLayer
     from elmo_tf.elmo.save_bilm import save_bilm as save_bilm
@@ -53,6 +54,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr_
     from elmo_tf.store.load_model import load_language_model as load_language_model
     from elmo_tf.store.published_models import fetch as fetch
     from elmo_tf.store.stored_model import open_model as open_model
+    from elmo_tf.training.perplexity_callback import PerplexityCallback as PerplexityCallback
     from elmo_tf.training.run import train as train
     from elmo_tf.training.settings import TrainSettings as TrainSettings
 
@@ -60,6 +62,7 @@ _HOMES = {
     "BiLM": "elmo_tf.models.bilm",
     "CharacterEncoder": "elmo_tf.layers",
     "ConvertSettings": "elmo_tf.conversion.settings",
+    "Corpus": "elmo_tf.data.corpus",
     "ElmoLayer": "elmo_tf.elmo.elmo_layer",
     "Evaluator": "elmo_tf.inference.evaluator",
     "Highway": "elmo_tf.layers",
@@ -69,6 +72,7 @@ _HOMES = {
     "LoadedLanguageModel": "elmo_tf.store.load_model",
     "LstmStack": "elmo_tf.layers",
     "Options": "elmo_tf.options",
+    "PerplexityCallback": "elmo_tf.training.perplexity_callback",
     "ProjectedLSTM": "elmo_tf.layers",
     "ScalarMix": "elmo_tf.layers",
     "Scorer": "elmo_tf.inference.scorer",

@@ -18,8 +18,9 @@ FlagValues = flags.FlagValues
 
 ANY_MODEL = (
     "the model: a folder made by elmo-tf train, one with weights.hdf5 and options.json, a TensorFlow 1 checkpoint of "
-    "bilm-tf, safetensors, a folder of ELMoForManyLangs, a ZIP file with HDF5, safetensors or ELMoForManyLangs, or the "
-    "name of a published model: small, medium, original, 5.5B"
+    "bilm-tf, safetensors, a folder of ELMoForManyLangs, a ZIP file with HDF5, safetensors or ELMoForManyLangs, the "
+    "name of a published model: small, medium, original, 5.5B; hf://USER/MODEL, a model on the Hugging Face Hub; or "
+    "nlpl:NUMBER, one of the NLPL repository"
 )
 VOCAB_OF_MODEL = "the model's vocabulary, if there is none beside it, as in bilm-tf's checkpoint folders"
 

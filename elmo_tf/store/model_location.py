@@ -43,7 +43,7 @@ FORMS = (HDF5, CHECKPOINT, TF1, SAFETENSORS)
 EXPECTED = (
     f"expected a folder made by elmo-tf train, or one with {WEIGHTS_FILE} and {OPTIONS_FILE}, a TensorFlow 1 "
     "checkpoint of bilm-tf, a safetensors file, a folder of ELMoForManyLangs, a ZIP file with HDF5, safetensors or "
-    f"ELMoForManyLangs, or the name of a published model: {', '.join(PUBLISHED)}"
+    f"ELMoForManyLangs, or the name of a published model: {', '.join(PUBLISHED)}; or hf://USER/MODEL or nlpl:NUMBER"
 )
 """The forms of a model that can be loaded, for error messages."""
 

@@ -22,6 +22,7 @@ from elmo_tf.models.weight_names import SOFTMAX_PREFIX, expected_shapes
 from elmo_tf.options import Options
 from elmo_tf.store.checkpoint_weights import display_name, read_tf1_checkpoint, read_training_checkpoint
 from elmo_tf.store.file_names import MANYLANGS_CONFIG, OPTIONS_FILE, SOFTMAX_FILE, VOCAB_FILE
+from elmo_tf.store.hub import fetch_from_hub, is_hub_name
 from elmo_tf.store.manylangs_config import read_config
 from elmo_tf.store.manylangs_weights import open_weights
 from elmo_tf.store.model_hashes import check_hashes
@@ -35,6 +36,7 @@ from elmo_tf.store.model_location import (
     find_model,
     is_zip_file,
 )
+from elmo_tf.store.nlpl import fetch_from_nlpl, is_nlpl_name
 from elmo_tf.store.published_models import fetch, is_published
 from elmo_tf.system import input_files
 
@@ -178,7 +180,8 @@ def open_model(path: str | os.PathLike[str], which: str | None = None) -> Iterat
 
     Args:
         path: a folder with a model of any form; a ZIP file of such a folder; a file of weights or a checkpoint with its
-            options beside it; or the name of a published model.
+            options beside it; the name of a published model; `hf://user/model`, one on the Hugging Face Hub; or
+            `nlpl:217`, one of the NLPL repository.
         which: "best" or "latest", the checkpoint of a training run; None for the best if there is one.
 
     Raises:
@@ -236,7 +239,11 @@ def _open_manylangs(place: ModelLocation, path: str, config_file: str, is_zipped
 
 
 def resolve_model_path(path: str) -> str:
-    """Returns the path of a model. For the name of a published model this is its folder, downloaded if necessary."""
+    """Returns the path of a model. For the name of one on the network this is its folder, downloaded if necessary."""
+    if is_hub_name(path):
+        return fetch_from_hub(path)
+    if is_nlpl_name(path):
+        return fetch_from_nlpl(path)
     return fetch(path) if is_published(path) else path
 
 

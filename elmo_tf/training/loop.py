@@ -35,6 +35,7 @@ class TrainingLoop:
         state: the state to continue from, which the loop changes.
         bounds: the number of the first step of every epoch, and at the end that of all steps.
         report: called with each line that the user is to read.
+        of_user: callbacks of the user.
     """
 
     def __init__(
@@ -46,7 +47,9 @@ class TrainingLoop:
         state: RunState,
         bounds: Sequence[int],
         report: Callable[[str], None],
+        of_user: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
+        self._of_user = of_user
         self._settings, self._prepared, self._trainer = settings, prepared, trainer
         self._checkpoint, self._state, self._bounds, self._report = checkpoint, state, bounds, report
         self._loss_name = "sampled_loss" if prepared.options.training.sample_softmax else "loss"
@@ -81,6 +84,7 @@ class TrainingLoop:
             self._make_evaluation(),
             self._save_best,
             self._report,
+            self._of_user,
         )
 
     def _begin(self, callbacks: keras.callbacks.CallbackList) -> None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 
+import keras
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
@@ -34,12 +35,16 @@ LOCK_FILE = "train.lock"
 """The file in the model's folder that says which process trains there."""
 
 
-def train(settings: TrainSettings, report: Report = print) -> TrainResult:
+def train(
+    settings: TrainSettings, report: Report = print, callbacks: Sequence[keras.callbacks.Callback] = ()
+) -> TrainResult:
     """Trains a model, or continues the training of the one in `settings.model_dir`.
 
     Args:
         settings: the run's settings.
         report: takes a line for people.
+        callbacks: Keras callbacks, which are called after the validation and before the logs are written. The numbers
+            that they add to the logs of an epoch under a name that begins with "val_" are written for TensorBoard.
 
     Raises:
         InputError: something about the input is wrong, or another process trains in the same folder; nothing has been
@@ -49,10 +54,10 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
     check_validation_settings(settings)
     folder = settings.model_dir
     with make_folder_or_undo(folder), process_lock(os.path.join(folder, LOCK_FILE), folder, report):
-        return _train(settings, report)
+        return _train(settings, report, callbacks)
 
 
-def _train(settings: TrainSettings, report: Report) -> TrainResult:
+def _train(settings: TrainSettings, report: Report, callbacks: Sequence[keras.callbacks.Callback]) -> TrainResult:
     """Does what `train` does, in a folder that no other process trains in."""
     check_for_training(settings.model_dir)
     # otherwise TensorFlow lets GPUs compute float32 products with ten bits of precision, as many as half precision has
@@ -71,7 +76,7 @@ def _train(settings: TrainSettings, report: Report) -> TrainResult:
     if state.is_finished(bounds[-1], settings.patience):
         report(_why_finished(state, bounds[-1]))
     else:
-        stopped_by = _take_steps(settings, prepared, trainer, checkpoint, state, bounds, report)
+        stopped_by = _take_steps(settings, prepared, trainer, checkpoint, state, bounds, report, callbacks)
     return TrainResult(
         steps=state.step,
         finished=state.is_finished(bounds[-1], settings.patience),
@@ -112,6 +117,7 @@ def _take_steps(
     state: RunState,
     bounds: Sequence[int],
     report: Report,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> int | None:
     """Describes the run, and takes its steps; returns the number of the signal that stopped it, if one did."""
     position = state.stream_position
@@ -124,7 +130,7 @@ def _take_steps(
             f"note: {prepared.options.training.n_epochs} epochs end before --max_steps={settings.max_steps}: raise "
             "--n_epochs to reach it"
         )
-    loop = TrainingLoop(settings, prepared, trainer, checkpoint, state, bounds, report)
+    loop = TrainingLoop(settings, prepared, trainer, checkpoint, state, bounds, report, callbacks)
     with stop_between_steps(loop.request_stop, report):
         loop.run(stream)
     return loop.stopped_by
