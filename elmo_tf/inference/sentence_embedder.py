@@ -1,6 +1,7 @@
 """Lists of tokens to vectors."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,12 @@ import tensorflow as tf
 from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE, Vocabulary
 from elmo_tf.inference.contextualize import contextualize, read_sentences
 from elmo_tf.inference.distinct_words import sentences_of_tokens
+from elmo_tf.inference.fill_word_table import fill_word_table
 from elmo_tf.inference.token_checks import check_not_text, check_token
 from elmo_tf.inference.word_cache import WordCache
 from elmo_tf.inference.word_vectors import WordVectors
 from elmo_tf.models.bilm import BiLM
+from elmo_tf.store.known_words import known_words
 
 _BOUNDARIES = (BEGIN_SENTENCE.encode(), END_SENTENCE.encode())
 
@@ -27,10 +30,14 @@ class SentenceEmbedder:
         word_cache: the most words whose vectors are kept from one call to the next, the least recently used going
             first (see `WordCache`). They are not computed again if the model is trained in between. 0 keeps none; a
             model that reads word ids has a table of them and needs none.
+        vocab_to_cache: words whose vectors are looked up instead of computed at each call, beside those of
+            `word_cache`: a list of words, or a file with a word a line, whose vectors are computed once, now; or the
+            HDF5 file of `elmo-tf tokens`, which holds them.
 
     Raises:
-        ValueError: the model reads word ids, and `vocabulary` is None or has another number of words, or `word_cache`
-            is negative.
+        ValueError: the model reads word ids, and `vocabulary` is None or has another number of words, or
+            `vocab_to_cache` is given; or `word_cache` is negative.
+        InputError: the file of `vocab_to_cache` cannot be read, or holds the vectors of another model.
 
     Example:
 
@@ -41,20 +48,27 @@ class SentenceEmbedder:
     """
 
     def __init__(
-        self, bilm: BiLM, vocabulary: Vocabulary | None = None, compiled: bool = True, word_cache: int = 0
+        self,
+        bilm: BiLM,
+        vocabulary: Vocabulary | None = None,
+        compiled: bool = True,
+        word_cache: int = 0,
+        vocab_to_cache: Iterable[str] | str | os.PathLike[str] | None = None,
     ) -> None:
         if word_cache < 0:
             raise ValueError(f"word_cache: expected a number of words, 0 or more, got {word_cache}")
         if not bilm.built:
             bilm.build(None)
-        self._arguments = (bilm, vocabulary, compiled, word_cache)
+        if vocab_to_cache is not None and not isinstance(vocab_to_cache, (str, os.PathLike)):
+            vocab_to_cache = list(vocab_to_cache)
+        self._arguments = (bilm, vocabulary, compiled, word_cache, vocab_to_cache)
         self._bilm = bilm
         words = None
         if bilm.options.char_cnn is None:
             if vocabulary is None:
                 raise ValueError("vocabulary: expected one, for the model reads word ids, got None")
             words = vocabulary.words
-        self._word_vectors = WordVectors(bilm.options, words)
+        self._word_vectors = _word_vectors(bilm, words, vocab_to_cache)
         self._cache = WordCache(word_cache) if word_cache and bilm.options.char_cnn is not None else None
         self._function: Any = self._layers
         self._encode: Any = self._encode_words
@@ -124,6 +138,19 @@ class SentenceEmbedder:
 
     def _layers_of_vectors(self, vectors: tf.Tensor, index: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         return tf.stop_gradient(contextualize(self._bilm, vectors, index, lengths)[0])
+
+
+def _word_vectors(
+    bilm: BiLM, vocabulary: Sequence[str] | None, to_cache: Iterable[str] | str | os.PathLike[str] | None
+) -> WordVectors:
+    if to_cache is None:
+        return WordVectors(bilm.options, vocabulary)
+    known = known_words(to_cache)
+    made = WordVectors(bilm.options, vocabulary, known.words, dtype=bilm.dtype_policy)
+    made.prepare(bilm.encoder, fill_cache=known.vectors is None)
+    if known.vectors is not None:
+        fill_word_table(made, bilm, known)
+    return made
 
 
 def _compile(function: Callable[..., tf.Tensor], *signature: tf.TensorSpec) -> Any:
