@@ -17,8 +17,8 @@ from elmo_tf.errors import InputError
 from elmo_tf.version import __version__
 
 FLAGS = {
-    "tokenize": ["input_files", "output_dir", "language"],
-    "vocab": ["train_files", "vocab_file", "max_vocab", "min_count", "max_characters_per_token"],
+    "tokenize": ["input_files", "output_dir", "language", "overwrite"],
+    "vocab": ["train_files", "vocab_file", "max_vocab", "min_count", "max_characters_per_token", "overwrite"],
 }
 
 
