@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from elmo_tf.bulk.manifest import read_manifest, write_manifest
 from elmo_tf.bulk.parts import check_same
-from elmo_tf.bulk.ray_rows import ERROR
-from elmo_tf.bulk.ray_text import ID, PIECE_BYTES, TEXT, read_lines
+from elmo_tf.bulk.ray_text import ERROR, ID, PIECE_BYTES, TEXT, read_lines
 from elmo_tf.bulk.vector_column import pyarrow
 from elmo_tf.errors import InputError
 from elmo_tf.system.atomic_files import check_regular, make_folder
@@ -140,7 +139,7 @@ class Job:
                 f"{self._paths[0]}: expected the columns id and text or tokens, got {', '.join(names)}",
                 path=self._paths[0],
             )
-        return ray.data.read_parquet(self._paths, columns=[ID, column]), column
+        return ray.data.read_parquet(self._paths).select_columns([ID, column]), column
 
     def _move(self, data: str) -> None:
         """Moves the data to the output, then removes the parts, the manifest first: it marks an unfinished job."""

@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from elmo_tf.bulk.ray_text import ERROR
 from elmo_tf.bulk.settings import EmbedSettings
 from elmo_tf.bulk.vector_column import pyarrow, vector_column
 from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE
 
-ERROR, TOKENS, VECTORS = "error", "tokens", "vectors"
-"""The columns that are added: what is wrong with a row (null for a good one), its tokens, and their vectors."""
+TOKENS, VECTORS = "tokens", "vectors"
+"""The columns that are added beside `ERROR`: the tokens of a row, and their vectors."""
+
+_FAILURES = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
+"""The errors by which a row fails, beside those of TensorFlow."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,12 @@ class Worker:
     cores: int = 1
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def start_tensorflow(self) -> None:
-        """Imports TensorFlow with the actor's number of threads; it takes the memory of a GPU as it needs it."""
+    def start_tensorflow(self) -> tuple[type[Exception], ...]:
+        """Imports TensorFlow with the actor's number of threads; it takes the memory of a GPU as it needs it.
+
+        Returns:
+            The errors by which a row fails.
+        """
         os.environ.update(self.environment)
         import tensorflow as tf
 
@@ -49,7 +57,8 @@ class Worker:
             for gpu in tf.config.list_physical_devices("GPU"):
                 tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError:  # this process has used TensorFlow before, so it keeps its settings
-            return
+            pass
+        return (*_FAILURES, tf.errors.OpError)
 
 
 def sentences_of(table: Any, column: str) -> tuple[list[list[str]], list[str | None]]:
@@ -87,11 +96,12 @@ def results_of(
     compute: Callable[[Sequence[Sequence[str]]], Sequence[Any]],
     sentences: Sequence[Sequence[str]],
     errors: list[str | None],
+    failures: tuple[type[Exception], ...] = _FAILURES,
 ) -> list[Any]:
     """Computes the results of the good rows; writes into `errors` what was wrong with a row that has none.
 
     All rows are computed together. Where that fails, each is computed alone, so that a row that fails takes no other
-    with it.
+    with it. Only the errors `failures` count as those of a row; any other is raised.
 
     Returns:
         For every row its result; None for a bad one.
@@ -101,11 +111,11 @@ def results_of(
     try:
         for row, result in zip(good, compute([sentences[row] for row in good]), strict=True):
             found[row] = result
-    except Exception:  # which errors there are, TensorFlow does not tell
+    except failures:
         for row in good:
             try:
                 (found[row],) = compute([sentences[row]])
-            except Exception as error:
+            except failures as error:
                 errors[row] = " ".join(f"{type(error).__name__}: {error}".split())[:500]
     return found
 
@@ -122,7 +132,7 @@ class EmbedRows:
     """
 
     def __init__(self, worker: Worker, settings: EmbedSettings) -> None:
-        worker.start_tensorflow()
+        self._failures = worker.start_tensorflow()
         from elmo_tf.bulk.embed import BlockEmbedder, embedder_of
         from elmo_tf.store.load_model import load_bilm
 
@@ -136,7 +146,7 @@ class EmbedRows:
         """Returns the table with the new columns; the column of the sentences is replaced by that of their tokens."""
         arrow = pyarrow()
         sentences, errors = sentences_of(table, self._worker.column)
-        found = results_of(self._embed, sentences, errors)
+        found = results_of(self._embed, sentences, errors, self._failures)
         missing = np.array([result is None for result in found])
         empty = self._empty if self._is_pooled or self._empty.ndim == 2 else np.swapaxes(self._empty, 0, 1)
         if not self._is_pooled:
@@ -166,7 +176,7 @@ class ScoreRows:
     """
 
     def __init__(self, worker: Worker, batch_tokens: int, per_token: bool = False) -> None:
-        worker.start_tensorflow()
+        self._failures = worker.start_tensorflow()
         from elmo_tf.inference.scorer import Scorer
         from elmo_tf.store.load_model import load_language_model
 
@@ -180,7 +190,7 @@ class ScoreRows:
         sentences, errors = sentences_of(table, self._worker.column)
         rows = []
         for tokens, score in zip(
-            sentences, results_of(lambda some: list(self.scorer(some)), sentences, errors), strict=True
+            sentences, results_of(lambda some: list(self.scorer(some)), sentences, errors, self._failures), strict=True
         ):
             row: dict[str, Any] = {"words": tokens}
             if score is not None and tokens:

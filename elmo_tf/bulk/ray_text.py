@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from elmo_tf.bulk.ray_rows import ERROR
 from elmo_tf.bulk.vector_column import pyarrow
 from elmo_tf.data.text import BYTE_ORDER_MARK, UNREADABLE, is_gzip
 from elmo_tf.errors import InputError
 
-ID, TEXT = "id", "text"
+ID, TEXT, ERROR = "id", "text", "error"
+"""The columns of the dataset: the number of a line, the line, and what is wrong with it, null for a good one."""
 
 PIECE_BYTES = 8 << 20
 """The text that one task reads, in bytes; a .gz file is read by one task as a whole."""

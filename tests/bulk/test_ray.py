@@ -135,7 +135,7 @@ def test_parquet_is_embedded_and_scored_and_datasets_are_mapped(folder, monkeypa
         dataset = elmo_tf.ray.embed(ray.data.from_items([{"text": "the cat", "more": 1}]), "model", layers="top")
         (row,) = dataset.take_all()
         assert sorted(row) == ["error", "more", "tokens", "vectors"]
-        assert np.asarray(row["vectors"].tolist()).shape == (2, 8)
+        assert np.asarray(row["vectors"]).shape == (2, 8)
         message = refused(elmo_tf.ray.embed_file, "model", "in.parquet", "pooled")
         assert message == "pooled exists; give --overwrite to replace it (overwrite=True from Python)"
 
