@@ -12,6 +12,7 @@ from elmo_tf.system.keras_classes import register_by_name
 from elmo_tf.version import __version__
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr__`; a test compares it with `_HOMES`
+    from elmo_tf.bulk import ray as ray
     from elmo_tf.bulk.embed import embed as embed
     from elmo_tf.bulk.embed_file import embed_file as embed_file
     from elmo_tf.bulk.merge_files import merge_files as merge_files
@@ -98,6 +99,7 @@ _HOMES = {
     "load_language_model": "elmo_tf.store.load_model",
     "merge_files": "elmo_tf.bulk.merge_files",
     "open_model": "elmo_tf.store.stored_model",
+    "ray": "elmo_tf.bulk",
     "save_bilm": "elmo_tf.elmo.save_bilm",
     "score_file": "elmo_tf.bulk.score_file",
     "substitutes_file": "elmo_tf.bulk.substitutes_file",
@@ -132,7 +134,8 @@ if not TYPE_CHECKING:  # else every name would be `Any`
         if name not in _HOMES:
             raise AttributeError(f"module 'elmo_tf' has no attribute {name!r}")
         try:
-            value = getattr(importlib.import_module(_HOMES[name]), name)
+            home = importlib.import_module(_HOMES[name])
+            value = getattr(home, name) if hasattr(home, name) else importlib.import_module(f"{_HOMES[name]}.{name}")
         except ImportError:
             check_backend()  # the module that is missing may be that of another backend of Keras
             raise

@@ -13,6 +13,7 @@ from typing import Any
 from absl import flags
 
 from elmo_tf.errors import InputError
+from elmo_tf.system.atomic_files import check_output
 
 FlagValues = flags.FlagValues
 
@@ -145,6 +146,18 @@ def sentences_to_rows(flag_set: FlagSet) -> None:
     )
     flag_set.choice("input_format", "text", ("text", "conllu"), "text, or CoNLL-U, of which the words are read")
     flag_set.string("output_file", "-", "the file to write; - for standard output")
+    overwrite(flag_set)
+
+
+def overwrite(flag_set: FlagSet, text: str = "replace an output that exists") -> None:
+    """Declares --overwrite."""
+    flag_set.boolean("overwrite", False, text)
+
+
+def check_output_file(values: FlagValues) -> None:
+    """Refuses the --output_file of a command that writes rows if it exists; standard output never does."""
+    if values.output_file != "-":
+        check_output(values.output_file, values.overwrite)
 
 
 def checkpoint(flag_set: FlagSet) -> None:

@@ -8,18 +8,19 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from elmo_tf.data import text
 from elmo_tf.elmo.inputs import form_of, from_lists, is_token, only_tokens_with_spaces, tokens_of
 from elmo_tf.elmo.outputs import check_output, combine_layers, mix_layers, output_shape, place_vectors
 from elmo_tf.elmo.token_mask import Places, TokenMask, places_of
 from elmo_tf.inference.contextualize import read_sentences
 from elmo_tf.inference.distinct_words import Sentences, sentences_of_batch
+from elmo_tf.inference.fill_word_table import fill_word_table
 from elmo_tf.inference.word_vectors import WordVectors, is_frozen
 from elmo_tf.layers.pooling import POOLINGS, SentencePooling
 from elmo_tf.layers.scalar_mix import MixNumbers, ScalarMix
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.state import BiLMState, state_shapes
 from elmo_tf.options import Options
+from elmo_tf.store.known_words import known_words
 from elmo_tf.store.load_model import read_vocabulary
 from elmo_tf.store.load_weights import initial_weights
 from elmo_tf.store.stored_model import open_model
@@ -160,28 +161,30 @@ class ElmoLayer(keras.layers.Layer):
             path: any model that `load_bilm` reads, such as a folder of `elmo-tf train`, or one with `weights.hdf5` and
                 `options.json`.
             which: "best" or "latest", the checkpoint of a training run; None for the best if there is one.
-            vocab_to_cache: words, or the path of a file with one word a line.
+            vocab_to_cache: words; or the path of a file with one word a line; or the path of the HDF5 file that
+                `elmo-tf tokens` has written for this model, whose vectors are copied instead of computed.
             vocab_file: the vocabulary of a model with word input, if it does not lie beside the model.
             arguments: further arguments of the layer.
 
         Raises:
-            InputError: a file is missing or damaged, as for `load_bilm`.
+            InputError: a file is missing or damaged, as for `load_bilm`, or holds the vectors of another model.
             ValueError: an argument is not one that the layer accepts.
         """
-        if isinstance(vocab_to_cache, (str, os.PathLike)):
-            lines = text.iterate_lines(os.fspath(vocab_to_cache))
-            vocab_to_cache = [word for word in map(str.strip, lines) if word]
+        known = None if vocab_to_cache is None else known_words(vocab_to_cache)
         with open_model(path, which) as stored:
             vocabulary = read_vocabulary(stored, vocab_file)
             layer = cls(
                 stored.options,
                 vocabulary=vocabulary.words if vocabulary is not None and stored.reads_word_ids else None,
-                vocab_to_cache=vocab_to_cache,
+                vocab_to_cache=None if known is None else known.words,
                 lexicon_encoder=stored.lexicon_encoder,
                 **arguments,
             )
+            layer._fill_cache = known is None or known.vectors is None
             with initial_weights(layer.bilm, stored.weights):
                 layer.build(None)
+            if known is not None and known.vectors is not None:
+                fill_word_table(layer.words, layer.bilm, known)
         return layer
 
     def build(self, input_shape: Any = None) -> None:

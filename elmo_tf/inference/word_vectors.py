@@ -126,7 +126,7 @@ class WordVectors(keras.layers.Layer):
 
     def _encode_cached_words(self, encoder: TokenEncoder) -> tf.Tensor:
         words = [] if self.cache is None else self.cache.words
-        return tf.cast(encode_characters(encoder, self._spell(tf.constant([w.encode() for w in words]))), self.dtype)
+        return tf.cast(encode_characters(encoder, self.spell(tf.constant([w.encode() for w in words]))), self.dtype)
 
     def encode(self, words: tf.Tensor, encoder: TokenEncoder, is_trained: bool = False) -> tf.Tensor:
         """The vectors `(U, D)` of distinct words.
@@ -141,12 +141,12 @@ class WordVectors(keras.layers.Layer):
         if self._ids is not None:
             return encoder(self._ids.lookup(words))
         if self.cache is None:
-            return encode_characters(encoder, self._spell(words), is_trained)
+            return encode_characters(encoder, self.spell(words), is_trained)
         vectors, is_known = self.cache(words)
         missing = tf.where(~is_known)
-        others = encode_characters(encoder, self._spell(tf.gather_nd(words, missing)), is_trained)
+        others = encode_characters(encoder, self.spell(tf.gather_nd(words, missing)), is_trained)
         return tf.tensor_scatter_nd_update(vectors, missing, others)
 
-    def _spell(self, words: tf.Tensor) -> tf.Tensor:
+    def spell(self, words: tf.Tensor) -> tf.Tensor:
         """The character ids of words, or the words themselves, as the encoder reads them."""
         return words if self.max_characters is None else encode_words_tf(words, self.max_characters)

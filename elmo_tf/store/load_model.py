@@ -45,7 +45,10 @@ class LoadedLanguageModel:
 
 
 def load_bilm(
-    model_dir: str | os.PathLike[str], which: str | None = None, vocab_file: str | os.PathLike[str] | None = None
+    model_dir: str | os.PathLike[str],
+    which: str | None = None,
+    vocab_file: str | os.PathLike[str] | None = None,
+    dtype: str | None = None,
 ) -> LoadedBiLM:
     """Loads the biLM of a model, without its softmax.
 
@@ -55,13 +58,14 @@ def load_bilm(
             ELMoForManyLangs; see `elmo_tf.store.model_location`.
         which: "best" or "latest", the checkpoint of a training run; None for the best if there is one.
         vocab_file: the vocabulary, if it does not lie beside the model.
+        dtype: the Keras dtype policy of the model, such as "mixed_bfloat16"; None for Keras's global policy.
 
     Raises:
         InputError: there is no model, a file is damaged, or two files do not fit together.
     """
     with open_model(model_dir, which) as stored:
         vocabulary = read_vocabulary(stored, vocab_file)
-        bilm = BiLM(stored.options, lexicon_encoder=stored.lexicon_encoder, name="bilm")
+        bilm = BiLM(stored.options, lexicon_encoder=stored.lexicon_encoder, name="bilm", dtype=dtype)
         load_weights(bilm, stored.weights)
         return LoadedBiLM(bilm, vocabulary, stored.source)
 
