@@ -2,6 +2,7 @@
 # make demo      runs every step on a small text, from tokenize to embed; CORPUS=file uses your own text
 # make test      runs ruff, mypy and the tests, except the exhaustive ones
 # make test-all  runs what `make test` runs, then the exhaustive tests: grids over every combination of settings
+# make soak      runs the tests that take an hour: kills, changed files and long runs; FUZZ=n changes n files of each kind
 # make clean     removes .venv and the folder of the demo
 #
 # Needs Python 3.11 to 3.13 and make; everything else is installed into .venv.
@@ -11,12 +12,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORPUS ?=
 LANGUAGE ?= en
+FUZZ ?= 40000
 # number of test processes, each with a TensorFlow of its own, of up to three gigabytes
 WORKERS ?= 2
 # a file's tests stay in one process, which makes what they share once
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfile
 
-.PHONY: setup demo test test-all check clean
+.PHONY: setup demo test test-all soak check clean
 
 setup: $(VENV)/.installed
 
@@ -35,10 +37,13 @@ check: setup
 	$(BIN)/mypy
 
 test: check
-	$(PYTEST) -m 'not exhaustive'
+	$(PYTEST) -m 'not exhaustive and not soak'
 
 test-all: test
-	$(PYTEST) -m exhaustive
+	$(PYTEST) -m 'exhaustive and not soak'
+
+soak: setup
+	ELMO_TF_FUZZ=$(FUZZ) $(PYTEST) -s -m soak tests/reliability
 
 clean:
 	rm -rf $(VENV) demo
