@@ -2,6 +2,7 @@
 # make demo      runs every step on a small text, from tokenize to embed; CORPUS=file uses your own text
 # make test      runs ruff, mypy and the tests, except the exhaustive ones
 # make test-all  runs what `make test` runs, then the exhaustive tests: grids over every combination of settings
+# make soak      runs the tests that take an hour: kills, changed files and long runs; FUZZ=n changes n files of each kind
 # make docs      builds the pages of docs/ as a site, in site/
 # make matrix    runs the tests on each Python of PYTHONS, with the oldest and with the newest versions of the dependencies
 # make clean     removes the environments, the folder of the demo and the site
@@ -13,6 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORPUS ?=
 LANGUAGE ?= en
+FUZZ ?= 40000
 # number of test processes, each with a TensorFlow of its own, of up to three gigabytes
 WORKERS ?= 2
 # a file's tests stay in one process, which makes what they share once
@@ -22,7 +24,7 @@ PYTEST := MALLOC_ARENA_MAX=2 $(BIN)/python -m pytest -n $(WORKERS) --dist=loadfi
 # the interpreters of `make matrix`; those that are not installed are left out
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: setup demo test test-all check docs matrix clean
+.PHONY: setup demo test test-all soak check docs matrix clean
 
 setup: $(VENV)/.installed
 
@@ -41,10 +43,13 @@ check: setup
 	$(BIN)/mypy
 
 test: check
-	$(PYTEST) -m 'not exhaustive'
+	$(PYTEST) -m 'not exhaustive and not soak'
 
 test-all: test
-	$(PYTEST) -m exhaustive
+	$(PYTEST) -m 'exhaustive and not soak'
+
+soak: setup
+	ELMO_TF_FUZZ=$(FUZZ) $(PYTEST) -s -m soak tests/reliability
 
 docs: setup
 	$(BIN)/python -m pip install --quiet -e '.[docs]'

@@ -146,7 +146,9 @@ def _word_vectors(
     if to_cache is None:
         return WordVectors(bilm.options, vocabulary, reads_words=bilm.reads_words)
     known = known_words(to_cache)
-    made = WordVectors(bilm.options, vocabulary, known.words, dtype=bilm.dtype_policy, reads_words=bilm.reads_words)
+    made = WordVectors(
+        bilm.options, vocabulary, known.words, bilm.reads_words, bilm.boundaries, dtype=bilm.dtype_policy
+    )
     made.prepare(bilm.encoder, fill_cache=known.vectors is None)
     if known.vectors is not None:
         fill_word_table(made, bilm, known)
