@@ -28,8 +28,11 @@ _FILES = (
     "checkpoint",
     "*.index",
     "*.data-*",
+    "*.dic",
+    "encoder.pkl",
+    "token_embedder.pkl",
 )
-"""Patterns of the files that a model of any form consists of; others, such as weights for PyTorch, are not fetched."""
+"""Patterns of the files that a model of any form consists of; others, such as other weights for PyTorch, are not fetched."""
 
 
 def is_hub_name(path: str) -> bool:
