@@ -83,22 +83,20 @@ class PerplexityCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Computes the perplexity, and adds it to the logs."""
+        name = f"val_{self._name}"
+        if logs is not None and name in logs:
+            raise ValueError(f"the logs hold {name} already: give PerplexityCallback another name than {self._name!r}")
         evaluator = self._make_evaluator()
         if self._bilm is not None and self._language_model is not None:
             _copy_weights(self._bilm, self._language_model.bilm)
         result = evaluator()
-        found = {f"val_{self._name}_forward": result.forward, f"val_{self._name}": result.mean}
+        found = {f"{name}_forward": result.forward, name: result.mean}
         if result.backward is not None:
-            found[f"val_{self._name}_backward"] = result.backward
+            found[f"{name}_backward"] = result.backward
         if logs is not None:
-            taken = next((name for name in found if name in logs), None)
-            if taken is not None:
-                raise ValueError(
-                    f"the logs hold {taken} already: give PerplexityCallback another name than {self._name!r}"
-                )
             logs.update(found)
         if self._report is not None:
-            numbers = ", ".join(f"{name.removeprefix('val_')} {value:.2f}" for name, value in found.items())
+            numbers = ", ".join(f"{key.removeprefix('val_')} {value:.2f}" for key, value in found.items())
             self._report(f"epoch {epoch + 1}: {numbers} ({result.tokens:,} tokens, full softmax)")
 
     def _make_evaluator(self) -> Evaluator:

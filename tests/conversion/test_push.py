@@ -26,6 +26,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("push")
     weights = trained_folder(folder / "model")
     (folder / "model" / "log.csv").write_text(LOG)
+    (folder / "other").mkdir()
+    (folder / "other" / "weights.hdf5").write_bytes(b"of somebody")
     return folder, weights["best"]
 
 
@@ -93,7 +95,7 @@ def test_a_model_without_a_log_has_a_card_without_perplexities(folder, tmp_path)
         ("--repo=user --license=mit", "--repo=user: expected USER/MODEL"),
         ("--repo=user/m --license=MIT!", "--license=MIT!: expected an identifier of the Hub, such as apache-2.0"),
         ("--repo=user/m --license=mit --language=norsk", "--language=norsk: expected a code, such as en or nb"),
-        ("--repo=user/m --license=mit --output_dir=model", "holds a model already"),
+        ("--repo=user/m --license=mit --output_dir=other", "--output_dir=other holds a model already"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_nothing_is_uploaded(server, capsys, flags, message):

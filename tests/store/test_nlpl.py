@@ -54,7 +54,7 @@ def test_a_model_is_fetched_once_and_loaded(mirror, tmp_path):
         ("nlpl:217x", "nlpl:217x: expected nlpl:NUMBER, such as nlpl:217"),
         ("nlpl:5", "nlpl:5 cannot be fetched from http://127.0.0.1"),
         ("nlpl:4", "expected a ZIP file, got something else"),
-        ("nlpl:3", "3.zip: it holds no model"),
+        ("nlpl:3", "3.zip holds no model"),
     ],
 )
 def test_an_entry_that_cannot_be_used_is_one_sentence(mirror, name, message):
