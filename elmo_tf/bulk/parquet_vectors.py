@@ -12,7 +12,11 @@ from elmo_tf.bulk.vector_file import VectorFile
 from elmo_tf.errors import InputError
 
 _GROUP_BYTES = 16 << 20
-"""The most bytes of vectors in a row group; a sentence with more bytes is a row group of its own."""
+"""The most bytes of vectors and tokens in a row group; a sentence with more bytes is a row group of its own."""
+
+_SENTENCE_BYTES, _TOKEN_BYTES = 200, 60
+"""What a sentence and a token take in Python beside their numbers and letters. Pooled vectors are small: without these
+bytes, half a million sentences would be held in memory for a row group."""
 
 
 class ParquetVectors(VectorFile):
@@ -40,11 +44,12 @@ class ParquetVectors(VectorFile):
         self._add(list(tokens), by_token)
 
     def _add(self, tokens: list[str], by_token: np.ndarray) -> None:
-        if self._bytes + by_token.nbytes > _GROUP_BYTES:
+        size = by_token.nbytes + _SENTENCE_BYTES + sum(_TOKEN_BYTES + len(token) for token in tokens)
+        if self._bytes + size > _GROUP_BYTES:
             self._flush()
         self._tokens.append(tokens)
         self._vectors.append(by_token)
-        self._bytes += by_token.nbytes
+        self._bytes += size
 
     def _flush(self) -> None:
         """Writes the collected sentences as a row group."""
