@@ -43,7 +43,7 @@ test-all: test
 	$(PYTEST) -m 'exhaustive and not soak'
 
 soak: setup
-	ELMO_TF_FUZZ=$(FUZZ) $(PYTEST) -s -m soak tests/reliability
+	ELMO_TF_FUZZ=$(FUZZ) $(BIN)/python -m pytest -s -m soak tests/reliability
 
 clean:
 	rm -rf $(VENV) demo
