@@ -49,7 +49,7 @@ test-all: test
 	$(PYTEST) -m 'exhaustive and not soak'
 
 soak: setup
-	ELMO_TF_FUZZ=$(FUZZ) $(PYTEST) -s -m soak tests/reliability
+	ELMO_TF_FUZZ=$(FUZZ) $(BIN)/python -m pytest -s -m soak tests/reliability
 
 docs: setup
 	$(BIN)/python -m pip install --quiet -e '.[docs]'

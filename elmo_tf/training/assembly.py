@@ -86,6 +86,7 @@ def new_state(settings: TrainSettings, prepared: RunInput, trainer: Trainer) -> 
         seed=settings.seed,
         unroll_steps=training.unroll_steps,
         corpus=prepared.corpus.fingerprint(),
+        held_out=None if prepared.validation is None else prepared.validation.fingerprint(),
         lstm_states=trainer.take_step.zero_states(training.batch_size),
         loss_scale=LossScale.first(trainer.model.compute_dtype),
     )

@@ -73,10 +73,15 @@ class TrainingCheckpoint:
             self._latest = CheckpointWriter(checkpoint, os.path.join(self._model_dir, LATEST), max_to_keep=2)
         return self._latest
 
-    def save(self, state: RunState) -> str:
+    def save(self, state: RunState, confirmed: int | None = None) -> str:
         """Saves the run; returns the checkpoint's path.
 
         Nothing is written where the last save was of the same step and the state has not changed since.
+
+        Args:
+            state: the run's state.
+            confirmed: the number of the newest step whose checkpoint is known to be good; None if all are. The newest
+                checkpoint of that step or before is kept.
 
         Raises:
             InputError: the checkpoint cannot be written.
@@ -89,9 +94,16 @@ class TrainingCheckpoint:
         self._text.text = text
         for variable, rows in zip(self._rows, _join(state.lstm_states), strict=True):
             variable.assign(rows)
-        path = save_checkpoint(writer, state.step)
+        path = save_checkpoint(writer, state.step, confirmed)
         self._last_saved = state.step, text, path
         return path
+
+    def withdraw(self, confirmed: int) -> None:
+        """Removes the checkpoints after the step `confirmed` of a diverged run, if a complete one of before is left."""
+        if self._latest is not None:
+            for path in self._latest.withdraw(confirmed):
+                self._report(f"note: {path} is removed, because the run had diverged by then")
+            self._last_saved = None
 
     def save_best(self, step: int) -> str:
         """Saves the weights as the best so far; returns the checkpoint's path. It raises the same errors as `save`.
@@ -129,6 +141,7 @@ class TrainingCheckpoint:
         if path is None:
             self._check_empty()
             return None
+        writer.adopt(path)
         status = None
         try:
             imported = not any(key.startswith("states/") for key, _ in tf.train.list_variables(path))

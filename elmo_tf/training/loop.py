@@ -13,7 +13,7 @@ from elmo_tf.inference.evaluator import Evaluator, LossesNotFiniteError
 from elmo_tf.training.assembly import Trainer
 from elmo_tf.training.callbacks import make_callbacks
 from elmo_tf.training.checkpoint import TrainingCheckpoint
-from elmo_tf.training.divergence import DivergenceGuard
+from elmo_tf.training.divergence import DivergenceError, DivergenceGuard
 from elmo_tf.training.input_checks import RunInput
 from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.settings import TrainSettings
@@ -53,7 +53,7 @@ class TrainingLoop:
         self._settings, self._prepared, self._trainer = settings, prepared, trainer
         self._checkpoint, self._state, self._bounds, self._report = checkpoint, state, bounds, report
         self._loss_name = "sampled_loss" if prepared.options.training.sample_softmax else "loss"
-        self._guard = DivergenceGuard(state, len(prepared.vocabulary), report)
+        self._guard = DivergenceGuard(state, len(prepared.vocabulary), report, trainer.variables.values())
         self._model = trainer.model
         self._model.stop_training = False
         self.stopped_by: int | None = None
@@ -64,7 +64,20 @@ class TrainingLoop:
         self._model.stop_training = True
 
     def run(self, stream: PrefetchedStream) -> None:
-        """Takes all steps, unless the run is out of patience or `request_stop` is called before."""
+        """Takes all steps, unless the run is out of patience or `request_stop` is called before.
+
+        Raises:
+            DivergenceError: the run has diverged. The checkpoints that may be diverged too are removed, if a good one
+                is left.
+            LossesNotFiniteError: a validation shows that the run has diverged; the same is done.
+        """
+        try:
+            self._run(stream)
+        except (DivergenceError, LossesNotFiniteError):
+            self._checkpoint.withdraw(self._guard.confirmed)
+            raise
+
+    def _run(self, stream: PrefetchedStream) -> None:
         callbacks = keras.callbacks.CallbackList(self._callbacks(), model=self._model)
         self._begin(callbacks)
         epoch = bisect.bisect_right(self._bounds, self._state.step) - 1
@@ -180,7 +193,7 @@ class TrainingLoop:
         """Saves the run, unless it has diverged; returns whether it is saved."""
         if not self._guard.may_save():
             return False
-        self._checkpoint.save(self._state)
+        self._checkpoint.save(self._state, self._guard.confirmed)
         return True
 
     def _save_best(self, step: int) -> None:

@@ -42,6 +42,7 @@ def begin_or_resume(
         return new
     _check_same(new, resumed, settings.model_dir)
     resumed.corpus = new.corpus  # a run of an earlier release has no hash of its text yet
+    _compare_held_out(new, resumed, report)
     _make_up_for_best(resumed, checkpoint, report)
     if prepared.validation is None:
         resumed.validation_due = None  # there is no text any more to make up for it with
@@ -49,6 +50,22 @@ def begin_or_resume(
     if settings.initialize_from is not None:
         report("note: --initialize_from says where a run begins; this one goes on")
     return resumed
+
+
+def _compare_held_out(new: RunState, resumed: RunState, report: Callable[[str], None]) -> None:
+    """Begins a new search for the best if the held-out text is another one, because perplexities of two texts differ.
+
+    A resume without held-out text keeps what is known of the text before.
+    """
+    if new.held_out is None or new.held_out == resumed.held_out:
+        return
+    if resumed.held_out is not None and resumed.best_perplexity is not None:
+        report(
+            f"note: the text of --valid_files was {resumed.held_out}, is {new.held_out}: the next validation begins a "
+            "new search for the best, and its weights replace those of the best so far"
+        )
+        resumed.best_perplexity, resumed.best_step, resumed.validations_since_best = None, None, 0
+    resumed.held_out = new.held_out
 
 
 def _make_up_for_best(resumed: RunState, checkpoint: TrainingCheckpoint, report: Callable[[str], None]) -> None:

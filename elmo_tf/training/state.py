@@ -36,6 +36,7 @@ class RunState:
         validations_since_best: validations since then, none of which was better.
         validation_due: during a validation, the logs to which its results will be added; otherwise None. A run that is
             resumed from a checkpoint written meanwhile first makes up for the validation.
+        held_out: the fingerprint of the text that the best perplexity was computed on; None if it is not known.
         skipped_steps: steps so far that were skipped because their gradients were not finite.
         skips_in_a_row: such steps since the last one that was taken.
     """
@@ -54,6 +55,7 @@ class RunState:
     best_step: int | None = None
     validations_since_best: int = 0
     validation_due: Logs | None = None
+    held_out: str | None = None
     skipped_steps: int = 0
     skips_in_a_row: int = 0
 
@@ -82,6 +84,7 @@ class RunState:
             "best_step": self.best_step,
             "since_best": self.validations_since_best,
             "validation_due": self.validation_due,
+            "held_out": self.held_out,
             "loss_scale": self.loss_scale.to_list() if self.loss_scale.ever_changes else None,
             "skipped_steps": self.skipped_steps or None,
             "skips_in_a_row": self.skips_in_a_row or None,
@@ -116,6 +119,7 @@ class RunState:
             best_step=values.get("best_step"),
             validations_since_best=values.get("since_best", 0),
             validation_due=values.get("validation_due"),
+            held_out=values.get("held_out"),
             skipped_steps=values.get("skipped_steps", 0),
             skips_in_a_row=values.get("skips_in_a_row", 0),
         )

@@ -759,11 +759,30 @@ def test_too_many_steps_without_a_finite_gradient_end_the_run_at_its_last_checkp
     assert all(np.isfinite(array).all() for array in arrays(settings.model_dir).values())
 
 
-def test_a_diverging_run_ends_and_keeps_the_checkpoint_from_before(tmp_path):
-    good = tiny.settings(tmp_path, max_steps=4, checkpoint_steps=2, valid_files=())
+@pytest.mark.parametrize(("learning_rate", "checkpoint_steps"), [(1e6, 2), (1e6, 1), (10.0, 1)])
+def test_a_diverging_run_ends_and_keeps_the_checkpoint_from_before(tmp_path, learning_rate, checkpoint_steps):
+    good = tiny.settings(tmp_path, max_steps=4, checkpoint_steps=checkpoint_steps, valid_files=())
     quiet(good)
     before = arrays(good.model_dir)
-    diverging = tiny.settings(tmp_path, max_steps=9, checkpoint_steps=2, valid_files=(), learning_rate=1e6)
+    options = good.options.replace(learning_rate=learning_rate, n_epochs=9)
     with pytest.raises(InputError, match=r"diverged; take a smaller --learning_rate or --all_clip_norm_val"):
-        quiet(diverging)
+        quiet(dataclasses.replace(good, options=options, max_steps=0))
     assert_equal(before, arrays(good.model_dir))
+
+
+def test_another_held_out_text_begins_a_new_search_for_the_best_with_a_line(tmp_path):
+    settings, lines = small(tmp_path, max_steps=2, validation_steps=2), []
+    quiet(settings)
+    quiet(dataclasses.replace(settings, max_steps=3, valid_files=(), validation_steps=0))  # forgets nothing
+    with open(settings.valid_files[0], "r+") as file:
+        text = file.read()
+        file.seek(0)
+        file.write(text[1] + text[0] + text[2:])
+    result = train(dataclasses.replace(settings, max_steps=4), lines.append)
+    (line,) = [line for line in lines if "a new search" in line]
+    assert line.startswith("note: the text of --valid_files was 1 files, ")
+    assert result.best_perplexity == notes(settings.model_dir)["best_perplexity"]
+    assert notes(settings.model_dir)["best_step"] == 4
+    lines.clear()
+    train(dataclasses.replace(settings, max_steps=5), lines.append)
+    assert not any("a new search" in line for line in lines)
