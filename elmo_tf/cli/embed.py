@@ -66,7 +66,7 @@ def define_flags(flag_set: FlagSet) -> None:
         None,
         "words to look up instead of encoding them: a file with a word a line, or the hdf5 file of elmo-tf tokens",
     )
-    flag_set.integer("batch_tokens", 4096, "tokens to compute at a time; fewer need less memory", lower=1)
+    flag_set.integer("batch_tokens", 8192, "tokens to compute at a time; fewer need less memory", lower=1)
     flag_set.integer("block_bytes", 128 << 10, "text embedded, and kept for a run that goes on, at a time", lower=1)
     flag_set.integer("num_shards", 1, "into how many shares the text is divided; a .gz file never is", lower=1)
     flag_set.integer("shard_index", 0, "which share to embed, from 0", lower=0)

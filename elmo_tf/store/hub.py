@@ -32,7 +32,8 @@ _FILES = (
     "encoder.pkl",
     "token_embedder.pkl",
 )
-"""Patterns of the files that a model of any form consists of; others, such as other weights for PyTorch, are not fetched."""
+"""Patterns of the files that a model of any form consists of. Others, such as weights for another program, are not
+fetched."""
 
 
 def is_hub_name(path: str) -> bool:
