@@ -35,6 +35,7 @@ def make_callbacks(
     evaluate: Callable[[], Mapping[str, float]] | None,
     save_best: Callable[[int], Any],
     report: Callable[[str], None],
+    writes_logs: bool = True,
 ) -> list[keras.callbacks.Callback]:
     """Makes the callbacks of a run.
 
@@ -50,19 +51,24 @@ def make_callbacks(
         evaluate: returns the results of a validation by name; None without held-out text.
         save_best: saves the weights as the best so far, given the number of steps.
         report: called with each line that the user is to read.
+        writes_logs: whether to show the progress and to write the logs, which only the chief of several workers does.
     """
     progress = logs.Progress(bounds, loss_name, report)
+    say = progress.report if writes_logs else report
     validations = []
     if evaluate is not None:
         first = settings.validate_first and state.step == 0 and state.best_step is None
-        validations = [Validation(state, evaluate, settings.validation_steps, first, progress.report)]
+        validations = [Validation(state, evaluate, settings.validation_steps, first, say)]
+    meter, best = Meter(state, loss_name, words_per_step), BestCheckpoint(state, save_best, settings.patience, say)
+    if not writes_logs:
+        return [meter, *validations, best]
     log_file = os.path.join(settings.model_dir, LOG_FILE)
     epoch = bisect.bisect_left(bounds, state.step)
     return [
-        Meter(state, loss_name, words_per_step),
+        meter,
         progress,
         *validations,
         logs.CsvLog(state, log_file, settings.log_steps, [loss_name, *_COLUMNS], epoch),
         logs.TensorBoardLog(state, os.path.join(settings.model_dir, TENSORBOARD_FOLDER), settings.log_steps),
-        BestCheckpoint(state, save_best, settings.patience, progress.report),
+        best,
     ]
