@@ -1,4 +1,4 @@
-"""Runs every step on a small text: tokenize -> split -> vocab -> train -> evaluate -> convert -> embed.
+"""Runs every step on a small text: tokenize -> split -> vocab -> train -> evaluate -> convert -> embed -> plot.
 
     python examples/demo.py [--corpus=file] [--language=en] [--output_dir=demo]
 
@@ -6,6 +6,7 @@ Each step is printed as the command that a user would type, before it is run. Th
 """
 
 import csv
+import importlib.util
 import os
 import shutil
 import sys
@@ -25,7 +26,7 @@ from elmo_tf.system.atomic_files import copy, make_folder, write_text
 
 DESCRIPTION = """
     Runs every step on a small text: tokenize, a split into training and held-out sentences, vocab, train, evaluate,
-    convert and embed. At the end it prints the results. Without --corpus it uses the Lee background corpus, 300
+    convert, embed and plot. At the end it prints the results. Without --corpus it uses the Lee background corpus, 300
     Australian news stories of 2000 and 2001, which comes with the package gensim. For example:
 
       python examples/demo.py --corpus=my.txt --language=nb --output_dir=my_demo
@@ -50,6 +51,7 @@ class Made(NamedTuple):
     model: str = "model"
     hdf5: str = "hdf5"
     embeddings: str = "embeddings.hdf5"
+    charts: str = "training.png"
 
 
 def define_flags(flag_set: FlagSet) -> None:
@@ -212,7 +214,7 @@ def prepare(made: Made, language: str) -> None:
 
 
 def train_and_use(made: Made, max_steps: int) -> None:
-    """Trains a model, evaluates it, converts it to HDF5, and embeds the held-out text."""
+    """Trains a model, evaluates it, converts it to HDF5, embeds the held-out text, and draws the training."""
     elmo_tf_command(
         "train",
         f"--flagfile={os.path.join(os.path.dirname(HERE), 'configs', 'tiny.flags')}",
@@ -228,6 +230,10 @@ def train_and_use(made: Made, max_steps: int) -> None:
     elmo_tf_command(
         "embed", f"--model_dir={made.hdf5}", f"--input_file={made.held}", f"--output_file={made.embeddings}"
     )
+    if importlib.util.find_spec("matplotlib") is None:
+        print("\nmatplotlib is not installed, so no charts are drawn: pip install 'elmo_tf[plot]'")
+    else:
+        elmo_tf_command("plot", f"--model_dir={made.model}", f"--output_file={made.charts}")
 
 
 def show(made: Made, seconds: float) -> None:
@@ -237,6 +243,8 @@ def show(made: Made, seconds: float) -> None:
     print(f"  {made.model}: the model, with its checkpoints, log.csv and TensorBoard logs")
     print(f"  {made.hdf5}: weights.hdf5, options.json and vocab.txt for AllenNLP, bilm-tf and simple_elmo")
     print(f"  {made.embeddings}: three layers of vectors for every token of {made.held}")
+    if os.path.exists(made.charts):
+        print(f"  {made.charts}: charts of the loss, the perplexity, the gradient's norm and the speed")
     print(f"Held-out perplexity before training {before:.1f}, after it {after:.1f} (mean of both directions).")
     show_contexts(made.held, made.embeddings)
 

@@ -21,6 +21,11 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 # the same number of threads in every process, because it decides the order of sums, and so their last bits
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
+# a training run leaves this setting alone where the environment has one; else it would keep freed memory for good
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", "131072")
+# a traced function consists of many small objects, which Python's default looks through again and again: a tenth of the
+# time of all tests
+gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +58,16 @@ def real(request, shared):
     """A real text and a vocabulary of its frequent words."""
     path = str(shared / "data" / request.param)
     return Corpus.scan([path]), build_vocabulary(count_corpus([path])[0], max_vocab=500)
+
+
+@pytest.fixture(scope="module")
+def kept_trainers() -> Iterator[None]:
+    """Lets the training runs of a module share traced training steps (`kept_trainers.py`)."""
+    from kept_trainers import keep_trainers
+
+    with pytest.MonkeyPatch.context() as patch:
+        keep_trainers(patch.setattr)
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

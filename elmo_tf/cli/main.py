@@ -33,6 +33,9 @@ COMMANDS = (
     "score",
     "substitutes",
     "inspect",
+    "plot",
+    "push",
+    "completion",
 )
 
 

@@ -1,6 +1,7 @@
 """Starts TensorFlow with oneDNN, and without the log lines that it writes before its log level can be set."""
 
 import contextlib
+import gc
 import os
 import platform
 import sys
@@ -38,6 +39,7 @@ def start_tensorflow() -> None:
     With TF_CPP_MIN_LOG_LEVEL=0 in the environment these lines are shown. oneDNN is switched on (see `enable_onednn`).
     """
     enable_onednn()
+    gc.set_threshold(100_000, 20, 20)  # a graph has many objects, which Python's default searches again and again
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") == "0":
         return
     with _silence_stderr():

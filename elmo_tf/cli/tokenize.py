@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.data import text, tokenization
+from elmo_tf.system.atomic_files import check_output
 from elmo_tf.system.atomic_folders import make_folder_or_undo
 
 SUMMARY = "turn raw text into tokenised sentences, one per line (needs spaCy)"
@@ -17,9 +19,10 @@ DESCRIPTION = """
     raw/a.txt or raw/a.txt.gz is written to corpus/a.txt, one sentence per line, with a space between words. The next
     step is `elmo-tf vocab`.
 
-    The rules need spaCy but no trained model: pip install 'elmo_tf[tokenize]'. Some languages (ja, ko, th, vi) need
-    another package, which the error message names. Chinese (zh) is split into characters. Text that is already
-    tokenised does not need this command.
+    The rules need spaCy but no trained model: pip install 'elmo_tf[tokenize]'. Japanese (ja), Korean (ko), Thai (th)
+    and Vietnamese (vi) need another package, which the error message names. Chinese (zh) is split into characters, or
+    into words with --chinese_words, which needs jieba. For a language that spaCy does not know, give xx: it divides at
+    spaces and punctuation. Text that is already tokenised does not need this command.
 """
 
 
@@ -30,15 +33,23 @@ def define_flags(flag_set: FlagSet) -> None:
     )
     flag_set.string("output_dir", None, "folder for the tokenised files; created if missing", required=True)
     flag_set.string(
-        "language", None, "spaCy's code of the language: en, nb, ru, zh ...; xx for any language", required=True
+        "language", None, "spaCy's code of the language: en, nb, ru, zh ...; xx for any other language", required=True
     )
+    flag_set.boolean(
+        "chinese_words", False, "for zh: split into words, by jieba (pip install jieba), rather than into characters"
+    )
+    shared_flags.overwrite(flag_set, "replace tokenised files that exist")
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
     """Tokenises each input file and prints its numbers of sentences and tokens; `arguments` are not used."""
     sources = text.expand_patterns(values.input_files, "--input_files")
     targets = tokenization.output_paths(sources, values.output_dir)
-    nlp = tokenization.make_pipeline(values.language)
+    for target in targets:
+        check_output(target, values.overwrite)
+    nlp = tokenization.make_pipeline(values.language, values.chinese_words)
+    if nlp.lang == "zh" and not values.chinese_words:
+        print("note: Chinese is split into characters; --chinese_words splits it into words", flush=True)
     all_sentences = all_tokens = 0
     with make_folder_or_undo(values.output_dir):
         for source, target in zip(sources, targets, strict=True):

@@ -51,6 +51,11 @@ def define_flags(flag_set: FlagSet) -> None:
     )
     for field in _OVERRIDES.values():
         _define_flag(flag_set, field, None, field.metadata["help"] + "; overrides the options file")
+    flag_set.patterns(
+        "callbacks",
+        "Keras callbacks of yours, comma-separated, each as MODULE:NAME: a class or function in a module of the "
+        "current folder, or an installed one, which is called without arguments",
+    )
     shared_flags.mirror(flag_set)
 
 
@@ -76,6 +81,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
     start_tensorflow()
     from elmo_tf.training.cluster import find_cluster
     from elmo_tf.training.run import train
+    from elmo_tf.training.user_callbacks import load_callbacks
 
     def report(line: str) -> None:
         if is_chief:
@@ -89,7 +95,9 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
     if values.initialize_from is not None:  # the file may speak of the vocabulary that the model had
         options = options.replace(n_tokens_vocab=None)
     settings = {name: _setting(field, values[name].value) for name, field in _SETTINGS.items()}
-    result = train(TrainSettings(options=_override(options, values), **settings), report)
+    result = train(
+        TrainSettings(options=_override(options, values), **settings), report, load_callbacks(values.callbacks or ())
+    )
     state = "trained" if result.finished else "stopped; the same command goes on"
     best = "" if result.best_perplexity is None else f"; best validation perplexity {result.best_perplexity:.2f}"
     report(f"{state}: {result.steps} steps, in {values.model_dir}{best}")

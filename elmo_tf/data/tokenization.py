@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from elmo_tf.data import text
+from elmo_tf.data import chinese, text
 from elmo_tf.errors import InputError
 from elmo_tf.system import atomic_files
 
@@ -26,12 +26,26 @@ if TYPE_CHECKING:
 PIECE = 100_000
 """Characters of a paragraph that spaCy gets at a time; a longer paragraph is divided."""
 
+_PACKAGES = {
+    "ja": "pip install sudachipy sudachidict_core",
+    "ko": "install the programs mecab-ko and mecab-ko-dic, and pip install natto-py",
+    "th": "pip install pythainlp",
+    "vi": "pip install pyvi",
+    "zh": "pip install jieba",
+}
+"""How to install the packages that spaCy's rules for a language need."""
 
-def make_pipeline(language: str) -> Language:
-    """Makes spaCy's blank pipeline for a language code (`en`, `nb`, `zh`; `xx` for any), with rules for sentence ends.
+
+def make_pipeline(language: str, chinese_words: bool = False) -> Language:
+    """Makes spaCy's blank pipeline for a language, with rules for sentence ends.
+
+    Args:
+        language: spaCy's code of the language, such as "en", "nb" or "zh"; "xx" for a language that has none.
+        chinese_words: whether Chinese is split into words, by jieba, rather than into characters.
 
     Raises:
-        InputError: spaCy is not installed, does not know the language, or lacks a package that the language needs.
+        InputError: spaCy is not installed, does not know the language, or lacks a package that the language needs;
+            or `chinese_words` is given for another language.
     """
     try:
         import spacy
@@ -39,19 +53,33 @@ def make_pipeline(language: str) -> Language:
     except ImportError as error:
         raise InputError(f"spaCy cannot be loaded ({error}): pip install 'elmo_tf[tokenize]'") from error
     try:
-        nlp = spacy.blank(language)
+        nlp = chinese.make_word_pipeline() if chinese_words and language == "zh" else spacy.blank(language)
     except ImportError as error:
-        known = sorted(module.name for module in pkgutil.iter_modules(spacy.lang.__path__) if module.ispkg)
-        if language in known:
-            reason = " ".join(str(error).split())
-            raise InputError(
-                f"language {language!r} needs a package that is not installed: {reason}", option="language"
-            ) from error
-        raise InputError(
-            f"spaCy does not know the language {language!r}; expected one of {' '.join(known)}", option="language"
-        ) from error
+        raise _without_rules(language, error) from error
+    if chinese_words and language != "zh":
+        raise InputError(f"words by jieba are for the language 'zh' alone, got {language!r}", option="chinese_words")
+    if nlp.lang == "zh" and not chinese_words:
+        nlp.tokenizer = chinese.CharacterTokenizer(nlp)
     nlp.add_pipe("sentencizer")
     return nlp
+
+
+def _without_rules(language: str, error: ImportError) -> InputError:
+    """The error for a language that spaCy does not know, or whose rules need a package that is not installed."""
+    import spacy.lang
+
+    known = sorted(module.name for module in pkgutil.iter_modules(spacy.lang.__path__) if module.ispkg)
+    if language not in known:
+        return InputError(
+            f"spaCy does not know the language {language!r}; expected one of {' '.join(known)}, where xx is for any "
+            "other language that has spaces between words",
+            option="language",
+        )
+    reason = " ".join(str(error).split()).rstrip(".")
+    advice = f"; {_PACKAGES[language]}" if language in _PACKAGES else ""
+    return InputError(
+        f"language {language!r} needs a package that is not installed: {reason}{advice}", option="language"
+    )
 
 
 def output_paths(sources: Sequence[str], folder: str) -> list[str]:
@@ -159,11 +187,14 @@ def _sentence_spans(doc: Doc) -> list[Span]:
 
 
 def _first_opening(doc: Doc, before: int, start: int) -> int:
-    """The start of a sentence, moved back from `start` over the opening quotes and brackets that follow white space."""
+    """The start of a sentence, moved back from `start` over the opening quotes and brackets that follow white space.
+
+    Chinese and Japanese have no white space there, but marks that open only.
+    """
     first = start
     while first - 1 > before and _is_opening(doc[first - 1]):
         first -= 1
-        if doc[first - 1].whitespace_ or doc[first - 1].is_space:
+        if doc[first - 1].whitespace_ or doc[first - 1].is_space or chinese.is_opening(doc[first]):
             start = first
     return start
 

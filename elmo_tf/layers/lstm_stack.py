@@ -106,6 +106,21 @@ class LstmStack(keras.layers.Layer):
             below = output
         return outputs, tuple(final_states)
 
+    def read_packed(self, inputs: tf.Tensor, starts: tf.Tensor) -> list[tf.Tensor]:
+        """Computes the L outputs `(N, D)` of packed rows from zero states, without a backward pass.
+
+        Args:
+            inputs: `(N, D)`.
+            starts: see `elmo_tf.layers.packed_recurrence`.
+        """
+        outputs: list[tf.Tensor] = []
+        below = tf.cast(inputs, self.compute_dtype)
+        for number, layer in enumerate(self.layers):
+            output = layer.read_packed(below, starts)
+            below = output + below if self.use_skip_connections and number > 0 else output
+            outputs.append(below)
+        return outputs
+
     def zero_state(self, batch_size: int | tf.Tensor) -> tuple[State, ...]:
         """The state at the beginning of a text: zeros."""
         return tuple(layer.zero_state(batch_size) for layer in self.layers)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from elmo_tf.layers.fused_recurrence import fused_recurrence
 from elmo_tf.layers.initial_values import InitializedLayer
 from elmo_tf.layers.lean_recurrence import lean_recurrence
+from elmo_tf.layers.packed_recurrence import packed_recurrence
 from elmo_tf.layers.recurrence import Weights, plain_recurrence
 from elmo_tf.layers.scan import State
 
@@ -83,14 +84,7 @@ class ProjectedLSTM(InitializedLayer):
     ) -> tuple[tf.Tensor, State]:
         """See the class."""
         dtype = self.compute_dtype
-        inputs = tf.cast(inputs, dtype)
-        weights = Weights(
-            tf.cast(self.kernel, dtype),
-            tf.cast(self.bias, dtype),
-            None if self.projection is None else tf.cast(self.projection, dtype),
-            self.cell_clip,
-            self.proj_clip,
-        )
+        inputs, weights = tf.cast(inputs, dtype), self._cast_weights()
         cell, output = self.zero_state(tf.shape(inputs)[0]) if initial_state is None else initial_state
         state = tf.cast(cell, self.variable_dtype), tf.cast(output, dtype)
         time_first = tf.transpose(inputs, [1, 0, 2])
@@ -101,6 +95,26 @@ class ProjectedLSTM(InitializedLayer):
         implementation = self.implementation if is_trained or self.implementation == "plain" else "lean"
         outputs, state = IMPLEMENTATIONS[implementation](time_first, weights, state, mask)
         return tf.transpose(outputs, [1, 0, 2]), state
+
+    def read_packed(self, inputs: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
+        """Computes the outputs `(N, D)` of packed rows from zero states, without a backward pass.
+
+        Args:
+            inputs: `(N, I)`.
+            starts: see `packed_recurrence`.
+        """
+        inputs = tf.cast(inputs, self.compute_dtype)
+        return packed_recurrence(inputs, starts, self._cast_weights(), tf.as_dtype(self.variable_dtype))
+
+    def _cast_weights(self) -> Weights:
+        dtype = self.compute_dtype
+        return Weights(
+            tf.cast(self.kernel, dtype),
+            tf.cast(self.bias, dtype),
+            None if self.projection is None else tf.cast(self.projection, dtype),
+            self.cell_clip,
+            self.proj_clip,
+        )
 
     def zero_state(self, batch_size: int | tf.Tensor) -> State:
         """The state at the beginning of a text: `(cell, output)` of zeros, the cell in the type of the weights."""

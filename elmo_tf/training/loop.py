@@ -40,6 +40,7 @@ class TrainingLoop:
         state: the state to continue from, which the loop changes.
         bounds: the number of the first step of every epoch, and at the end that of all steps.
         report: called with each line that the user is to read.
+        of_user: callbacks of the user.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class TrainingLoop:
         state: RunState,
         bounds: Sequence[int],
         report: Callable[[str], None],
+        of_user: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
+        self._of_user = of_user
         self._settings, self._prepared, self._trainer = settings, prepared, trainer
         self._checkpoint, self._state, self._bounds, self._report = checkpoint, state, bounds, report
         self._loss_name = "sampled_loss" if prepared.options.training.sample_softmax else "loss"
@@ -75,6 +78,13 @@ class TrainingLoop:
         self.stopped_by = number
         self._model.stop_training = True
 
+    def _is_to_stop(self) -> bool:
+        """Whether the run ends here. The user's callbacks run on the chief, which then tells the other workers."""
+        if self._of_user and self._workers.count > 1:
+            stops = self._workers.gather(np.array([self._model.stop_training], np.float32))
+            self._model.stop_training = bool(stops.any())
+        return bool(self._model.stop_training)
+
     def _exchange(self, numbers: np.ndarray) -> np.ndarray:
         """Gathers a vector from all workers, `(workers, n)`, and stops if one of them was asked to stop."""
         gathered = self._workers.gather(np.append(numbers, np.float32(self._signal)))
@@ -88,7 +98,7 @@ class TrainingLoop:
         callbacks = keras.callbacks.CallbackList(self._callbacks(), model=self._model)
         self._begin(callbacks)
         epoch = bisect.bisect_right(self._bounds, self._state.step) - 1
-        while epoch + 1 < len(self._bounds) and not self._model.stop_training:
+        while epoch + 1 < len(self._bounds) and not self._is_to_stop():
             self._run_epoch(epoch, stream, callbacks)
             epoch += 1
         callbacks.on_train_end()
@@ -104,6 +114,7 @@ class TrainingLoop:
             self._make_evaluation(),
             self._save_best,
             self._report,
+            self._of_user,
             self._workers.is_chief,
         )
 
@@ -119,7 +130,7 @@ class TrainingLoop:
         """Takes the steps of an epoch that are not taken yet."""
         end = self._bounds[epoch + 1]
         callbacks.on_epoch_begin(epoch)
-        while self._state.step < end and not self._model.stop_training:
+        while self._state.step < end and not self._is_to_stop():
             self._take_step(stream, callbacks)
         if self._state.step == end:
             with contextlib.suppress(_ValidationAbandonedError):

@@ -13,6 +13,7 @@ from elmo_tf.data.steps import Step
 from elmo_tf.data.stream_position import Position
 from elmo_tf.data.training_stream import TrainingStream
 from elmo_tf.errors import InputError
+from elmo_tf.training.devices import still_keep_freed_memory
 from elmo_tf.training.step_input import flatten_step, signature
 
 
@@ -31,6 +32,7 @@ class PrefetchedStream:
         self._source = _Source(stream)
         self.first = self._source.first
         self._elements = iter(self._source.dataset(ahead))
+        still_keep_freed_memory()
         weakref.finalize(self, _end, self._source, self._elements)
 
     def __iter__(self) -> "PrefetchedStream":

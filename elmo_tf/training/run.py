@@ -5,6 +5,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
 
+import keras
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
@@ -37,7 +38,9 @@ LOCK_FILE = "train.lock"
 """The file in the model's folder that says which process trains there."""
 
 
-def train(settings: TrainSettings, report: Report = print) -> TrainResult:
+def train(
+    settings: TrainSettings, report: Report = print, callbacks: Sequence[keras.callbacks.Callback] = ()
+) -> TrainResult:
     """Trains a model, or continues the training of the one in `settings.model_dir`.
 
     With `settings.strategy` of multi_worker, every worker calls it. The first, the chief, writes into the folder.
@@ -45,6 +48,8 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
     Args:
         settings: the run's settings.
         report: takes a line for people.
+        callbacks: Keras callbacks, which are called after the validation and before the logs are written. The numbers
+            that they add to the logs of an epoch under a name that begins with "val_" are written for TensorBoard.
 
     Raises:
         InputError: something about the input is wrong, or another process trains in the same folder; nothing has been
@@ -56,7 +61,7 @@ def train(settings: TrainSettings, report: Report = print) -> TrainResult:
     workers = Workers(strategy)
     report = workers.reporter(report)
     with workers.end_if_one_is_lost(), _own_folder(settings.model_dir, workers, report):
-        result = _train(settings, strategy, workers, report)
+        result = _train(settings, strategy, workers, report, callbacks)
         workers.wait()  # the last checkpoint is written
     return result
 
@@ -71,7 +76,13 @@ def _own_folder(folder: str, workers: Workers, report: Report) -> Iterator[None]
         yield
 
 
-def _train(settings: TrainSettings, strategy: tf.distribute.Strategy, workers: Workers, report: Report) -> TrainResult:
+def _train(
+    settings: TrainSettings,
+    strategy: tf.distribute.Strategy,
+    workers: Workers,
+    report: Report,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> TrainResult:
     """Does what `train` does, in a folder that no other run trains in."""
     check_for_training(settings.model_dir)
     # otherwise TensorFlow lets GPUs compute float32 products with ten bits of precision, as many as half precision has
@@ -97,7 +108,7 @@ def _train(settings: TrainSettings, strategy: tf.distribute.Strategy, workers: W
     if state.is_finished(bounds[-1], settings.patience):
         report(_why_finished(state, bounds[-1]))
     else:
-        stopped_by = _take_steps(settings, prepared, trainer, checkpoint, state, bounds, report)
+        stopped_by = _take_steps(settings, prepared, trainer, checkpoint, state, bounds, report, callbacks)
     return TrainResult(
         steps=state.step,
         finished=state.is_finished(bounds[-1], settings.patience),
@@ -152,6 +163,7 @@ def _take_steps(
     state: RunState,
     bounds: Sequence[int],
     report: Report,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> int | None:
     """Describes the run, and takes its steps; returns the number of the signal that stopped it, if one did."""
     position = state.stream_position
@@ -165,7 +177,7 @@ def _take_steps(
             f"note: {prepared.options.training.n_epochs} epochs end before --max_steps={settings.max_steps}: raise "
             "--n_epochs to reach it"
         )
-    loop = TrainingLoop(settings, prepared, trainer, checkpoint, state, bounds, report)
+    loop = TrainingLoop(settings, prepared, trainer, checkpoint, state, bounds, report, callbacks)
     with stop_between_steps(loop.request_stop, report):
         loop.run(stream)
     return loop.stopped_by

@@ -1,4 +1,5 @@
 import gzip
+import pathlib
 import sys
 
 import pytest
@@ -27,6 +28,9 @@ def tokenize(nlp, *paragraphs):
         ("nb", "Han kom f.eks. i går. Bra!", ["Han kom f.eks. i går .", "Bra !"]),
         ("ru", "Привет, мир! Как дела?", ["Привет , мир !", "Как дела ?"]),
         ("zh", "我来了。你呢？", ["我 来 了 。", "你 呢 ？"]),
+        ("zh", "我用Python 3.11写code。好，Ｗｅｂ？", ["我 用 Python 3.11 写 code 。", "好 ， Ｗｅｂ ？"]),
+        ("zh", "他说：“Python，Java！”《书》", ["他 说 ： “ Python ， Java ！ ”", "《 书 》"]),
+        ("zh", "他来了。“好！”“走？”（笑）", ["他 来 了 。", "“ 好 ！ ”", "“ 走 ？ ”", "（ 笑 ）"]),
         ("eng", "Mr. Smith's", ["Mr. Smith 's"]),
     ],
 )
@@ -140,8 +144,21 @@ def test_an_error_half_way_through_a_file_leaves_no_output(english, tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_chinese_words_come_from_jieba_in_which_latin_words_stay_whole():
+    pytest.importorskip("jieba")
+    nlp = tokenization.make_pipeline("zh", chinese_words=True)
+    assert tokenize(nlp, "我们用Python写程序。") == ["我们 用 Python 写 程序 。"]
+
+
+def test_chinese_words_of_another_language_are_refused():
+    with pytest.raises(InputError, match="words by jieba are for the language 'zh' alone, got 'en'"):
+        tokenization.make_pipeline("en", chinese_words=True)
+
+
 def test_an_unknown_language_is_refused_with_the_list_of_known_ones():
     with pytest.raises(InputError, match=r"does not know the language 'english'; expected one of af .* en .* zh"):
+        tokenization.make_pipeline("english")
+    with pytest.raises(InputError, match=r"zh, where xx is for any other language that has spaces between words$"):
         tokenization.make_pipeline("english")
 
 
@@ -150,6 +167,25 @@ def test_a_language_that_lacks_its_package_says_which(monkeypatch):
     monkeypatch.setitem(sys.modules, "pythainlp.tokenize", None)
     with pytest.raises(InputError, match=r"language 'th' needs a package that is not installed: .*PyThaiNLP"):
         tokenization.make_pipeline("th")
+
+
+@pytest.mark.parametrize(
+    ("language", "module", "advice"),
+    [
+        ("ja", "sudachipy", "pip install sudachipy sudachidict_core"),
+        ("ko", "natto", "install the programs mecab-ko and mecab-ko-dic, and pip install natto-py"),
+        ("th", "pythainlp", "pip install pythainlp"),
+        ("vi", "pyvi", "pip install pyvi"),
+        ("zh", "jieba", "pip install jieba"),
+    ],
+)
+def test_the_package_that_a_language_lacks_is_named_in_the_error_and_in_the_docs(monkeypatch, language, module, advice):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError, match="needs a package that is not installed") as caught:
+        tokenization.make_pipeline(language, chinese_words=language == "zh")
+    assert str(caught.value).endswith(f"; {advice}")
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    assert advice.split("pip ")[-1] in page
 
 
 def test_without_spacy_the_error_says_how_to_install_it(monkeypatch):

@@ -37,6 +37,7 @@ def test_the_demo_runs_every_step_on_a_users_text(tmp_path):
         held = (tmp_path / "demo" / "held.txt").read_text(encoding="utf-8").splitlines()
         assert set(file) == {str(n) for n in range(len(held))}
         assert file["0"].shape == (3, len(held[0].split()), 128)
+    assert (tmp_path / "demo" / "training.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_corpus_that_is_not_there_is_one_sentence(tmp_path):

@@ -1,11 +1,10 @@
 """Twelve steps of bilm-tf itself, with an active clip: our losses, norms, weights and accumulators."""
 
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from forked_python import run_script
 
 SCRIPT = pathlib.Path(__file__).with_name("trace_run.py")
 TOLERANCE = 2e-6
@@ -16,7 +15,7 @@ TOLERANCE = 2e-6
 def test_every_loss_norm_weight_and_accumulator_of_the_trace_is_reproduced(shared, tmp_path, trace, replicas):
     folder = shared / "parity" / "bilm-tf-training-trace" / trace
     output = tmp_path / "run.npz"
-    subprocess.run([sys.executable, str(SCRIPT), str(folder), str(replicas), str(output)], check=True, timeout=600)
+    run_script(SCRIPT, folder, replicas, output).check_returncode()
     ours = np.load(output)
     golden = np.load(folder / "losses.npz")
     per_tower = golden["loss_per_tower"]

@@ -1,10 +1,13 @@
 """Settings of memory allocation, each in a process of its own, because they cannot be undone."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
 import pytest
+
+TESTS = pathlib.Path(__file__).parents[1]
 
 PROGRAM = """
 import resource
@@ -15,7 +18,7 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 def work():
     for _ in range(20):
-        np.ones(2**21)  # 16 MiB
+        [np.ones(2**21) for _ in range(8)]  # 128 MiB, more than malloc's padding
 work()
 before = faults()
 work()
@@ -34,10 +37,30 @@ def run(call, **environment):
     return done.stdout.split()
 
 
+MADE_FROM_A_GENERATOR = """keep_freed_memory()
+import sys
+from stream_cases import options_of
+from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.training_stream import StreamSettings, TrainingStream
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.training.prefetch import PrefetchedStream
+words = Vocabulary(("<S>", "</S>", "<UNK>", "a"))
+stream = PrefetchedStream(TrainingStream(Corpus.scan([{text!r}]), words, options_of(True), StreamSettings(4)))
+next(stream)"""
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's settings")
 def test_freed_memory_is_taken_again_without_a_page_fault():
     done, faults = run("keep_freed_memory()")
     assert done == "True"
+    assert int(faults) < 100
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's settings")
+def test_the_input_of_a_run_does_not_end_that(tmp_path):
+    (tmp_path / "text.txt").write_text("a b c d\n" * 50)
+    call = MADE_FROM_A_GENERATOR.format(text=str(tmp_path / "text.txt"))
+    _, faults = run(call, PYTHONPATH=f"{TESTS}{os.pathsep}{TESTS.parent}")
     assert int(faults) < 100
 
 

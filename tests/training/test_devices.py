@@ -1,12 +1,11 @@
 """Choosing devices; mistakes are one sentence."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 import tensorflow as tf
 import tiny
+from forked_python import run_code
 
 from elmo_tf.errors import InputError
 from elmo_tf.training.devices import make_strategy, strategy_of
@@ -53,5 +52,4 @@ def test_logical_cpus_are_replicas():
     code = (
         "from elmo_tf.training.devices import make_strategy; print(make_strategy(logical_cpus=3).num_replicas_in_sync)"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
-    assert run.stdout.split() == ["3"]
+    assert run_code(code).stdout.split() == ["3"]

@@ -6,16 +6,15 @@ import glob
 import json
 import math
 import os
+import pathlib
 import signal
-import subprocess
-import sys
 import textwrap
-import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+from forked_python import ForkedPython, run_code, wait_until
 from full_disk import largest_file
 
 from elmo_tf.data.corpus import Corpus
@@ -31,6 +30,10 @@ from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.run import train
 from elmo_tf.training.settings import epoch_bounds
 from elmo_tf.training.step import StepResult, TrainStep
+
+pytestmark = pytest.mark.usefixtures("kept_trainers")
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 ONE_LAYER = LstmOptions(dim=12, projection_dim=6, n_layers=1, cell_clip=3, proj_clip=3)
 
@@ -64,13 +67,13 @@ def assert_equal(left, right, tolerance=0.0):
 
 
 def command(settings, *more):
-    """The same run as a command line."""
+    """The same run as a script and its flags."""
     options_path = os.path.join(
         os.path.dirname(settings.vocab_file), f"options{settings.options.training.batch_size}.json"
     )
     settings.options.write(options_path)
     return [
-        sys.executable, "-m", "elmo_tf", "train", f"--options_file={options_path}",
+        str(ROOT / "train.py"), f"--options_file={options_path}",
         f"--train_files={','.join(settings.train_files)}", f"--valid_files={','.join(settings.valid_files)}",
         f"--vocab_file={settings.vocab_file}", f"--model_dir={settings.model_dir}", *more,
     ]  # fmt: skip
@@ -133,13 +136,10 @@ def test_a_run_that_was_stopped_and_goes_on_ends_with_the_very_numbers_of_the_un
 
 def test_a_run_killed_without_warning_goes_on_from_its_last_checkpoint(tmp_path):
     settings = small(tmp_path, count=2000, n_epochs=50)
-    process = subprocess.Popen(command(settings, "--checkpoint_steps=20"), stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 240
-    latest = os.path.join(settings.model_dir, "latest", "checkpoint")
-    while not os.path.exists(latest) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    process.kill()
-    process.wait()
+    process = ForkedPython(*command(settings, "--checkpoint_steps=20"))
+    wait_until(lambda: os.path.exists(os.path.join(settings.model_dir, "latest", "checkpoint")))
+    process.send_signal(signal.SIGKILL)
+    assert process.wait().returncode == -signal.SIGKILL
     path = checkpoint_path(settings.model_dir, "latest")
     saved = int(path.rpartition("-")[2])
     assert saved % 20 == 0
@@ -183,9 +183,7 @@ def test_a_run_killed_at_its_first_best_goes_on_there_as_the_unbroken_one(tmp_pa
     broken = small(tmp_path, model="broken", **changes)
     flags = [f"--{name}={value}" for name, value in changes.items()]
     source = textwrap.dedent(KILLED_AT_ITS_FIRST_BEST.format(after=after))
-    killed = subprocess.run(
-        [sys.executable, "-c", source, *command(broken, *flags)[3:]], capture_output=True, text=True, timeout=900
-    )
+    killed = run_code(source, "train", *command(broken, *flags)[1:])
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert os.path.exists(os.path.join(broken.model_dir, "best", "checkpoint")) == after
     lines = []
@@ -239,16 +237,13 @@ def test_with_every_best_goes_a_latest_and_none_is_saved_twice(tmp_path, monkeyp
 
 def test_sigterm_ends_the_run_after_a_step_with_a_checkpoint(tmp_path):
     settings = small(tmp_path, count=2000, n_epochs=500)
-    process = subprocess.Popen(
-        command(settings, "--log_steps=1"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    deadline = time.monotonic() + 240
+    process = ForkedPython(*command(settings, "--log_steps=1"))
     log = os.path.join(settings.model_dir, "log.csv")
-    while not (os.path.exists(log) and os.path.getsize(log) > 200) and time.monotonic() < deadline:
-        time.sleep(0.2)
+    wait_until(lambda: os.path.exists(log) and os.path.getsize(log) > 200)
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 128 + signal.SIGTERM, output
+    done = process.wait(120)
+    output = done.stdout + done.stderr
+    assert done.returncode == 128 + signal.SIGTERM, output
     assert "stopped; the same command goes on" in output
     assert int(checkpoint_path(settings.model_dir, "latest").rpartition("-")[2]) >= 1
 
@@ -509,12 +504,12 @@ def test_going_on_with_other_input_is_refused_in_one_sentence(of_two_steps, chan
 def test_two_replicas_of_b_rows_do_what_one_of_2b_does(tmp_path, sampled):
     """The run of two replicas has a process of its own, because two strategies in one process disturb each other. There
     is no dropout, because its masks depend on the replica."""
-    changes = {"sample_softmax": sampled, "dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER}
+    changes = {"sample_softmax": sampled, "dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER, "unroll_steps": 3}
     one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     two = tiny.settings(tmp_path, model="two", batch_size=4, **changes)
     flags = ("--max_steps=6",)
     quiet(one)
-    subprocess.run(command(two, *flags, "--logical_cpus=2"), check=True, capture_output=True, timeout=900)
+    ForkedPython(*command(two, *flags, "--logical_cpus=2")).wait().check_returncode()
     assert_equal(arrays(one.model_dir), arrays(two.model_dir), tolerance=2e-6)
 
 
@@ -531,7 +526,14 @@ KINDS = [{}, {"sample_softmax": False}, {"char_cnn": None}, {"char_cnn": None, "
     ids=str,
 )
 def test_b_rows_accumulated_over_two_parts_do_what_2b_at_once_do(tmp_path, changes, fresh_states):
-    changes = {**changes, "dropout": 0.0, "max_steps": 6, "fresh_states": fresh_states, "lstm": ONE_LAYER}
+    changes = {
+        **changes,
+        "dropout": 0.0,
+        "max_steps": 6,
+        "fresh_states": fresh_states,
+        "lstm": ONE_LAYER,
+        "unroll_steps": 3,
+    }
     at_once = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     accumulated = tiny.settings(tmp_path, model="two", batch_size=4, accumulation_steps=2, **changes)
     assert quiet(at_once).steps == quiet(accumulated).steps == 6
@@ -539,12 +541,12 @@ def test_b_rows_accumulated_over_two_parts_do_what_2b_at_once_do(tmp_path, chang
 
 
 def test_two_replicas_that_accumulate_over_two_parts_under_xla_do_what_one_of_4b_does(tmp_path):
-    changes = {"dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER}
+    changes = {"dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER, "unroll_steps": 3}
     one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     parts = tiny.settings(tmp_path, model="parts", batch_size=2, **changes)
     quiet(one)
     flags = ("--max_steps=6", "--logical_cpus=2", "--accumulation_steps=2", "--jit_compile")
-    subprocess.run(command(parts, *flags), check=True, capture_output=True, timeout=900)
+    ForkedPython(*command(parts, *flags)).wait().check_returncode()
     assert_equal(arrays(one.model_dir), arrays(parts.model_dir), tolerance=5e-6)
 
 
@@ -565,7 +567,7 @@ def test_an_accumulating_run_that_was_stopped_goes_on_as_the_unbroken_one(tmp_pa
     ids=str,
 )
 def test_xla_trains_the_same_model_dropout_masks_included(tmp_path, changes):
-    changes = {**changes, "max_steps": 5, "lstm": ONE_LAYER}
+    changes = {**changes, "max_steps": 5, "lstm": ONE_LAYER, "unroll_steps": 3}
     plain = tiny.settings(tmp_path, model="plain", **changes)
     compiled = tiny.settings(tmp_path, model="compiled", jit_compile=True, **changes)
     quiet(plain)

@@ -18,6 +18,8 @@ from elmo_tf.store.stored_model import open_model
 from elmo_tf.training.loop import TrainingLoop
 from elmo_tf.training.run import train
 
+pytestmark = pytest.mark.usefixtures("kept_trainers")
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
