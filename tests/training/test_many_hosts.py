@@ -7,12 +7,11 @@ import csv
 import dataclasses
 import json
 import os
+import pathlib
 import random
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 from contextlib import ExitStack
 
@@ -20,6 +19,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+from forked_python import ForkedPython, wait_until
 
 from elmo_tf.errors import InputError
 from elmo_tf.options import LstmOptions
@@ -27,6 +27,8 @@ from elmo_tf.store.checkpoint_files import checkpoint_path
 from elmo_tf.training import resume
 from elmo_tf.training.run import train
 from elmo_tf.training.state import Division
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 SUMS = 2e-6
 """How far weights may be apart where the same numbers were summed in another order, after a few steps."""
@@ -52,12 +54,13 @@ def run_of(folder, model, **changes):
 
 
 def command(settings, *more):
-    """The run as a command line."""
+    """The run as a script and its flags."""
     options = os.path.join(os.path.dirname(settings.vocab_file), "options.json")
     settings.options.write(options)
-    flags = [f"--{name}={getattr(settings, name)}" for name in ("max_steps", "validation_steps", "checkpoint_steps")]
+    names = ("max_steps", "validation_steps", "checkpoint_steps", "seed")
+    flags = [f"--{name}={getattr(settings, name)}" for name in names]
     return [
-        sys.executable, "-m", "elmo_tf", "train", f"--options_file={options}", f"--model_dir={settings.model_dir}",
+        str(ROOT / "train.py"), f"--options_file={options}", f"--model_dir={settings.model_dir}",
         f"--train_files={','.join(settings.train_files)}", f"--valid_files={','.join(settings.valid_files)}",
         f"--vocab_file={settings.vocab_file}", *flags, *more,
     ]  # fmt: skip
@@ -65,7 +68,7 @@ def command(settings, *more):
 
 def run_replicas(settings, *more):
     """Runs on two replicas of one process."""
-    subprocess.run(command(settings, "--logical_cpus=2", *more), check=True, capture_output=True, timeout=600)
+    ForkedPython(*command(settings, "--logical_cpus=2", *more)).wait().check_returncode()
 
 
 def arrays(settings, which="latest"):
@@ -94,43 +97,30 @@ def free_ports(count):
         return [one.getsockname()[1] for one in sockets]
 
 
-def start_workers(settings, *more, count=2):
-    """Starts the same run as `count` workers; returns their processes."""
-    cluster = {"worker": [f"localhost:{port}" for port in free_ports(count)]}
-    processes = []
-    for index in range(count):
-        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
-        processes.append(
-            subprocess.Popen(
-                command(settings, "--strategy=multi_worker", *more),
-                env={**os.environ, "TF_CONFIG": config},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-    return processes
+def start_worker(settings, cluster, index, *more, folder=None):
+    """Starts one worker of a cluster in a folder; returns its process."""
+    config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+    run = command(settings, "--strategy=multi_worker", *more)
+    return ForkedPython(*run, environment={"TF_CONFIG": config}, folder=folder)
 
 
-def finish(processes, seconds=300):
+def start_workers(settings, *more, folder=None):
+    """Starts the same run as two workers in a folder; returns their processes."""
+    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+    return [start_worker(settings, cluster, index, *more, folder=folder) for index in range(2)]
+
+
+def finish(processes):
     """The exit codes, outputs and errors of processes that end by themselves."""
-    try:
-        texts = [process.communicate(timeout=seconds) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    return [(process.returncode, *both) for process, both in zip(processes, texts, strict=True)]
+    ended = [process.wait(300) for process in processes]
+    return [(one.returncode, one.stdout, one.stderr) for one in ended]
 
 
-def wait_for_checkpoint(settings, processes, step):
-    """Waits until a checkpoint of this step or a later one is complete."""
+def has_checkpoint(settings, step):
+    """Whether a checkpoint of this step or a later one is complete."""
     latest = os.path.join(settings.model_dir, "latest")
-    while all(process.poll() is None for process in processes):
-        names = os.listdir(latest) if os.path.isdir(latest) else []
-        if any(int(name[5:-7]) >= step for name in names if name.startswith("ckpt-") and name.endswith(".sha256")):
-            return
-        time.sleep(0.01)
-    raise AssertionError(finish(processes))
+    names = os.listdir(latest) if os.path.isdir(latest) else []
+    return any(int(name[5:-7]) >= step for name in names if name.startswith("ckpt-") and name.endswith(".sha256"))
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +136,7 @@ def test_two_workers_of_which_one_was_killed_do_bit_for_bit_what_two_replicas_do
     folder, replicas = on_two_replicas
     settings = dataclasses.replace(replicas, model_dir=str(folder / "workers"))
     processes = start_workers(settings)
-    wait_for_checkpoint(settings, processes, 10)
+    wait_until(lambda: has_checkpoint(settings, 10))
     processes[1].send_signal(signal.SIGKILL)
     killed = time.monotonic()
     (code, out, error), (_, silent, _) = finish(processes)
@@ -225,13 +215,38 @@ def test_sigterm_on_any_worker_saves_and_ends_all_with_its_code(tmp_path):
     for number in (0, 1):
         settings = dataclasses.replace(whole, model_dir=str(tmp_path / f"stopped{number}"))
         processes = start_workers(settings)
-        lines = iter(processes[0].stdout.readline, "")
-        assert any("estimated memory" in line for line in lines)
+        wait_until(lambda processes=processes: "estimated memory" in processes[0].output())
         processes[number].send_signal(signal.SIGTERM)
         ended = finish(processes)
         assert [code for code, _, _ in ended] == [143, 143], ended
         assert ended[1][1:] == ("", "")
         assert "stopped; the same command goes on" in ended[0][1]
+
+
+@pytest.mark.exhaustive
+def test_a_callback_of_the_user_that_stops_the_chief_stops_all(tmp_path):
+    (tmp_path / "stops.py").write_text(
+        "import keras\n"
+        "class Stops(keras.callbacks.Callback):\n"
+        "    def on_train_batch_end(self, batch, logs=None):\n"
+        "        print('called', flush=True)\n"
+        "        self.model.stop_training = batch == 2\n"
+    )
+    settings = run_of(tmp_path, "model", max_steps=9)
+    (code, out, error), (other, silent, _) = finish(start_workers(settings, "--callbacks=stops:Stops", folder=tmp_path))
+    assert (code, other, silent) == (0, 0, ""), error
+    assert out.count("called") == 3
+    assert arrays(settings)["step/.ATTRIBUTES/VARIABLE_VALUE"] == 3
+
+
+@pytest.mark.exhaustive
+def test_workers_that_were_started_otherwise_are_named(tmp_path):
+    first, second = run_of(tmp_path, "model", max_steps=9), run_of(tmp_path, "model", max_steps=9, seed=2)
+    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+    processes = [start_worker(settings, cluster, index) for index, settings in enumerate((first, second))]
+    for code, _, error in finish(processes):
+        assert code == 1
+        assert "worker 1 has not the same flags as the chief: start all workers with the same command" in error
 
 
 @pytest.mark.exhaustive
