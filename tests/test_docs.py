@@ -30,6 +30,7 @@ from elmo_tf.cli.flags import FlagSet
 from elmo_tf.cli.main import COMMANDS
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.weight_names import named_variables
+from elmo_tf.training.cluster import find_cluster
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = {
@@ -178,8 +179,9 @@ def extras():
 
 
 @pytest.mark.parametrize("words", shell_parameters(OTHER_LINES))
-def test_the_arguments_of_other_programs_exist(words):
-    """`make` a target and variables of the Makefile, `pip` extras of setup.cfg, and nothing else that is not known."""
+def test_the_arguments_of_other_programs_exist(words, monkeypatch):
+    """`make` a target and variables of the Makefile, `pip` extras of setup.cfg, `export` the cluster of a page; nothing
+    else that is not known."""
     makefile = (ROOT / "Makefile").read_text()
     if words[0] == "make":
         assert re.search(rf"(?m)^{words[1]}:", makefile), words[1]
@@ -187,6 +189,10 @@ def test_the_arguments_of_other_programs_exist(words):
             assert re.search(rf"(?m)^{name} \?=", makefile), name
     elif words[:2] == ["pip", "install"]:
         assert {extra for word in words[2:] for extra in re.findall(r"\[(\w+)\]", word)} <= extras()
+    elif words[0] == "export":
+        name, _, value = words[1].partition("=")
+        monkeypatch.setenv(name, value)
+        assert find_cluster().jobs == {"worker": ["localhost:2222", "localhost:2223"]}
     else:
         assert words in (["source", ".venv/bin/activate"], ["tensorboard", "--logdir=model/tensorboard"])
 

@@ -38,6 +38,7 @@ def make_callbacks(
     save_best: Callable[[int], Any],
     report: Callable[[str], None],
     of_user: Sequence[keras.callbacks.Callback] = (),
+    writes_logs: bool = True,
 ) -> list[keras.callbacks.Callback]:
     """Makes the callbacks of a run.
 
@@ -55,20 +56,26 @@ def make_callbacks(
         save_best: saves the weights as the best so far, given the number of steps.
         report: called with each line that the user is to read.
         of_user: callbacks of the user.
+        writes_logs: whether to show the progress, to write the logs and to call the user's callbacks, which only the
+            chief of several workers does.
     """
     progress = logs.Progress(bounds, loss_name, report)
+    say = progress.report if writes_logs else report
     validations = []
     if evaluate is not None:
         first = settings.validate_first and state.step == 0 and state.best_step is None
-        validations = [Validation(state, evaluate, settings.validation_steps, first, progress.report)]
+        validations = [Validation(state, evaluate, settings.validation_steps, first, say)]
+    meter, best = Meter(state, loss_name, words_per_step), BestCheckpoint(state, save_best, settings.patience, say)
+    if not writes_logs:
+        return [meter, *validations, best]
     log_file = os.path.join(settings.model_dir, LOG_FILE)
     epoch = bisect.bisect_left(bounds, state.step)
     return [
-        Meter(state, loss_name, words_per_step),
+        meter,
         progress,
         *validations,
         *([UserCallbacks(of_user)] if of_user else []),
         logs.CsvLog(state, log_file, settings.log_steps, [loss_name, *_COLUMNS], epoch),
         logs.TensorBoardLog(state, os.path.join(settings.model_dir, TENSORBOARD_FOLDER), settings.log_steps),
-        BestCheckpoint(state, save_best, settings.patience, progress.report),
+        best,
     ]
