@@ -17,6 +17,7 @@ from elmo_tf.inference.evaluator import Evaluator
 from elmo_tf.options import Options
 from elmo_tf.training import assembly
 from elmo_tf.training.settings import TrainSettings
+from elmo_tf.training.workers import Workers
 
 
 class KeptTrainers:
@@ -35,7 +36,7 @@ class KeptTrainers:
         trainer, first = self._kept[key]
         for variable, value in zip(_variables(trainer), first, strict=True):
             variable.assign(value)
-        return trainer
+        return dataclasses.replace(trainer, workers=workers)
 
 
 class KeptEvaluator(Evaluator):
@@ -43,7 +44,7 @@ class KeptEvaluator(Evaluator):
 
     def _compiled(self, state: Any) -> Any:
         kept: dict[Any, Any] = self._model.__dict__.setdefault("kept_evaluations", {})
-        shape = (self._batch_size, self._unroll_steps)
+        shape = (len(self._rows), self._unroll_steps)
         if shape not in kept:
             kept[shape] = super()._compiled(state)
         return kept[shape]

@@ -16,8 +16,11 @@ from elmo_tf.system.download import DownloadError, ExpectedFile, download
 from elmo_tf.system.download_progress import display_download
 from elmo_tf.system.locks import lock
 
-BASE = "https://vectors.nlpl.eu/repository/20/"
-"""The address below which the ZIP file of each entry lies under its number."""
+BASE = "https://vectors.nlpl.eu/repository/"
+"""The address below which the ZIP files of all entries lie, in folders."""
+
+MANYLANGS = range(136, 180)
+"""The numbers of the models of ELMoForManyLangs, from Arabic to Chinese (https://github.com/HIT-SCIR/ELMoForManyLangs)."""
 
 LANGUAGES: Mapping[int, str] = {
     196: "Russian, lemmas, from Wikipedia and the Russian National Corpus",
@@ -66,12 +69,17 @@ def fetch_from_nlpl(name: str) -> str:
     if os.path.exists(path):  # before the lock, which cannot be made in a read-only cache
         return path
     mirror = os.environ.get(MIRROR_VARIABLE)
-    base = check_address(MIRROR_VARIABLE, mirror).rstrip("/") + "/" if mirror else BASE
+    base = check_address(MIRROR_VARIABLE, mirror).rstrip("/") + "/" if mirror else _folder_of(int(found[1]))
     atomic_files.make_folder(folder)
     with lock(os.path.join(folder, ".lock")):
         if not os.path.exists(path):  # another process may have fetched it meanwhile
             _download(name, base + file_name, path)
     return path
+
+
+def _folder_of(number: int) -> str:
+    """The address of the folder with the ZIP file of an entry."""
+    return BASE + ("11/" if number in MANYLANGS else "20/")
 
 
 def _download(name: str, address: str, path: str) -> None:
