@@ -26,7 +26,9 @@ class KeptTrainers:
     def __init__(self) -> None:
         self._kept: dict[Any, tuple[assembly.Trainer, list[np.ndarray]]] = {}
 
-    def __call__(self, settings: TrainSettings, options: Options, strategy: tf.distribute.Strategy) -> assembly.Trainer:
+    def __call__(
+        self, settings: TrainSettings, options: Options, strategy: tf.distribute.Strategy, workers: Workers
+    ) -> assembly.Trainer:
         """Returns a trainer with the weights that a new one of these settings has."""
         key = _graph_key(settings, options, strategy)
         if key not in self._kept:
