@@ -51,6 +51,11 @@ def define_flags(flag_set: FlagSet) -> None:
     )
     for field in _OVERRIDES.values():
         _define_flag(flag_set, field, None, field.metadata["help"] + "; overrides the options file")
+    flag_set.boolean(
+        "dry_run",
+        False,
+        "print the plan of the run, with the hours as estimated from a few timed steps, and train and write nothing",
+    )
     shared_flags.mirror(flag_set)
 
 
@@ -59,7 +64,7 @@ def _define_flag(flag_set: FlagSet, field: dataclasses.Field[Any], default: Any,
     required, bounds = default is dataclasses.MISSING, field.metadata
     if field.type is int:
         flag_set.integer(field.name, default, text, bounds["lower"], bounds["upper"])
-    elif field.type is float:
+    elif field.type in (float, float | None):
         flag_set.number(field.name, default, text, bounds["lower"])
     elif field.type is bool:
         flag_set.boolean(field.name, default, text)
@@ -74,6 +79,7 @@ def _define_flag(flag_set: FlagSet, field: dataclasses.Field[Any], default: Any,
 def run(values: FlagValues, arguments: Sequence[str]) -> int:
     """Calls `elmo_tf.training.run.train`; returns 0, or 128 and the number of the signal that stopped the run."""
     start_tensorflow()
+    from elmo_tf.training.plan import plan
     from elmo_tf.training.run import train
 
     options_file = shared_flags.beside_flagfile(values.options_file, arguments)
@@ -83,9 +89,11 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
     if values.initialize_from is not None:  # the file may speak of the vocabulary that the model had
         options = options.replace(n_tokens_vocab=None)
     settings = {name: _setting(field, values[name].value) for name, field in _SETTINGS.items()}
-    result = train(
-        TrainSettings(options=_override(options, values), **settings), report=lambda line: print(line, flush=True)
-    )
+    made = TrainSettings(options=_override(options, values), **settings)
+    if values.dry_run:
+        plan(made, report=lambda line: print(line, flush=True))
+        return 0
+    result = train(made, report=lambda line: print(line, flush=True))
     state = "trained" if result.finished else "stopped; the same command goes on"
     best = "" if result.best_perplexity is None else f"; best validation perplexity {result.best_perplexity:.2f}"
     print(f"{state}: {result.steps} steps, in {values.model_dir}{best}", flush=True)

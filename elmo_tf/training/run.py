@@ -25,7 +25,7 @@ from elmo_tf.training.memory_estimate import check_fits_in_memory
 from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.resume import begin_or_resume
 from elmo_tf.training.run_description import describe_run
-from elmo_tf.training.settings import TrainResult, TrainSettings, epoch_bounds
+from elmo_tf.training.settings import TrainResult, TrainSettings, run_bounds
 from elmo_tf.training.state import RunState
 
 Report = Callable[[str], None]
@@ -62,11 +62,11 @@ def _train(settings: TrainSettings, report: Report) -> TrainResult:
     prepared = check_run_input(settings.options, settings.train_files, settings.valid_files, settings.vocab_file, parts)
     check_model_folder(settings.model_dir, prepared)
     check_fits_in_memory(prepared.options, strategy)
-    trainer = build_trainer(settings, prepared.options, strategy)
-    checkpoint = TrainingCheckpoint(settings.model_dir, trainer.variables, trainer.optimizer, report)
+    bounds = run_bounds(settings, prepared.options.training, prepared.corpus.predictions, parts)
+    trainer = build_trainer(settings, prepared.options, strategy, total_steps=bounds[-1])
+    checkpoint = TrainingCheckpoint(settings.model_dir, trainer.variables, trainer.optimizer, report, trainer.average)
     state = begin_or_resume(settings, prepared, trainer, checkpoint, report)
     write_model_folder(settings.model_dir, prepared)
-    bounds = _bounds(settings, prepared, parts)
     stopped_by = None
     if state.is_finished(bounds[-1], settings.patience):
         report(_why_finished(state, bounds[-1]))
@@ -91,13 +91,6 @@ def _check_settings(settings: TrainSettings) -> None:
         )
 
 
-def _bounds(settings: TrainSettings, prepared: RunInput, parts: int) -> list[int]:
-    """The number of the first step of every epoch, and at the end that of all steps."""
-    training = prepared.options.training
-    tokens = parts * training.batch_size * training.unroll_steps
-    return epoch_bounds(prepared.corpus.predictions, tokens, training.n_epochs, settings.max_steps)
-
-
 def _why_finished(state: RunState, last_step: int) -> str:
     if state.step >= last_step:
         return f"already trained for {state.step} steps: raise --n_epochs or --max_steps to go on"
@@ -117,6 +110,8 @@ def _take_steps(
     position = state.stream_position
     saved = position if isinstance(position, str) else None
     stream = PrefetchedStream(make_stream(settings, prepared, trainer.parts, state.step, saved))
+    for line in prepared.notes:
+        report(line)
     for line in describe_run(prepared, trainer.variables, bounds, trainer.parts, trainer.strategy, stream):
         report(line)
     if bounds[-1] < settings.max_steps:

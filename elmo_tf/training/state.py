@@ -1,4 +1,4 @@
-"""The state of a training run: everything that changes from step to step besides the weights and Adagrad."""
+"""The state of a training run: everything that changes from step to step besides weights and optimizer."""
 
 import json
 from dataclasses import dataclass
@@ -38,6 +38,7 @@ class RunState:
             resumed from a checkpoint written meanwhile first makes up for the validation.
         skipped_steps: steps so far that were skipped because their gradients were not finite.
         skips_in_a_row: such steps since the last one that was taken.
+        rate_factor: what validations without a better perplexity have multiplied the learning rate by.
     """
 
     seed: int
@@ -56,6 +57,7 @@ class RunState:
     validation_due: Logs | None = None
     skipped_steps: int = 0
     skips_in_a_row: int = 0
+    rate_factor: float = 1.0
 
     @property
     def has_new_steps(self) -> bool:
@@ -85,6 +87,7 @@ class RunState:
             "loss_scale": self.loss_scale.to_list() if self.loss_scale.ever_changes else None,
             "skipped_steps": self.skipped_steps or None,
             "skips_in_a_row": self.skips_in_a_row or None,
+            "rate_factor": self.rate_factor if self.rate_factor != 1.0 else None,
         }
         known = {name: value for name, value in values.items() if value is not None}
         return json.dumps({**known, "mean_loss": self.mean_loss}, ensure_ascii=False)
@@ -118,4 +121,5 @@ class RunState:
             validation_due=values.get("validation_due"),
             skipped_steps=values.get("skipped_steps", 0),
             skips_in_a_row=values.get("skips_in_a_row", 0),
+            rate_factor=values.get("rate_factor", 1.0),
         )
