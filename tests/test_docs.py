@@ -31,7 +31,7 @@ PAGES = {
     str(path.relative_to(ROOT)): path.read_text() for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 }
 ARCHITECTURE = PAGES["docs/architecture.md"]
-HEADS = {path.name: path.read_text() for path in sorted((ROOT / "configs").glob("*.flags"))}
+HEADS = {path.name: path.read_text() for path in sorted((ROOT / "configs").rglob("*.flags"))}
 FENCED = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
 
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import tiny
 from riding import end_step, ride, state_of
-from training_runs import ONE_LAYER, arrays, assert_equal, command, quiet, small
+from training_runs import arrays, assert_equal, command, quiet, small
 
 from elmo_tf.errors import InputError
 from elmo_tf.store.load_model import load_language_model
@@ -79,11 +79,11 @@ def test_another_optimizer_than_the_checkpoints_is_refused_in_one_sentence(unbro
 
 def test_two_replicas_with_adam_and_an_average_do_what_one_with_all_rows_does(tmp_path):
     """The epsilon is large, because Adam divides by it the rounding errors of gradients that are nearly 0."""
-    changes = {"dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER, "optimizer": "adam", "learning_rate": 0.01}
+    changes = {"dropout": 0.0, "max_steps": 6, "optimizer": "adam", "learning_rate": 0.01}
     changes |= {"adam_epsilon": 0.01, "schedule": "linear", "decay_steps": 8, "plateau_patience": 1}
     changes |= {"average_decay": 0.5, "average_steps": 1, "validation_steps": 2}
-    one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
-    two = tiny.settings(tmp_path, model="two", batch_size=4, **changes)
+    one = small(tmp_path, model="one", batch_size=8, **changes)
+    two = small(tmp_path, model="two", batch_size=4, **changes)
     quiet(one)
     flags = ("--max_steps=6", "--validation_steps=2", "--logical_cpus=2")
     subprocess.run(command(two, *flags), check=True, capture_output=True, timeout=900)
