@@ -2,12 +2,12 @@
 
 import dataclasses
 import os
-import subprocess
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+from forked_python import ForkedPython
 from riding import end_step, ride, state_of
 from training_runs import arrays, assert_equal, command, quiet, small
 
@@ -86,7 +86,7 @@ def test_two_replicas_with_adam_and_an_average_do_what_one_with_all_rows_does(tm
     two = small(tmp_path, model="two", batch_size=4, **changes)
     quiet(one)
     flags = ("--max_steps=6", "--validation_steps=2", "--logical_cpus=2")
-    subprocess.run(command(two, *flags), check=True, capture_output=True, timeout=900)
+    ForkedPython(*command(two, *flags)).wait().check_returncode()
     assert_equal(arrays(one.model_dir), arrays(two.model_dir), tolerance=1e-5)
 
 
