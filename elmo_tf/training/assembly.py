@@ -48,11 +48,7 @@ def count_parts(settings: TrainSettings, strategy: tf.distribute.Strategy) -> in
 
 
 def build_trainer(
-    settings: TrainSettings,
-    options: Options,
-    strategy: tf.distribute.Strategy,
-    implementation: str = "fused",
-    workers: Workers | None = None,
+    settings: TrainSettings, options: Options, strategy: tf.distribute.Strategy, implementation: str = "fused"
 ) -> Trainer:
     """Builds a model with new weights, its optimizer and its training step.
 
@@ -61,7 +57,6 @@ def build_trainer(
         options: the model's options, with the number of words in the vocabulary.
         strategy: the strategy whose replicas compute.
         implementation: how the LSTM is computed, as for `BiLM`.
-        workers: the processes of the strategy, where the caller has made them already.
     """
     keras.utils.set_random_seed(settings.seed)
     with strategy.scope():
@@ -79,7 +74,7 @@ def build_trainer(
         settings.jit_compile,
     )
     parts = count_parts(settings, strategy)
-    return Trainer(model, variables, optimizer, take_step, strategy, parts, workers or Workers(strategy))
+    return Trainer(model, variables, optimizer, take_step, strategy, parts, Workers(strategy))
 
 
 def new_state(settings: TrainSettings, prepared: RunInput, trainer: Trainer) -> RunState:

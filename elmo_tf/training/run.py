@@ -93,7 +93,7 @@ def _train(
     check_model_folder(settings.model_dir, prepared)
     check_fits_in_memory(prepared.options, strategy, workers.count)
     workers.check_same(_facts(given, prepared), "start all workers with the same command and the same files")
-    trainer = build_trainer(settings, prepared.options, strategy, workers=workers)
+    trainer = build_trainer(settings, prepared.options, strategy)
     checkpoint = TrainingCheckpoint(settings.model_dir, trainer.variables, trainer.optimizer, report, workers.is_chief)
     state = begin_or_resume(settings, prepared, trainer, checkpoint, report)
     workers.check_same(
