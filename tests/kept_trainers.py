@@ -17,7 +17,6 @@ from elmo_tf.inference.evaluator import Evaluator
 from elmo_tf.options import Options
 from elmo_tf.training import assembly
 from elmo_tf.training.settings import TrainSettings
-from elmo_tf.training.workers import Workers
 
 
 class KeptTrainers:
@@ -31,7 +30,6 @@ class KeptTrainers:
         settings: TrainSettings,
         options: Options,
         strategy: tf.distribute.Strategy,
-        workers: Workers,
         total_steps: int | None,
     ) -> assembly.Trainer:
         """Returns a trainer with the weights that a new one of these settings has."""
@@ -43,7 +41,7 @@ class KeptTrainers:
         trainer, first = self._kept[key]
         for variable, value in zip(_variables(trainer), first, strict=True):
             variable.assign(value)
-        return dataclasses.replace(trainer, workers=workers)
+        return trainer
 
 
 class KeptEvaluator(Evaluator):

@@ -57,7 +57,6 @@ def build_trainer(
     options: Options,
     strategy: tf.distribute.Strategy,
     implementation: str = "fused",
-    workers: Workers | None = None,
     total_steps: int | None = None,
 ) -> Trainer:
     """Builds a model with new weights, its optimizer and its training step.
@@ -67,7 +66,6 @@ def build_trainer(
         options: the model's options, with the number of words in the vocabulary.
         strategy: the strategy whose replicas compute.
         implementation: how the LSTM is computed, as for `BiLM`.
-        workers: the processes of the strategy, where the caller has made them already.
         total_steps: the steps of the run, which a falling learning rate depends on; None if there is no end.
     """
     keras.utils.set_random_seed(settings.seed)
@@ -93,7 +91,7 @@ def build_trainer(
     average = (
         WeightAverage(variables, training.average_decay, training.average_steps) if training.average_decay else None
     )
-    return Trainer(model, variables, optimizer, take_step, strategy, parts, workers or Workers(strategy), average)
+    return Trainer(model, variables, optimizer, take_step, strategy, parts, Workers(strategy), average)
 
 
 def new_state(settings: TrainSettings, prepared: RunInput, trainer: Trainer) -> RunState:

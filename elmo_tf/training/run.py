@@ -94,7 +94,7 @@ def _train(
     check_fits_in_memory(prepared.options, strategy, workers.count)
     workers.check_same(_facts(given, prepared), "start all workers with the same command and the same files")
     bounds = run_bounds(settings, prepared.options.training, prepared.corpus.predictions, parts)
-    trainer = build_trainer(settings, prepared.options, strategy, workers=workers, total_steps=bounds[-1])
+    trainer = build_trainer(settings, prepared.options, strategy, total_steps=bounds[-1])
     checkpoint = TrainingCheckpoint(
         settings.model_dir, trainer.variables, trainer.optimizer, report, workers.is_chief, trainer.average
     )
