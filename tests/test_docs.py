@@ -198,7 +198,9 @@ def test_extras_named_in_the_prose_exist():
 
 def test_flags_named_in_the_prose_exist():
     examples = [f"examples/{path.name}" for path in (ROOT / "examples").glob("*.py") if "__main__" in path.read_text()]
-    known = {"help", "flagfile"} | {name for command in [*COMMANDS, *examples] for name in flags_of(command).values}
+    known = {"help", "flagfile", "version"} | {
+        name for command in [*COMMANDS, *examples] for name in flags_of(command).values
+    }
     for path in (ROOT / "benchmarks").glob("*.py"):
         known |= set(re.findall(r'add_argument\(\s*"--(\w+)"', path.read_text()))
     for page, text in PROSE.items():
