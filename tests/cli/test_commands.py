@@ -452,11 +452,11 @@ def test_a_text_too_short_for_bilm_tfs_rows_is_refused(here, capsys):
 
 
 def test_an_option_of_another_program_in_the_options_file_is_noted(here, capsys):
-    change_options("model", optimizer="adam")
+    change_options("model", author="me")
     flags = "--options_file=model/options.json --train_files=text.txt --vocab_file=none.txt --model_dir=new"
     assert main(f"train {flags}".split()) == 1
     printed = capsys.readouterr()
-    assert printed.out == "note: model/options.json: optimizer is no option of elmo-tf and has no effect\n"
+    assert printed.out == "note: model/options.json: author is no option of elmo-tf and has no effect\n"
     assert printed.err == "elmo-tf train: --vocab_file=none.txt cannot be read: No such file or directory\n"
 
 
