@@ -48,6 +48,11 @@ def define_flags() -> argparse.ArgumentParser:
         "--accumulation_steps", type=harness.whole(1), default=1, help="number of batches in one step (%(default)s)"
     )
     parser.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="let TensorFlow take only deterministic operations",
+    )
+    parser.add_argument(
         "--stages", action="store_true", help="compare the step without optimizations with each stage up to the default"
     )
     return parser
@@ -56,9 +61,11 @@ def define_flags() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures, prints the table, and returns the values of the last line."""
     after_import = harness.resident_memory()
-    from elmo_tf.training.devices import make_strategy
+    from elmo_tf.training.devices import enable_determinism, make_strategy
     from elmo_tf.training.input_checks import check_run_input
 
+    if arguments.deterministic:
+        enable_determinism()
     strategy = make_strategy()
     parts = strategy.num_replicas_in_sync * arguments.accumulation_steps
     with harness.working_folder() as folder:

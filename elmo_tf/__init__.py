@@ -12,6 +12,7 @@ from elmo_tf.system.keras_classes import register_by_name
 from elmo_tf.version import __version__
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr__`; a test compares it with `_HOMES`
+    from elmo_tf.bulk import ray as ray
     from elmo_tf.bulk.embed import embed as embed
     from elmo_tf.bulk.embed_file import embed_file as embed_file
     from elmo_tf.bulk.merge_files import merge_files as merge_files
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr_
     from elmo_tf.conversion.inspection import inspect as inspect
     from elmo_tf.conversion.settings import ConvertSettings as ConvertSettings
     from elmo_tf.data.characters import encode_words as encode_words
+    from elmo_tf.data.corpus import Corpus as Corpus
     from elmo_tf.data.vocabulary import Vocabulary as Vocabulary
     from elmo_tf.elmo.elmo_layer import ElmoLayer as ElmoLayer
     from elmo_tf.elmo.save_bilm import save_bilm as save_bilm
@@ -53,6 +55,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr_
     from elmo_tf.store.load_model import load_language_model as load_language_model
     from elmo_tf.store.published_models import fetch as fetch
     from elmo_tf.store.stored_model import open_model as open_model
+    from elmo_tf.training.perplexity_callback import PerplexityCallback as PerplexityCallback
     from elmo_tf.training.run import train as train
     from elmo_tf.training.settings import TrainSettings as TrainSettings
 
@@ -60,6 +63,7 @@ _HOMES = {
     "BiLM": "elmo_tf.models.bilm",
     "CharacterEncoder": "elmo_tf.layers",
     "ConvertSettings": "elmo_tf.conversion.settings",
+    "Corpus": "elmo_tf.data.corpus",
     "ElmoLayer": "elmo_tf.elmo.elmo_layer",
     "Evaluator": "elmo_tf.inference.evaluator",
     "Highway": "elmo_tf.layers",
@@ -69,6 +73,7 @@ _HOMES = {
     "LoadedLanguageModel": "elmo_tf.store.load_model",
     "LstmStack": "elmo_tf.layers",
     "Options": "elmo_tf.options",
+    "PerplexityCallback": "elmo_tf.training.perplexity_callback",
     "ProjectedLSTM": "elmo_tf.layers",
     "ScalarMix": "elmo_tf.layers",
     "Scorer": "elmo_tf.inference.scorer",
@@ -94,6 +99,7 @@ _HOMES = {
     "load_language_model": "elmo_tf.store.load_model",
     "merge_files": "elmo_tf.bulk.merge_files",
     "open_model": "elmo_tf.store.stored_model",
+    "ray": "elmo_tf.bulk",
     "save_bilm": "elmo_tf.elmo.save_bilm",
     "score_file": "elmo_tf.bulk.score_file",
     "substitutes_file": "elmo_tf.bulk.substitutes_file",
@@ -106,6 +112,7 @@ _KERAS_CLASSES = {
     **{name: _HOMES[name] for name in ("BiLM", "ElmoLayer", "LanguageModel", "StaticEmbedding")},
     "CharacterEncoder": "elmo_tf.layers.token_encoder",
     "Highway": "elmo_tf.layers.highway",
+    "LexiconEncoder": "elmo_tf.layers.lexicon_encoder",
     "LstmStack": "elmo_tf.layers.lstm_stack",
     "ProjectedLSTM": "elmo_tf.layers.projected_lstm",
     "ScalarMix": "elmo_tf.layers.scalar_mix",
@@ -127,7 +134,8 @@ if not TYPE_CHECKING:  # else every name would be `Any`
         if name not in _HOMES:
             raise AttributeError(f"module 'elmo_tf' has no attribute {name!r}")
         try:
-            value = getattr(importlib.import_module(_HOMES[name]), name)
+            home = importlib.import_module(_HOMES[name])
+            value = getattr(home, name) if hasattr(home, name) else importlib.import_module(f"{_HOMES[name]}.{name}")
         except ImportError:
             check_backend()  # the module that is missing may be that of another backend of Keras
             raise

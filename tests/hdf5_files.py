@@ -3,10 +3,10 @@
 import numpy as np
 
 from elmo_tf.errors import InputError
+from elmo_tf.formats.array_checks import check_shapes
 from elmo_tf.formats.arrays import Arrays
 from elmo_tf.formats.hdf5 import open_hdf5, write_hdf5
 from elmo_tf.models.tf1_weight_names import our_name
-from elmo_tf.models.weight_names import check_shapes
 from elmo_tf.system.atomic_files import atomic_write
 
 

@@ -17,6 +17,7 @@ from elmo_tf.inference.evaluator import Evaluator
 from elmo_tf.options import Options
 from elmo_tf.training import assembly
 from elmo_tf.training.settings import TrainSettings
+from elmo_tf.training.workers import Workers
 
 
 class KeptTrainers:
@@ -25,7 +26,9 @@ class KeptTrainers:
     def __init__(self) -> None:
         self._kept: dict[Any, tuple[assembly.Trainer, list[np.ndarray]]] = {}
 
-    def __call__(self, settings: TrainSettings, options: Options, strategy: tf.distribute.Strategy) -> assembly.Trainer:
+    def __call__(
+        self, settings: TrainSettings, options: Options, strategy: tf.distribute.Strategy, workers: Workers
+    ) -> assembly.Trainer:
         """Returns a trainer with the weights that a new one of these settings has."""
         key = _graph_key(settings, options, strategy)
         if key not in self._kept:
@@ -35,7 +38,7 @@ class KeptTrainers:
         trainer, first = self._kept[key]
         for variable, value in zip(_variables(trainer), first, strict=True):
             variable.assign(value)
-        return trainer
+        return dataclasses.replace(trainer, workers=workers)
 
 
 class KeptEvaluator(Evaluator):
@@ -43,7 +46,7 @@ class KeptEvaluator(Evaluator):
 
     def _compiled(self, state: Any) -> Any:
         kept: dict[Any, Any] = self._model.__dict__.setdefault("kept_evaluations", {})
-        shape = (self._batch_size, self._unroll_steps)
+        shape = (len(self._rows), self._unroll_steps)
         if shape not in kept:
             kept[shape] = super()._compiled(state)
         return kept[shape]

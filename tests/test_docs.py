@@ -1,6 +1,7 @@
 """The README and the pages of docs/ are true: code runs, commands have their flags, links and names lead somewhere."""
 
 import argparse
+import ast
 import configparser
 import importlib
 import pathlib
@@ -13,22 +14,28 @@ import sys
 from typing import NamedTuple
 
 import interop_models
+import keras
+import manylangs_models
 import numpy as np
 import pytest
+import tensorflow as tf
 import test_architecture
 import tiny
 from hdf5_files import write_arrays
 from model_cases import CHARACTERS, changed
 from model_folders import trained_folder
 
+import elmo_tf
 from elmo_tf.cli.flags import FlagSet
 from elmo_tf.cli.main import COMMANDS
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.weight_names import named_variables
+from elmo_tf.training.cluster import find_cluster
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = {
-    str(path.relative_to(ROOT)): path.read_text() for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+    str(path.relative_to(ROOT)): path.read_text()
+    for path in [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]
 }
 ARCHITECTURE = PAGES["docs/architecture.md"]
 HEADS = {path.name: path.read_text() for path in sorted((ROOT / "configs").glob("*.flags"))}
@@ -172,8 +179,9 @@ def extras():
 
 
 @pytest.mark.parametrize("words", shell_parameters(OTHER_LINES))
-def test_the_arguments_of_other_programs_exist(words):
-    """`make` a target and variables of the Makefile, `pip` extras of setup.cfg, and nothing else that is not known."""
+def test_the_arguments_of_other_programs_exist(words, monkeypatch):
+    """`make` a target and variables of the Makefile, `pip` extras of setup.cfg, `export` the cluster of a page; nothing
+    else that is not known."""
     makefile = (ROOT / "Makefile").read_text()
     if words[0] == "make":
         assert re.search(rf"(?m)^{words[1]}:", makefile), words[1]
@@ -181,6 +189,10 @@ def test_the_arguments_of_other_programs_exist(words):
             assert re.search(rf"(?m)^{name} \?=", makefile), name
     elif words[:2] == ["pip", "install"]:
         assert {extra for word in words[2:] for extra in re.findall(r"\[(\w+)\]", word)} <= extras()
+    elif words[0] == "export":
+        name, _, value = words[1].partition("=")
+        monkeypatch.setenv(name, value)
+        assert find_cluster().jobs == {"worker": ["localhost:2222", "localhost:2223"]}
     else:
         assert words in (["source", ".venv/bin/activate"], ["tensorboard", "--logdir=model/tensorboard"])
 
@@ -193,7 +205,9 @@ def test_extras_named_in_the_prose_exist():
 
 def test_flags_named_in_the_prose_exist():
     examples = [f"examples/{path.name}" for path in (ROOT / "examples").glob("*.py") if "__main__" in path.read_text()]
-    known = {"help", "flagfile"} | {name for command in [*COMMANDS, *examples] for name in flags_of(command).values}
+    known = {"help", "flagfile", "version"} | {
+        name for command in [*COMMANDS, *examples] for name in flags_of(command).values
+    }
     for path in (ROOT / "benchmarks").glob("*.py"):
         known |= set(re.findall(r'add_argument\(\s*"--(\w+)"', path.read_text()))
     for page, text in PROSE.items():
@@ -216,9 +230,17 @@ def beside(tmp_path, monkeypatch):
     options.write(str(tmp_path / "hdf5" / "options.json"))
     shutil.copytree(tmp_path / "hdf5", tmp_path / "cache" / "medium")
     (tmp_path / "vectors.txt").write_text("the 1 2 3\ncat 4 5 6\n")
+    for name in ("corpus", "held"):
+        (tmp_path / name).mkdir()
+    settings = tiny.settings(tmp_path)  # train.txt, held.txt and vocab.txt, which the pages have by other names
+    settings.options.write(str(tmp_path / "options.json"))
+    (tmp_path / "train.txt").rename(tmp_path / "corpus" / "train.txt")
+    shutil.copyfile(tmp_path / "held.txt", tmp_path / "test.txt")
+    (tmp_path / "held.txt").rename(tmp_path / "held" / "held.txt")
     monkeypatch.setenv("ELMO_TF_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     trained_folder(tmp_path / "model", best=False)
+    manylangs_models.write_model(tmp_path / "french.model", manylangs_models.random_model())
     return tmp_path
 
 
@@ -233,6 +255,18 @@ def check_found(found, prints, printed, folder):
             assert len(shares) == 3
             assert sum(shares) == pytest.approx(1, abs=1e-6)
         assert (folder / "served" / "saved_model.pb").exists()
+    elif "Alert" in found:
+        assert issubclass(found["Alert"], keras.callbacks.Callback)
+    elif "settings" in found:
+        assert found["result"].finished
+        assert found["perplexity"].mean == pytest.approx(found["result"].best_perplexity, rel=1e-5)
+        assert f"{found['result'].steps} {found['result'].best_perplexity}" in printed
+        assert "weights.hdf5" in printed
+    elif "history" in found:
+        assert len(found["history"].history["val_perplexity"]) == 1
+    elif "probabilities" in found:
+        assert found["tokens_of"](tf.constant(["Dull, no!"])).numpy().tolist() == [[b"Dull", b",", b"no", b"!"]]
+        assert found["probabilities"].shape == (1, 1)
     elif "outputs" in found:
         assert printed == "(2, 6, 12) (2, 12)"
     elif "static" in found:
@@ -299,7 +333,59 @@ def test_links_lead_to_files_and_headings_that_exist(page):
 def test_a_page_is_linked_from_the_readme_and_from_the_index(page):
     if page not in ("README.md", "docs/README.md"):
         assert f"]({page})" in PAGES["README.md"]
-        assert f"]({pathlib.Path(page).name})" in PAGES["docs/README.md"]
+        assert f"]({pathlib.Path(page).name})" in PAGES["docs/README.md"] or not page.startswith("docs/")
+
+
+# The site
+
+
+def test_the_site_has_every_page_and_no_link_that_leads_out_of_it():
+    hooks = runpy.run_path(str(ROOT / "docs" / "site_hooks.py"))
+    assert {f"docs/{name}" for name in hooks["pages"]()} == {page for page in PAGES if page.startswith("docs/")}
+    for page, text in PAGES.items():
+        if page.startswith("docs/"):
+            assert "](../" not in hooks["on_page_markdown"](text), page
+    assert hooks["on_page_markdown"]("see [`configs/`](../configs), [a](b.md#c)") == "see `configs/`, [a](b.md#c)"
+
+
+@pytest.mark.exhaustive
+def test_the_site_is_built_without_a_warning(tmp_path):
+    for name in ("mkdocs", "material", "mkdocstrings_handlers.python"):
+        pytest.importorskip(name)
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "site" / "reference" / "index.html").read_text(encoding="utf-8")
+    assert all(f'id="{elmo_tf._HOMES[name]}.{name}"' in page for name in ("ElmoLayer", "train", "load_bilm"))
+    assert (tmp_path / "site" / "images" / "model.svg").exists()
+
+
+def test_the_reference_has_every_public_name_at_its_home():
+    named = re.findall(r"(?m)^::: (elmo_tf[\w.]*)\.(\w+)$", PAGES["docs/reference.md"])
+    assert sorted(name for _, name in named) == sorted(elmo_tf._HOMES)
+    for module, name in named:
+        public = getattr(elmo_tf, name)
+        assert getattr(importlib.import_module(module), name) is public
+        assert getattr(public, "__module__", module) == module  # a public module has none
+
+
+def messages_of_the_package():
+    """The texts in the source of the package, with three dots for what is filled in."""
+    for path in (ROOT / "elmo_tf").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(part.value if isinstance(part, ast.Constant) else "..." for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def test_the_symptoms_of_the_troubleshooting_page_are_messages_of_the_package():
+    messages = "\n".join(messages_of_the_package())
+    rows = re.findall(r"(?m)^\| (.*?) \| ", PAGES["docs/troubleshooting.md"])
+    symptoms = [found for row in rows for found in re.findall(r"`([^`]+ [^`]+)`", row)]
+    assert len(symptoms) > 10
+    for symptom in symptoms:
+        assert symptom in messages or symptom.startswith("elmo-tf "), symptom
 
 
 # The architecture page

@@ -45,6 +45,21 @@ assert "tensorflow" not in sys.modules
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_the_overview_of_the_commands_loads_nothing_that_takes_long():
+    slow = {"tensorflow", "keras", "h5py", "matplotlib", "spacy", "huggingface_hub", "pyarrow", "safetensors", "jieba"}
+    code = f"""
+import sys, elmo_tf
+assert not {{"numpy", "absl"}} & set(sys.modules), "import elmo_tf"
+from elmo_tf.cli.main import main
+assert main(["--help"]) == 0
+assert main(["completion", "bash"]) == 0
+assert main(["train", "--help"]) == 0
+loaded = {{name.split(".")[0] for name in sys.modules}} & {slow}
+assert not loaded, loaded
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
 def test_a_name_that_there_is_not_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         elmo_tf.nonsense  # noqa: B018

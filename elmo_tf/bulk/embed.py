@@ -8,6 +8,7 @@ import numpy as np
 
 from elmo_tf.bulk.layer_choice import LayerChoice
 from elmo_tf.bulk.settings import EmbedSettings
+from elmo_tf.errors import InputError
 from elmo_tf.inference.length_batches import batches
 from elmo_tf.inference.sentence_embedder import SentenceEmbedder
 from elmo_tf.store.load_model import LoadedBiLM, load_bilm
@@ -33,18 +34,40 @@ class Embedder(NamedTuple):
         return None if self.loaded is None else self.loaded.source
 
 
-def embedder_of(model: Any) -> Embedder:
+def embedder_of(model: Any, settings: EmbedSettings) -> Embedder:
     """Makes the embedder of a model.
 
     Args:
         model: a path or name that `load_bilm` accepts, a `LoadedBiLM`, a `SentenceEmbedder`, or a function that is
             called in the same way as a `SentenceEmbedder`.
+        settings: the settings, of which `precision`, `word_cache` and `vocab_to_cache` are used. The latter two do not
+            concern an embedder that is made already.
+
+    Raises:
+        InputError: the model cannot be loaded, or was loaded in another precision, or reads words and therefore takes
+            no `vocab_to_cache`.
     """
     if isinstance(model, (str, os.PathLike)):
-        model = load_bilm(model)
-    if isinstance(model, LoadedBiLM):
-        return Embedder(SentenceEmbedder(model.bilm, model.vocabulary), model)
-    return Embedder(model, None)
+        model = load_bilm(model, dtype=settings.dtype_policy)
+    if not isinstance(model, LoadedBiLM):
+        return Embedder(model, None)
+    policy = model.bilm.dtype_policy.name
+    if policy != settings.dtype_policy:
+        raise InputError(
+            f"precision: expected that of the model, which was loaded with the dtype policy {policy}, got "
+            f"{settings.precision}",
+            option="precision",
+        )
+    arguments: dict[str, Any] = {"word_cache": settings.word_cache} if settings.word_cache else {}
+    if settings.vocab_to_cache is not None:
+        if model.bilm.options.char_cnn is None:
+            raise InputError(
+                "vocab_to_cache: expected it with a model that reads characters alone, for one that reads words looks "
+                "all of them up",
+                option="vocab_to_cache",
+            )
+        arguments["vocab_to_cache"] = settings.vocab_to_cache
+    return Embedder(SentenceEmbedder(model.bilm, model.vocabulary, **arguments), model)
 
 
 def embed(
@@ -57,6 +80,9 @@ def embed(
     pooling: str | None = None,
     dtype: str = "float32",
     keep_boundaries: bool = False,
+    precision: str = "float32",
+    word_cache: int = 0,
+    vocab_to_cache: Iterable[str] | str | os.PathLike[str] | None = None,
     batch_tokens: int = EmbedSettings.batch_tokens,
     look_ahead: int = 1024,
 ) -> Iterator[np.ndarray]:
@@ -71,6 +97,7 @@ def embed(
         pooling: None for one vector per token, "mean" or "max" for one vector per sentence.
         dtype: "float32" or "float16".
         keep_boundaries: whether the boundaries `<S>` and `</S>` get vectors too.
+        precision, word_cache, vocab_to_cache: as in `EmbedSettings`.
         batch_tokens: the most tokens in a batch, including padding; a longer sentence is a batch of its own.
         look_ahead: the most sentences that are read before their vectors are yielded. Sentences of similar length among
             them are batched together.
@@ -98,9 +125,12 @@ def embed(
         pooling="none" if pooling is None else pooling,
         dtype=dtype,
         keep_boundaries=keep_boundaries,
+        precision=precision,
+        word_cache=word_cache,
+        vocab_to_cache=vocab_to_cache,
         batch_tokens=batch_tokens,
     )
-    embedder = embedder_of(model)
+    embedder = embedder_of(model, settings)
     settings = settings.with_mix_of(embedder.weights_file)
     return _embedded(sentences, BlockEmbedder(embedder, settings), max(1, look_ahead))
 

@@ -9,13 +9,13 @@ from elmo_tf.bulk.embed import BlockEmbedder, embedder_of
 from elmo_tf.bulk.fingerprint import identity
 from elmo_tf.bulk.formats import check_installed, open_vector_file
 from elmo_tf.bulk.input_text import STANDARD_INPUT
-from elmo_tf.bulk.join import check_output
 from elmo_tf.bulk.parts import remove_parts
 from elmo_tf.bulk.progress import Embedded, Progress
 from elmo_tf.bulk.run import Run
 from elmo_tf.bulk.settings import EmbedSettings
 from elmo_tf.bulk.text_vectors import STANDARD_OUTPUT
 from elmo_tf.errors import InputError
+from elmo_tf.system.atomic_files import check_output
 
 
 def embed_file(
@@ -71,7 +71,7 @@ def embed_file(
         raise InputError(
             "output_file: expected the output format txt, and one share, with standard output", option="output_file"
         )
-    embedder = embedder_of(model)
+    embedder = embedder_of(model, chosen)
     chosen = chosen.with_mix_of(embedder.weights_file)
     run = Run(share, BlockEmbedder(embedder, chosen), chosen, progress)
     if output_file == STANDARD_OUTPUT:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from elmo_tf.bulk.hdf5_vectors import Hdf5Vectors
 from elmo_tf.bulk.npz_vectors import NpzVectors
-from elmo_tf.bulk.parquet_vectors import ParquetVectors, pyarrow
+from elmo_tf.bulk.parquet_vectors import ParquetVectors
 from elmo_tf.bulk.settings import EmbedSettings
 from elmo_tf.bulk.text_vectors import TextVectors
+from elmo_tf.bulk.vector_column import pyarrow
 from elmo_tf.bulk.vector_file import VectorFile
 
 _KINDS: dict[str, Callable[[str, EmbedSettings], VectorFile]] = {

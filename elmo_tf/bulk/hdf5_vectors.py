@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
@@ -78,15 +79,19 @@ class Hdf5Vectors(VectorFile):
         with _opened(path) as file:
             if self._by_sentence:
                 for key in file:
-                    self._write(key, file[key][...])
+                    self._copy(file, key, key)
                 return
             count = len(file) - (INDEX in file)
             for number in range(count):
-                self._write(str(self._count + number), file[str(number)][...])
+                self._copy(file, str(number), str(self._count + number))
             if self._index is not None:
                 found = json.loads(file[INDEX][0])
                 self._index.update((sentence, str(self._count + int(number))) for sentence, number in found.items())
             self._count += count
+
+    def _copy(self, file: Any, key: str, new_key: str) -> None:
+        """Adds the sentence that a finished file has as `key`, under `new_key`."""
+        self._write(new_key, file[key][...])
 
     def close(self) -> None:
         """See `VectorFile`."""
@@ -100,6 +105,24 @@ class Hdf5Vectors(VectorFile):
         """See `VectorFile`."""
         with contextlib.suppress(OSError, SystemError, ValueError, RuntimeError), self._raw:
             self._file.close()
+
+
+class Hdf5Links(Hdf5Vectors):
+    """Writes an HDF5 file of external links, which holds no vectors itself: h5py finds those of the linked files by it.
+
+    Args:
+        path: the path of the file.
+        settings: the settings of the linked files.
+        folder: the folder in which the file will lie. The links are relative to it.
+    """
+
+    def __init__(self, path: str, settings: EmbedSettings, folder: str) -> None:
+        super().__init__(path, settings)
+        self._folder = folder or "."
+
+    def _copy(self, file: Any, key: str, new_key: str) -> None:
+        if not self._by_sentence or new_key not in self._file:
+            self._file[new_key] = h5py.ExternalLink(os.path.relpath(file.filename, self._folder), key)
 
 
 def _ordered_file(raw: BinaryIO) -> h5py.File:

@@ -5,24 +5,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from elmo_tf.bulk.formats import open_vector_file
+from elmo_tf.bulk.hdf5_vectors import Hdf5Links
 from elmo_tf.bulk.manifest import ENDING, write_manifest
 from elmo_tf.bulk.settings import EmbedSettings
 from elmo_tf.errors import InputError
-from elmo_tf.system.atomic_files import atomic_write, check_regular, flush_to_disk
+from elmo_tf.system.atomic_files import atomic_write, flush_to_disk
 from elmo_tf.system.error_text import reason
 
 
-def check_output(output_file: str, overwrite: bool) -> None:
-    """Raises an `InputError` if the output exists and is not a regular file, or exists and `overwrite` is False."""
-    check_regular(output_file)
-    if os.path.lexists(output_file) and not overwrite:
-        raise InputError(
-            f"{output_file} exists; give --overwrite to replace it (overwrite=True from Python)", path=output_file
-        )
-
-
 def join(
-    paths: Iterable[str], output_file: str, settings: EmbedSettings, manifest: Mapping[str, Any] | None = None
+    paths: Iterable[str],
+    output_file: str,
+    settings: EmbedSettings,
+    manifest: Mapping[str, Any] | None = None,
+    links: bool = False,
 ) -> None:
     """Joins finished files of vectors in order; the output is written completely or not at all.
 
@@ -32,10 +28,13 @@ def join(
         settings: the settings with which the files were written, and with which the output is written.
         manifest: the values of the manifest `OUTPUT.manifest.json`, to which the size of the output is added. The
             manifest is written before the output appears under its name. None for no manifest.
+        links: whether to write links to the files instead of their vectors; for HDF5 alone.
     """
     with atomic_write(output_file) as temporary:
         try:
-            with open_vector_file(temporary, settings) as file:
+            folder = os.path.dirname(output_file)
+            opened = Hdf5Links(temporary, settings, folder) if links else open_vector_file(temporary, settings)
+            with opened as file:
                 for path in paths:
                     file.append(path)
         except SystemError as error:  # h5py raises it for a failed write since Python 3.13

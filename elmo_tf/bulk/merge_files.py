@@ -5,15 +5,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from elmo_tf.bulk.formats import check_installed
-from elmo_tf.bulk.join import check_output, join
+from elmo_tf.bulk.join import join
 from elmo_tf.bulk.manifest import ENDING, read_manifest
 from elmo_tf.bulk.progress import Embedded
 from elmo_tf.bulk.settings import EmbedSettings
 from elmo_tf.errors import InputError
+from elmo_tf.system.atomic_files import check_output
 
 
 def merge_files(
-    input_files: Sequence[str | os.PathLike[str]], output_file: str | os.PathLike[str], overwrite: bool = False
+    input_files: Sequence[str | os.PathLike[str]],
+    output_file: str | os.PathLike[str],
+    overwrite: bool = False,
+    links: bool = False,
 ) -> Embedded:
     """Joins the outputs of all shares in the order of the text, in whatever order the files are given.
 
@@ -21,6 +25,8 @@ def merge_files(
         input_files: the outputs, each with its `.manifest.json` beside it. Paths of manifests in the list are ignored.
         output_file: the file to write, in the format of the shares.
         overwrite: whether to replace an output that exists.
+        links: for HDF5, whether to write a small file of links to the shares instead of a copy of their vectors. The
+            shares have to stay where they are, seen from the file.
 
     Returns:
         The numbers of sentences and of tokens in the output.
@@ -38,7 +44,13 @@ def merge_files(
     first = shares[0][1]
     settings = EmbedSettings(**first["settings"])
     check_installed(settings)
-    join([path for path, _ in shares], output_file, settings)
+    if links and settings.output_format != "hdf5":
+        raise InputError(
+            f"links: expected shares in the format hdf5, got {settings.output_format}; most programs read a folder of "
+            "other files as one",
+            option="links",
+        )
+    join([path for path, _ in shares], output_file, settings, links=links)
     return Embedded(sum(values["lines"] for _, values in shares), sum(values["tokens"] for _, values in shares))
 
 

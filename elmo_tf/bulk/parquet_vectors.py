@@ -7,21 +7,16 @@ from typing import Any
 import numpy as np
 
 from elmo_tf.bulk.settings import EmbedSettings
+from elmo_tf.bulk.vector_column import pyarrow, vector_column
 from elmo_tf.bulk.vector_file import VectorFile
 from elmo_tf.errors import InputError
 
 _GROUP_BYTES = 16 << 20
-"""The most bytes of vectors in a row group; a sentence with more bytes is a row group of its own."""
+"""The most bytes of vectors and tokens in a row group; a sentence with more bytes is a row group of its own."""
 
-
-def pyarrow() -> Any:
-    """Imports and returns pyarrow; raises an `InputError` if it is not installed."""
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise InputError("pyarrow is not installed: pip install 'elmo_tf[parquet]'") from error
-    return pyarrow
+_SENTENCE_BYTES, _TOKEN_BYTES = 200, 60
+"""What a sentence and a token take in Python beside their numbers and letters. Pooled vectors are small: without these
+bytes, half a million sentences would be held in memory for a row group."""
 
 
 class ParquetVectors(VectorFile):
@@ -49,11 +44,12 @@ class ParquetVectors(VectorFile):
         self._add(list(tokens), by_token)
 
     def _add(self, tokens: list[str], by_token: np.ndarray) -> None:
-        if self._bytes + by_token.nbytes > _GROUP_BYTES:
+        size = by_token.nbytes + _SENTENCE_BYTES + sum(_TOKEN_BYTES + len(token) for token in tokens)
+        if self._bytes + size > _GROUP_BYTES:
             self._flush()
         self._tokens.append(tokens)
         self._vectors.append(by_token)
-        self._bytes += by_token.nbytes
+        self._bytes += size
 
     def _flush(self) -> None:
         """Writes the collected sentences as a row group."""
@@ -61,14 +57,7 @@ class ParquetVectors(VectorFile):
             return
         arrow = self._arrow
         count = len(self._tokens)
-        entry_shape = self._vectors[0].shape if self._pooled else self._vectors[0].shape[1:]
-        values = np.concatenate([array.reshape(-1) for array in self._vectors])
-        entries = arrow.array(values)
-        for size in reversed(entry_shape):
-            entries = arrow.FixedSizeListArray.from_arrays(entries, size)
-        if not self._pooled:
-            offsets = np.cumsum([0, *map(len, self._vectors)], dtype=np.int32)
-            entries = arrow.ListArray.from_arrays(offsets, entries)
+        entries = vector_column(self._vectors, self._pooled)
         numbers = np.arange(self._count, self._count + count)
         tokens = arrow.array(self._tokens, arrow.list_(arrow.string()))
         table = arrow.table({"id": numbers, "tokens": tokens, "vectors": entries})

@@ -57,7 +57,7 @@ class Parts:
         self._ending = ENDINGS[settings.output_format]
         manifest = os.path.join(self.folder, _MANIFEST)
         if os.path.exists(manifest):
-            _check_same(self.folder, read_manifest(manifest), run)
+            check_same(self.folder, read_manifest(manifest), run)
             return
         make_folder(os.path.dirname(output_file) or ".")
         make_folder(self.folder)
@@ -118,9 +118,10 @@ def remove_parts(output_file: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _check_same(folder: str, found: Mapping[str, Any], run: Mapping[str, Any]) -> None:
+def check_same(folder: str, found: Mapping[str, Any], run: Mapping[str, Any]) -> None:
+    """Raises an `InputError` if the manifest `found` of a folder of parts is not of the run with the identity `run`."""
     names = [name for name in ("model", "input", "share") if run[name] is None or found.get(name) != run[name]]
-    settings = found.get("settings", {})
+    settings = {**EmbedSettings().to_dict(), **found.get("settings", {})}  # an earlier release had fewer settings
     names += [name for name, value in run["settings"].items() if settings.get(name) != value]
     if names:
         raise InputError(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from elmo_tf.bulk.text_output import open_output
 from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE
 from elmo_tf.errors import InputError
+from elmo_tf.inference.evaluator import Perplexity
 from elmo_tf.inference.scorer import Scorer, SentenceScore
 
 FORMATS = ("tsv", "jsonl")
@@ -55,6 +56,11 @@ class ScoreTotals:
         self.forward += score.log_probability_forward
         if score.log_probability_backward is not None:
             self.backward, self.directions = self.backward + score.log_probability_backward, 2
+
+    def to_perplexity(self) -> Perplexity:
+        """Returns the sums in the form in which `elmo-tf evaluate` reports them; at least one sentence was added."""
+        totals = (self.forward, self.backward)[: self.directions]
+        return Perplexity(self.predictions, tuple(-total for total in totals), self.unknown)
 
     @property
     def perplexity(self) -> float:

@@ -13,6 +13,7 @@ from elmo_tf.store.file_names import MIX_FILE
 INPUT_FORMATS = ("text", "conllu")
 POOLINGS = ("none", "mean", "max")
 DTYPES = ("float32", "float16")
+PRECISIONS = ("float32", "bfloat16", "float16")
 KEYS = ("number", "sentence")
 COMPRESSIONS: Mapping[str, tuple[str, ...]] = {
     "hdf5": ("none", "gzip", "lzf"),
@@ -44,6 +45,13 @@ class EmbedSettings:
         sentence_to_index: for HDF5 with numbers as keys, whether to add AllenNLP's dataset `sentence_to_index`: a JSON
             object that maps each sentence to its key. The whole object is held in memory.
         compression: "none"; for HDF5 also "gzip" or "lzf", for Parquet "zstd" or "snappy", for npz "deflate".
+        precision: the type that the model computes in: "float32"; or "bfloat16" or "float16", which are faster on
+            GPUs, and on CPUs with instructions for them alone.
+        word_cache: the most words whose vectors without context are kept over the run, the least recently used going
+            first; 0 for none. A run that is resumed begins with an empty cache, so its vectors can differ from those
+            of an unbroken run in the last bit.
+        vocab_to_cache: words that are looked up instead of encoded, as of `SentenceEmbedder`: a list, a file with a
+            word a line, or the HDF5 file of `elmo-tf tokens`.
         batch_tokens: the most tokens in a batch, including padding; a longer sentence is a batch of its own.
         block_bytes: the size of a block in bytes of text. A resumed run continues after the last block that is
             finished. A batch never extends beyond its block, so the size of the blocks slightly affects the speed, the
@@ -70,6 +78,9 @@ class EmbedSettings:
     keys: str = "number"
     sentence_to_index: bool = False
     compression: str = "none"
+    precision: str = "float32"
+    word_cache: int = 0
+    vocab_to_cache: Any = None
     batch_tokens: int = BATCH_TOKENS
     block_bytes: int = 128 << 10
 
@@ -81,6 +92,7 @@ class EmbedSettings:
         _check("pooling", self.pooling, POOLINGS)
         _check("dtype", self.dtype, DTYPES)
         _check("keys", self.keys, KEYS)
+        _check("precision", self.precision, PRECISIONS)
         of_format = f" with the output format {self.output_format}"
         _check("compression", self.compression, COMPRESSIONS[self.output_format], of_format)
         if self.output_format != "hdf5":
@@ -90,9 +102,9 @@ class EmbedSettings:
                 "sentence_to_index: expected it with the output format hdf5 and numbers for keys alone",
                 option="sentence_to_index",
             )
-        for name in ("batch_tokens", "block_bytes"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}: expected a number from 1, got {getattr(self, name)}", option=name)
+        for name, least in (("batch_tokens", 1), ("block_bytes", 1), ("word_cache", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name}: expected a number from {least}, got {getattr(self, name)}", option=name)
         self._check_mix()
 
     def _check_mix(self) -> None:
@@ -125,6 +137,11 @@ class EmbedSettings:
                 option="layers",
             )
         return dataclasses.replace(self, mix_from=path)
+
+    @property
+    def dtype_policy(self) -> str:
+        """The Keras dtype policy of `precision`."""
+        return self.precision if self.precision == "float32" else f"mixed_{self.precision}"
 
     def to_dict(self) -> dict[str, Any]:
         """Returns a dictionary of the settings by name."""

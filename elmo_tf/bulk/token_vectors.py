@@ -11,6 +11,7 @@ from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.inference.word_vectors import WORDS_TOGETHER, encode_characters
 from elmo_tf.models.bilm import BiLM
+from elmo_tf.store.known_words import DIGEST, EMBEDDING, WORDS, encoder_digest
 from elmo_tf.system.atomic_files import atomic_write
 
 FORMATS = ("hdf5", "word2vec")
@@ -26,7 +27,8 @@ def token_vectors(
 
     Args:
         bilm: the model, with its weights loaded.
-        words: the words, such as those of a vocabulary; `<S>` and `</S>` get the vectors of the sentence boundaries.
+        words: the words, such as those of a vocabulary; `<S>` and `</S>` get the vectors of the sentence boundaries,
+            or `<bos>` and `<eos>` in a model of ELMoForManyLangs.
         vocabulary: the vocabulary of the model; needed for a model that reads word ids.
 
     Yields:
@@ -42,11 +44,15 @@ def token_vectors(
     [(['a'], (1, 4))]
     """
     char_cnn = bilm.options.char_cnn
-    if char_cnn is None and vocabulary is None:
+    if bilm.reads_word_ids and vocabulary is None:
         raise ValueError("vocabulary: expected one, for the model reads word ids, got None")
     for start in range(0, len(words), WORDS_AT_ONCE):
         part = words[start : start + WORDS_AT_ONCE]
-        if char_cnn is not None:
+        if bilm.reads_words:
+            vectors = encode_characters(
+                bilm.encoder, np.array([word.encode("utf-8", "ignore") for word in part], object)
+            )
+        elif char_cnn is not None:
             ids = encode_words(part, char_cnn.max_characters_per_token)
             vectors = encode_characters(bilm.encoder, ids)
         elif vocabulary is not None:
@@ -68,8 +74,9 @@ def write_token_vectors(
         bilm, words, vocabulary: the arguments of `token_vectors`.
         output_file: the path of the file.
         output_format: "hdf5" writes the dataset `embedding` `(words, D)`, which bilm-tf reads as its
-            `embedding_weight_file`, and the dataset `words`. "word2vec" writes the text format that gensim reads: a
-            line with the number of words and D, then one line per word.
+            `embedding_weight_file`, the dataset `words`, and a digest of the token encoder, by which
+            `vocab_to_cache` recognises the vectors of another model. "word2vec" writes the text format that gensim
+            reads: a line with the number of words and D, then one line per word.
         progress: a function that is called with the number of words written so far.
 
     Raises:
@@ -80,7 +87,8 @@ def write_token_vectors(
         raise InputError(f"output_format: expected one of {', '.join(FORMATS)}, got {output_format!r}")
     if not words:
         raise InputError("words: expected a word or more, got none")
-    write = _write_hdf5 if output_format == "hdf5" else _write_word2vec
+    if not bilm.built:
+        bilm.build(None)
     size = bilm.options.lstm.projection_dim
 
     def parts() -> Iterator[tuple[Sequence[str], np.ndarray]]:
@@ -92,13 +100,19 @@ def write_token_vectors(
                 progress(done)
 
     with atomic_write(output_file) as temporary:
-        write(temporary, (len(words), size), parts())
+        if output_format == "hdf5":
+            _write_hdf5(temporary, (len(words), size), parts(), encoder_digest(bilm))
+        else:
+            _write_word2vec(temporary, (len(words), size), parts())
 
 
-def _write_hdf5(path: str, shape: tuple[int, int], parts: Iterator[tuple[Sequence[str], np.ndarray]]) -> None:
+def _write_hdf5(
+    path: str, shape: tuple[int, int], parts: Iterator[tuple[Sequence[str], np.ndarray]], digest: str
+) -> None:
     with open(path, "w+b") as raw, h5py.File(raw, "w") as file:
-        embedding = file.create_dataset("embedding", shape, np.float32)
-        words = file.create_dataset("words", shape[:1], h5py.string_dtype())
+        file.attrs[DIGEST] = digest
+        embedding = file.create_dataset(EMBEDDING, shape, np.float32)
+        words = file.create_dataset(WORDS, shape[:1], h5py.string_dtype())
         start = 0
         for part, vectors in parts:
             end = start + len(part)

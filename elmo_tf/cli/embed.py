@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from elmo_tf.cli import flags as shared_flags
+from elmo_tf.cli import ray_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.progress import EmbedProgress
 from elmo_tf.cli.quiet import start_tensorflow
@@ -25,7 +26,8 @@ DESCRIPTION = """
 
       zcat text.gz | elmo-tf embed --model_dir=model --input_file=- --output_format=txt --layers=top --output_file=-
 
-    On many machines each embeds a share, and elmo-tf merge joins them: --num_shards=100 --shard_index=7.
+    On many machines each embeds a share, and elmo-tf merge joins them: --num_shards=100 --shard_index=7. On a cluster
+    of Ray: --engine=ray --ray_address=auto --output_format=parquet, text or Parquet in, a folder of Parquet files out.
 """
 
 
@@ -50,11 +52,26 @@ def define_flags(flag_set: FlagSet) -> None:
         "a token a line, a tab, numbers, and a blank line after each sentence (pooled: a sentence a line)",
     )
     _define_choices(flag_set)
+    flag_set.choice(
+        "precision",
+        "float32",
+        ("float32", "bfloat16", "float16"),
+        "what the model computes in; the shorter types are faster on GPUs, and on CPUs with instructions for them",
+    )
+    flag_set.integer(
+        "word_cache", 0, "words whose vectors without context are kept over the run, those used last", lower=0
+    )
+    flag_set.string(
+        "vocab_to_cache",
+        None,
+        "words to look up instead of encoding them: a file with a word a line, or the hdf5 file of elmo-tf tokens",
+    )
     flag_set.integer("batch_tokens", 8192, "tokens to compute at a time; fewer need less memory", lower=1)
     flag_set.integer("block_bytes", 128 << 10, "text embedded, and kept for a run that goes on, at a time", lower=1)
     flag_set.integer("num_shards", 1, "into how many shares the text is divided; a .gz file never is", lower=1)
     flag_set.integer("shard_index", 0, "which share to embed, from 0", lower=0)
-    flag_set.boolean("overwrite", False, "replace an output that exists, and start over where a part of it does")
+    shared_flags.overwrite(flag_set, "replace an output that exists, and start over where a part of it does")
+    ray_flags.define_engine(flag_set)
     shared_flags.checkpoint(flag_set)
     shared_flags.vocab_file(flag_set, shared_flags.VOCAB_OF_MODEL, required=False)
 
@@ -93,12 +110,15 @@ def _define_choices(flag_set: FlagSet) -> None:
 
 _SETTINGS = (
     *("input_format", "output_format", "layers", "mix_weights", "mix_from", "pooling", "dtype", "keep_boundaries"),
-    *("keys", "sentence_to_index", "compression", "batch_tokens", "block_bytes"),
+    *("keys", "sentence_to_index", "compression", "precision", "word_cache", "vocab_to_cache"),
+    *("batch_tokens", "block_bytes"),
 )
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
-    """Calls `elmo_tf.bulk.embed_file.embed_file`."""
+    """Calls `elmo_tf.bulk.embed_file.embed_file`, or its namesake in `elmo_tf.bulk.ray`."""
+    if values.engine == "ray":
+        ray_flags.check_shares(values)
     start_tensorflow()
     from elmo_tf.bulk.embed_file import embed_file
     from elmo_tf.bulk.settings import EmbedSettings
@@ -106,13 +126,21 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     from elmo_tf.store.load_model import load_bilm
 
     settings: dict[str, Any] = {name: values[name].value for name in _SETTINGS}
-    EmbedSettings(**settings)  # raises an error for invalid settings before the model is loaded
+    chosen = EmbedSettings(**settings)  # raises an error for invalid settings before the model is loaded
     paths = [
         path
         for pattern in values.input_file
         for path in ([pattern] if pattern == "-" else expand_patterns([pattern], "--input_file"))
     ]
-    loaded = load_bilm(values.model_dir, shared_flags.which_checkpoint(values), values.vocab_file)
+    which = shared_flags.which_checkpoint(values)
+    if values.engine == "ray":
+        from elmo_tf.bulk.ray import embed_file as embed_file_by_ray
+
+        flags_of_ray = ray_flags.arguments_of_ray(values)
+        done = embed_file_by_ray(values.model_dir, paths, values.output_file, **flags_of_ray, **settings)
+        ray_flags.print_rows(values.output_file, done)
+        return
+    loaded = load_bilm(values.model_dir, which, values.vocab_file, chosen.dtype_policy)
     with EmbedProgress() as progress:
         lines, tokens = embed_file(
             loaded,

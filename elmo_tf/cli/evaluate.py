@@ -3,11 +3,20 @@
 import json
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.quiet import start_tensorflow
 from elmo_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from elmo_tf.data.corpus import Corpus
+    from elmo_tf.inference.evaluator import Perplexity
+    from elmo_tf.store.load_model import LoadedLanguageModel
+
+_LARGEST_LOSS = 80.0
+"""The largest mean loss, in nats per token, that counts as a result, as for `Evaluator`."""
 
 SUMMARY = "the exact perplexity of held-out text, forward, backward and both"
 
@@ -18,6 +27,8 @@ DESCRIPTION = """
     the paper) and perplexity_geometric (what bilm-tf prints). For example:
 
       elmo-tf evaluate --model_dir=model --test_files='test/*.txt'
+
+    --fresh_states reads every sentence from the zero state, so that the sums are those of elmo-tf score.
 
     --bilm_tf_compatible gives bilm-tf's own figures: token after token in --batch_size rows, a blank line as a sentence
     of no words, without the tail of the text that does not fill all rows.
@@ -37,6 +48,9 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.boolean(
         "bilm_tf_compatible", False, "score as bilm-tf's run_test.py: a token at a time, the last uneven rows left out"
     )
+    flag_set.boolean(
+        "fresh_states", False, "read every sentence from the zero state, as elmo-tf score does, and in no rows"
+    )
     shared_flags.vocab_file(flag_set, shared_flags.VOCAB_OF_MODEL, required=False)
     shared_flags.checkpoint(flag_set)
 
@@ -55,13 +69,42 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
             f"--unroll_steps={values.unroll_steps}: expected 1 with --bilm_tf_compatible, as bilm-tf does",
             option="unroll_steps",
         )
+    if compatible and values.fresh_states:
+        raise InputError(
+            "--fresh_states: expected without --bilm_tf_compatible, for bilm-tf carries the states along, got both",
+            option="fresh_states",
+        )
     paths = expand_patterns(values.test_files, "--test_files")
     loaded = load_language_model(values.model_dir, shared_flags.which_checkpoint(values), values.vocab_file)
     corpus = Corpus.scan(paths, blank_lines=compatible)
     print(f"{loaded.source}: {corpus.sentences:,} sentences, {corpus.words:,} words", file=sys.stderr, flush=True)
-    steps = 1 if compatible else values.unroll_steps
-    evaluator = Evaluator(loaded.model, corpus, loaded.vocabulary, values.batch_size, steps, drop_remainder=compatible)
     counter = shared_flags.Counter(corpus.predictions, "tokens")
-    result = evaluator(counter)
+    if values.fresh_states:
+        result = _perplexity_from_zero_states(loaded, corpus, values.batch_size * values.unroll_steps, counter)
+    else:
+        steps = 1 if compatible else values.unroll_steps
+        rows = values.batch_size
+        result = Evaluator(loaded.model, corpus, loaded.vocabulary, rows, steps, drop_remainder=compatible)(counter)
     counter.close()
     print(json.dumps(result.to_dict()), flush=True)
+
+
+def _perplexity_from_zero_states(
+    loaded: "LoadedLanguageModel", corpus: "Corpus", batch_tokens: int, counter: shared_flags.Counter
+) -> "Perplexity":
+    from elmo_tf.bulk.score_file import ScoreTotals
+    from elmo_tf.data.sentences import sentences_in_file_order
+    from elmo_tf.inference.scorer import Scorer
+
+    totals = ScoreTotals()
+    for score in Scorer(loaded.model, loaded.vocabulary, batch_tokens)(sentences_in_file_order(corpus)):
+        totals.add(score)
+        counter(totals.predictions)
+    result = totals.to_perplexity()
+    if not all(loss < _LARGEST_LOSS for loss in result.losses):  # true for NaN too, which is smaller than no number
+        raise InputError(
+            f"{loaded.source} gives losses that are not finite, or beyond {_LARGEST_LOSS:.0f} nats a token: its "
+            "weights are damaged, or training diverged",
+            path=loaded.source,
+        )
+    return result

@@ -13,13 +13,15 @@ from typing import Any
 from absl import flags
 
 from elmo_tf.errors import InputError
+from elmo_tf.system.atomic_files import check_output
 
 FlagValues = flags.FlagValues
 
 ANY_MODEL = (
     "the model: a folder made by elmo-tf train, one with weights.hdf5 and options.json, a TensorFlow 1 checkpoint of "
-    "bilm-tf, safetensors, a ZIP file with HDF5 or safetensors, or the name of a published model: small, medium, "
-    "original, 5.5B"
+    "bilm-tf, safetensors, a folder of ELMoForManyLangs, a ZIP file with HDF5, safetensors or ELMoForManyLangs, the "
+    "name of a published model: small, medium, original, 5.5B; hf://USER/MODEL, a model on the Hugging Face Hub; or "
+    "nlpl:NUMBER, one of the NLPL repository"
 )
 VOCAB_OF_MODEL = "the model's vocabulary, if there is none beside it, as in bilm-tf's checkpoint folders"
 
@@ -144,6 +146,18 @@ def sentences_to_rows(flag_set: FlagSet) -> None:
     )
     flag_set.choice("input_format", "text", ("text", "conllu"), "text, or CoNLL-U, of which the words are read")
     flag_set.string("output_file", "-", "the file to write; - for standard output")
+    overwrite(flag_set)
+
+
+def overwrite(flag_set: FlagSet, text: str = "replace an output that exists") -> None:
+    """Declares --overwrite."""
+    flag_set.boolean("overwrite", False, text)
+
+
+def check_output_file(values: FlagValues) -> None:
+    """Refuses the --output_file of a command that writes rows if it exists; standard output never does."""
+    if values.output_file != "-":
+        check_output(values.output_file, values.overwrite)
 
 
 def checkpoint(flag_set: FlagSet) -> None:

@@ -34,6 +34,8 @@ COMMANDS = (
     "substitutes",
     "inspect",
     "plot",
+    "push",
+    "completion",
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 
 SUMMARY = "join the shares of elmo-tf embed --num_shards to one file"
@@ -23,7 +24,8 @@ def define_flags(flag_set: FlagSet) -> None:
         required=True,
     )
     flag_set.string("output_file", None, "the file to write", required=True)
-    flag_set.boolean("overwrite", False, "replace an output that exists")
+    flag_set.boolean("links", False, "for hdf5: write a small file of links to the shares, which stay where they are")
+    shared_flags.overwrite(flag_set)
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
@@ -32,5 +34,5 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     from elmo_tf.data.text import expand_patterns
 
     paths = expand_patterns(values.input_files, "--input_files")
-    lines, tokens = merge_files(paths, values.output_file, values.overwrite)
+    lines, tokens = merge_files(paths, values.output_file, values.overwrite, values.links)
     print(f"{values.output_file}: {lines:,} lines, {tokens:,} tokens")

@@ -4,8 +4,10 @@ import sys
 from collections.abc import Sequence
 
 from elmo_tf.cli import flags as shared_flags
+from elmo_tf.cli import ray_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.cli.quiet import start_tensorflow
+from elmo_tf.errors import InputError
 
 SUMMARY = "log-probabilities and perplexity of every sentence, or of every token"
 
@@ -34,16 +36,31 @@ def define_flags(flag_set: FlagSet) -> None:
     """Declares the command's flags."""
     shared_flags.any_model(flag_set, shared_flags.ANY_MODEL + "; it must have its softmax")
     shared_flags.sentences_to_rows(flag_set)
-    flag_set.choice("output_format", "tsv", ("tsv", "jsonl"), "tab-separated columns, or one JSON object a line")
+    flag_set.choice(
+        "output_format",
+        "tsv",
+        ("tsv", "jsonl", "parquet"),
+        "tab-separated columns, or one JSON object a line; with --engine=ray parquet, a folder of Parquet files",
+    )
     flag_set.boolean("per_token", False, "write the log-probabilities of every token")
     flag_set.integer("batch_tokens", 2048, "tokens computed at a time: less for less memory", lower=1)
+    ray_flags.define_engine(flag_set)
     shared_flags.checkpoint(flag_set)
     shared_flags.vocab_file(flag_set, shared_flags.VOCAB_OF_MODEL, required=False)
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
-    """Calls `elmo_tf.bulk.score_file.score_file`."""
+    """Calls `elmo_tf.bulk.score_file.score_file`, or its namesake in `elmo_tf.bulk.ray`."""
+    if (values.engine == "ray") != (values.output_format == "parquet"):
+        raise InputError(
+            f"--output_format={values.output_format}: expected parquet with --engine=ray, and tsv or jsonl without",
+            option="output_format",
+        )
     start_tensorflow()
+    if values.engine == "ray":
+        _score_by_ray(values)
+        return
+    shared_flags.check_output_file(values)
     from elmo_tf.bulk.input_text import read_sentences
     from elmo_tf.bulk.score_file import score_file
     from elmo_tf.inference.scorer import Scorer
@@ -61,3 +78,20 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
             f"{totals.unknown:,} unknown words, perplexity {totals.perplexity:.4f}",
             file=sys.stderr,
         )
+
+
+def _score_by_ray(values: FlagValues) -> None:
+    from elmo_tf.bulk.ray import score_file as score_file_by_ray
+    from elmo_tf.data.text import expand_patterns
+
+    if values.output_file == "-" or "-" in values.input_file or values.input_format != "text":
+        raise InputError("--engine=ray: expected files of text or Parquet, and a folder to write", option="engine")
+    done = score_file_by_ray(
+        values.model_dir,
+        expand_patterns(values.input_file, "--input_file"),
+        values.output_file,
+        batch_tokens=values.batch_tokens,
+        per_token=values.per_token,
+        **ray_flags.arguments_of_ray(values),
+    )
+    ray_flags.print_rows(values.output_file, done)

@@ -41,6 +41,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     from elmo_tf.inference.substitutes import SubstituteFinder
     from elmo_tf.store.load_model import load_language_model
 
+    shared_flags.check_output_file(values)
     sentences = read_sentences(values.input_file, values.input_format, "--input_file")
     loaded = load_language_model(values.model_dir, shared_flags.which_checkpoint(values), values.vocab_file)
     finder = SubstituteFinder(loaded.model, loaded.vocabulary)

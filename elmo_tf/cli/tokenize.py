@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
 from elmo_tf.data import text, tokenization
+from elmo_tf.system.atomic_files import check_output
 from elmo_tf.system.atomic_folders import make_folder_or_undo
 
 SUMMARY = "turn raw text into tokenised sentences, one per line (needs spaCy)"
@@ -36,12 +38,15 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.boolean(
         "chinese_words", False, "for zh: split into words, by jieba (pip install jieba), rather than into characters"
     )
+    shared_flags.overwrite(flag_set, "replace tokenised files that exist")
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
     """Tokenises each input file and prints its numbers of sentences and tokens; `arguments` are not used."""
     sources = text.expand_patterns(values.input_files, "--input_files")
     targets = tokenization.output_paths(sources, values.output_dir)
+    for target in targets:
+        check_output(target, values.overwrite)
     nlp = tokenization.make_pipeline(values.language, values.chinese_words)
     if nlp.lang == "zh" and not values.chinese_words:
         print("note: Chinese is split into characters; --chinese_words splits it into words", flush=True)

@@ -17,7 +17,8 @@ DESCRIPTION = """
       elmo-tf tokens --model_dir=model --words_file=words.txt --output_file=words.txt.vec --output_format=word2vec
 
     hdf5 has the dataset embedding (words, projection), which bilm-tf takes as embedding_weight_file, and the dataset
-    words. word2vec is the text format that gensim reads. Either file can be given to ElmoLayer as vocab_to_cache.
+    words. elmo-tf embed, ElmoLayer and SentenceEmbedder take it as vocab_to_cache: they then look these words up
+    instead of computing their vectors. word2vec is the text format that gensim reads.
 """
 
 
@@ -27,6 +28,7 @@ def define_flags(flag_set: FlagSet) -> None:
     flag_set.string("words_file", None, "the words, one a line, such as a vocabulary; .gz too", required=True)
     flag_set.string("output_file", None, "the file to write", required=True)
     flag_set.choice("output_format", "hdf5", ("hdf5", "word2vec"), "the format of the file")
+    shared_flags.overwrite(flag_set)
     shared_flags.checkpoint(flag_set)
     shared_flags.vocab_file(flag_set, shared_flags.VOCAB_OF_MODEL, required=False)
 
@@ -38,6 +40,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     from elmo_tf.data.text import iterate_lines
     from elmo_tf.store.load_model import load_bilm
 
+    shared_flags.check_output_file(values)
     words = [word for word in map(str.strip, iterate_lines(values.words_file)) if word]
     if not words:
         raise InputError(f"--words_file={values.words_file} is empty; expected a word a line")

@@ -51,6 +51,11 @@ def define_flags(flag_set: FlagSet) -> None:
     )
     for field in _OVERRIDES.values():
         _define_flag(flag_set, field, None, field.metadata["help"] + "; overrides the options file")
+    flag_set.patterns(
+        "callbacks",
+        "Keras callbacks of yours, comma-separated, each as MODULE:NAME: a class or function in a module of the "
+        "current folder, or an installed one, which is called without arguments",
+    )
     shared_flags.mirror(flag_set)
 
 
@@ -74,21 +79,28 @@ def _define_flag(flag_set: FlagSet, field: dataclasses.Field[Any], default: Any,
 def run(values: FlagValues, arguments: Sequence[str]) -> int:
     """Calls `elmo_tf.training.run.train`; returns 0, or 128 and the number of the signal that stopped the run."""
     start_tensorflow()
+    from elmo_tf.training.cluster import find_cluster
     from elmo_tf.training.run import train
+    from elmo_tf.training.user_callbacks import load_callbacks
 
+    def report(line: str) -> None:
+        if is_chief:
+            print(line, flush=True)
+
+    is_chief = values.strategy == "mirrored" or find_cluster().is_chief
     options_file = shared_flags.beside_flagfile(values.options_file, arguments)
     options = Options.from_file(options_file)
     for name in Options.unknown_names(read_json(options_file)):
-        print(f"note: {escape(f'{options_file}: {name}')} is no option of elmo-tf and has no effect", flush=True)
+        report(f"note: {escape(f'{options_file}: {name}')} is no option of elmo-tf and has no effect")
     if values.initialize_from is not None:  # the file may speak of the vocabulary that the model had
         options = options.replace(n_tokens_vocab=None)
     settings = {name: _setting(field, values[name].value) for name, field in _SETTINGS.items()}
     result = train(
-        TrainSettings(options=_override(options, values), **settings), report=lambda line: print(line, flush=True)
+        TrainSettings(options=_override(options, values), **settings), report, load_callbacks(values.callbacks or ())
     )
     state = "trained" if result.finished else "stopped; the same command goes on"
     best = "" if result.best_perplexity is None else f"; best validation perplexity {result.best_perplexity:.2f}"
-    print(f"{state}: {result.steps} steps, in {values.model_dir}{best}", flush=True)
+    report(f"{state}: {result.steps} steps, in {values.model_dir}{best}")
     return 0 if result.stopped_by is None else 128 + result.stopped_by
 
 

@@ -10,7 +10,7 @@ from elmo_tf.data import text
 from elmo_tf.data.vocabulary import SPECIALS, UNKNOWN
 from elmo_tf.data.word_counts import CorpusReport, build_vocabulary, count_corpus
 from elmo_tf.errors import InputError
-from elmo_tf.system.atomic_files import atomic_write
+from elmo_tf.system.atomic_files import atomic_write, check_output
 
 SUMMARY = "count the words of the training text and write the vocabulary"
 
@@ -40,12 +40,14 @@ def define_flags(flag_set: FlagSet) -> None:
         "only for the report: the limit that you will train with; the begin and the end of a word take two of it",
         lower=3,
     )
+    flags.overwrite(flag_set, "replace a vocabulary file that exists")
 
 
 def run(values: FlagValues, arguments: Sequence[str]) -> None:
     """Counts the words, writes the vocabulary and prints the report; `arguments` are not used."""
     paths = text.expand_patterns(values.train_files, "--train_files")
     _check_target(values.vocab_file, paths)
+    check_output(values.vocab_file, values.overwrite)
     # The output file is opened first, so that a folder without write permission is noticed before hours of counting.
     with atomic_write(values.vocab_file) as temporary:
         counts, sentences = count_corpus(_report_each(paths))

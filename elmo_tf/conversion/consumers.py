@@ -7,7 +7,7 @@ from typing import Any
 from elmo_tf.conversion.targets import ALLENNLP, BILM_TF, READS, SIMPLE_ELMO, limits
 from elmo_tf.formats.arrays import Arrays
 from elmo_tf.store.file_names import NLPL_WEIGHTS_FILE, OPTIONS_FILE, VOCAB_FILE
-from elmo_tf.store.model_location import HDF5
+from elmo_tf.store.model_location import HDF5, MANYLANGS
 from elmo_tf.store.stored_model import StoredModel
 
 _REQUIRED_OPTIONS = {
@@ -29,6 +29,8 @@ def verdict(stored: StoredModel, raw: dict[str, Any], target: str) -> str:
         raw: the content of its `options.json`.
         target: "allennlp", "bilm-tf" or "simple_elmo".
     """
+    if stored.form == MANYLANGS:
+        return "no: only ELMoForManyLangs has its token encoder"
     form = stored.form if stored.form in READS[target] else HDF5
     reasons = limits(stored.options, target, form)
     if reasons:

@@ -8,8 +8,9 @@ from elmo_tf.conversion.targets import NAMES, SIMPLE_ELMO
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.formats import hdf5
+from elmo_tf.formats.array_checks import check_shapes
 from elmo_tf.formats.arrays import Arrays
-from elmo_tf.models.weight_names import SOFTMAX_PREFIX, check_shapes, expected_shapes
+from elmo_tf.models.weight_names import SOFTMAX_PREFIX, expected_shapes
 from elmo_tf.options import Options
 from elmo_tf.store.file_names import OPTIONS_FILE, VOCAB_FILE
 from elmo_tf.store.model_location import CHECKPOINT, TF1

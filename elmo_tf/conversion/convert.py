@@ -93,6 +93,7 @@ def convert(
     with contextlib.ExitStack() as stack:
         folder_of_source = stack.enter_context(extract_from_keras(model_dir))
         stored = stack.enter_context(open_model(folder_of_source, which))
+        stored.check_bilm_tf("convert it")
         check_target(stored.options, settings)
         check_place = functools.partial(check_output, output_dir, settings, stored)
         check_place()

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,10 @@ from elmo_tf.conversion.oddities import oddities
 from elmo_tf.conversion.targets import NAMES, TARGETS
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
-from elmo_tf.models.weight_names import SOFTMAX_PREFIX, expected_shapes
+from elmo_tf.models.weight_names import SOFTMAX_PREFIX
 from elmo_tf.options import Options
 from elmo_tf.store.file_names import OPTIONS_FILE
-from elmo_tf.store.model_location import CHECKPOINT, HDF5, SAFETENSORS, TF1
+from elmo_tf.store.model_location import CHECKPOINT, HDF5, MANYLANGS, SAFETENSORS, TF1
 from elmo_tf.store.published_files import PUBLISHED
 from elmo_tf.store.stored_model import StoredModel, open_model
 from elmo_tf.system import input_files
@@ -31,6 +32,7 @@ _FORMS = {
     TF1: "TensorFlow 1 checkpoint of bilm-tf",
     SAFETENSORS: "safetensors",
     HDF5: "HDF5 of bilm-tf and AllenNLP",
+    MANYLANGS: "folder of ELMoForManyLangs",
 }
 
 
@@ -86,8 +88,7 @@ def inspect(path: str, which: str | None = None) -> Inspection:
 
 
 def _facts(stored: StoredModel, raw: dict[str, Any], vocabulary: Vocabulary | None) -> dict[str, str]:
-    options = stored.options
-    bilm = sum(math.prod(shape) for shape in expected_shapes(options).values())
+    options, lexicons = stored.options, stored.lexicon_encoder
     softmax = sum(math.prod(shape) for name, shape in stored.weights.shapes.items() if name.startswith(SOFTMAX_PREFIX))
     facts = {"form": _FORMS[stored.form] + (", in a ZIP file" if stored.is_zipped else ""), "file": stored.source}
     if os.path.isfile(stored.source):
@@ -97,10 +98,12 @@ def _facts(stored: StoredModel, raw: dict[str, Any], vocabulary: Vocabulary | No
             digest = input_files.sha256(stored.weights.source)
             facts["weights"] = f"{stored.weights_name} in it, with the sha256 {digest}"
         facts["known as"] = KNOWN.get(digest, "not the file of a published model whose SHA-256 is on record")
-    facts["input"] = _input(options, raw)
+    facts["input"] = _input(options, raw) if lexicons is None else _lexicons(lexicons)
     facts["LSTM"] = _lstm(options)
+    bilm = stored.weights.size - softmax
     facts["parameters"] = f"{bilm:,} without the softmax, which has {softmax:,}" if softmax else f"{bilm:,}, no softmax"
-    words = "not known" if options.n_tokens_vocab is None else f"{options.n_tokens_vocab:,} words"
+    rows = options.n_tokens_vocab if lexicons is None else len(lexicons["words"] or ())
+    words = "not known" if rows is None else f"{rows:,} words"
     facts["vocabulary"] = words if vocabulary is None else f"{len(vocabulary):,} words, in {_name(stored.vocab_file)}"
     facts["step"] = "not known" if stored.step is None else f"{stored.step:,}"
     facts["Adagrad"] = "accumulators of every array" if stored.slots else "no accumulators"
@@ -121,6 +124,21 @@ def _input(options: Options, raw: dict[str, Any]) -> str:
         f"characters: {number} characters by {OPTIONS_FILE}, {char_cnn.max_characters_per_token} a word, of size "
         f"{char_cnn.embedding_dim}; {char_cnn.activation} filters {filters}; {char_cnn.n_highway} highway layers"
     )
+
+
+def _lexicons(lexicons: Mapping[str, Any]) -> str:
+    """Describes the arguments of a `LexiconEncoder`."""
+    parts = []
+    if lexicons["words"] is not None:
+        parts.append(f"{len(lexicons['words']):,} whole words of size {lexicons['word_dim']}")
+    if lexicons["characters"] is not None:
+        filters = ", ".join(f"{count} of width {width}" for width, count in lexicons["filters"])
+        parts.append(
+            f"{len(lexicons['characters']):,} Unicode characters of size {lexicons['char_dim']}, "
+            f"{lexicons['max_characters']} a word; {lexicons['activation']} filters {filters}; "
+            f"{lexicons['n_highway']} highway layers"
+        )
+    return " and ".join(parts)
 
 
 def _lstm(options: Options) -> str:

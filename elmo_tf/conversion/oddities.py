@@ -10,7 +10,7 @@ import numpy as np
 from elmo_tf.conversion.consumers import renamed_arrays
 from elmo_tf.data.vocabulary import SPECIALS, Vocabulary
 from elmo_tf.formats.arrays import NotFiniteError
-from elmo_tf.store.model_location import HDF5, TF1
+from elmo_tf.store.model_location import HDF5, MANYLANGS, TF1
 from elmo_tf.store.stored_model import StoredModel
 
 _JUDGED = range(100, 1001)
@@ -74,7 +74,7 @@ def _odd_options(stored: StoredModel, raw: dict[str, Any]) -> list[str]:
         found.append(f"{name} does not say bidirectional; bilm-tf takes that for false, and would not find its arrays")
     if "n_tokens_vocab" not in raw and stored.has_softmax:
         found.append(f"{name} does not say n_tokens_vocab")
-    if stored.options.lstm.n_layers == 1:
+    if stored.options.lstm.n_layers == 1 and stored.form != MANYLANGS:
         found.append("it has one layer; what bilm-tf's own dump_weights makes of such a checkpoint it cannot read back")
     return found
 

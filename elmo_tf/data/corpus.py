@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from elmo_tf.data.text import BYTE_ORDER_MARK, UNREADABLE, is_gzip, open_bytes, utf8_error
+from elmo_tf.data.text import (
+    BYTE_ORDER_MARK,
+    LONGEST_LINE,
+    UNREADABLE,
+    is_gzip,
+    long_line_error,
+    open_bytes,
+    read_line,
+    utf8_error,
+)
 from elmo_tf.errors import InputError
 
 BLOCK_BYTES = 1 << 20
@@ -123,7 +132,7 @@ def _scan_file(path: str, block_bytes: int, blank_lines: bool) -> list[Block]:
     gzipped = is_gzip(path)
     blocks, start, lines_before = [], 0, 0
     with open_bytes(path) as file:
-        while data := _read(file, path, block_bytes):
+        while data := _read(file, path, block_bytes, lines_before):
             text = _decode(data, path, start, lines_before)
             sentences = len(_split_sentences(text, blank_lines))
             if sentences:
@@ -134,10 +143,13 @@ def _scan_file(path: str, block_bytes: int, blank_lines: bool) -> list[Block]:
     return blocks
 
 
-def _read(file: BinaryIO, path: str, size: int) -> bytes:
-    """Reads about `size` bytes, up to the end of a line."""
+def _read(file: BinaryIO, path: str, size: int, lines_before: int) -> bytes:
+    """Reads about `size` bytes, up to the end of a line; `lines_before` lines come before them."""
     try:
-        return file.read(size) + file.readline()
+        data, rest = file.read(size), read_line(file)
+        if len(rest) > LONGEST_LINE:
+            raise long_line_error(path, lines_before + data.count(b"\n") + 1)
+        return data + rest
     except UNREADABLE as error:
         raise InputError(f"{path} cannot be read to its end: {error}", path=path) from error
 

@@ -32,6 +32,7 @@ def evaluation_windows(
     batch_size: int,
     unroll_steps: int,
     drop_remainder: bool = False,
+    own_rows: range | None = None,
 ) -> Iterator[EvaluationWindow]:
     """Yields every sentence of a corpus once, in file order, packed into windows as in training.
 
@@ -44,9 +45,11 @@ def evaluation_windows(
         batch_size: rows of a window, B.
         unroll_steps: tokens of a row in a window, T.
         drop_remainder: whether to end with the last full window, as bilm-tf does, instead of with the last token.
+        own_rows: the rows that the windows hold, where other processes take the rest; None for all.
     """
     numbers = WordNumbers(vocabulary, options.char_cnn is not None)
     make_window = WindowMaker(numbers, options)
+    rows = slice(None) if own_rows is None else slice(own_rows.start, own_rows.stop)
 
     def sentences(backward: bool) -> Iterator[np.ndarray]:
         for words in sentences_in_file_order(corpus):
@@ -58,5 +61,5 @@ def evaluation_windows(
         filled = np.stack([direction.filled for direction in packed])
         if not filled.any() or (drop_remainder and (filled < unroll_steps).any()):
             return
-        window = make_window([direction.inputs for direction in packed], [direction.targets for direction in packed])
-        yield EvaluationWindow(window, np.arange(unroll_steps) < filled[:, :, None])
+        window = make_window([direction.inputs[rows] for direction in packed], [d.targets[rows] for d in packed])
+        yield EvaluationWindow(window, np.arange(unroll_steps) < filled[:, rows, None])

@@ -1,5 +1,6 @@
 """Reads text files as a stream of lines: UTF-8, plain or gzip-compressed, one tokenised sentence a line."""
 
+import functools
 import glob
 import gzip
 import os
@@ -10,6 +11,9 @@ from typing import BinaryIO, cast
 from elmo_tf.errors import InputError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+LONGEST_LINE = 1 << 26
+"""The largest number of bytes of a line; a small .gz file can hold a line that fills the memory."""
 
 UNREADABLE = (EOFError, OSError, zlib.error)
 """Errors of reading: of a .gz file that is cut short, of any file, and of a .gz file that is damaged."""
@@ -66,7 +70,9 @@ def iterate_lines(path: str) -> Iterator[str]:
     with open_bytes(path) as file:
         number = 0
         try:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(functools.partial(read_line, file), b""), 1):
+                if len(line) > LONGEST_LINE:
+                    raise long_line_error(path, number)
                 if number == 1:
                     line = line.removeprefix(BYTE_ORDER_MARK)
                 yield line.decode("utf-8").rstrip("\r\n")
@@ -74,6 +80,20 @@ def iterate_lines(path: str) -> Iterator[str]:
             raise utf8_error(path, number, error.start, error) from error
         except UNREADABLE as error:
             raise InputError(f"{path} cannot be read past line {number}: {error}", path=path, line=number) from error
+
+
+def read_line(file: BinaryIO) -> bytes:
+    """Reads a line; of a line that is longer than `LONGEST_LINE` the first bytes, one more than that."""
+    return file.readline(LONGEST_LINE + 1)
+
+
+def long_line_error(path: str, line: int) -> InputError:
+    """The error for a line of more than `LONGEST_LINE` bytes; the caller raises it."""
+    return InputError(
+        f"{path}, line {line}: expected a tokenised sentence a line, got a line of more than {LONGEST_LINE:,} bytes",
+        path=path,
+        line=line,
+    )
 
 
 def utf8_error(path: str, line: int, byte: int, error: UnicodeDecodeError) -> InputError:

@@ -29,6 +29,8 @@ class StreamSettings:
         seed: the seed of shuffles and negatives.
         negatives: negative samples in a step and direction; 0 for the full softmax.
         buckets: whether to round the shapes of windows up to few different ones, for XLA.
+        own_parts: the parts whose windows are made, where other processes make the rest; None for all. Every process
+            reads and packs all rows, because which sentence a row takes next depends on all of them.
     """
 
     rows: int
@@ -36,6 +38,7 @@ class StreamSettings:
     seed: int = 1
     negatives: int = 0
     buckets: bool = False
+    own_parts: range | None = None
 
 
 class TrainingStream:
@@ -80,7 +83,8 @@ class TrainingStream:
             self._forget_words()
             packed = [packer.window(self._options.training.unroll_steps) for packer in self._packers]
             size = self._settings.rows // self._settings.parts
-            parts = [slice(k * size, (k + 1) * size) for k in range(self._settings.parts)]
+            own = self._settings.own_parts
+            parts = [slice(k * size, (k + 1) * size) for k in (range(self._settings.parts) if own is None else own)]
             windows = tuple(
                 self._make_window(
                     [window.inputs[part] for window in packed], [window.targets[part] for window in packed]

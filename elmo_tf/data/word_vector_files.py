@@ -16,6 +16,12 @@ from elmo_tf.errors import InputError
 _LONGEST_WORD = 10_000
 """Bytes of the longest word in a binary file; more bytes without a space mean that it is another kind of file."""
 
+_LONGEST_VECTOR = 100_000
+"""The largest size of a vector; the header of another kind of file may ask for any amount of memory."""
+
+_MOST_DIGITS = 18
+"""The most digits of a number in a header; Python reads no number of thousands of digits."""
+
 Vectors = tuple[list[str], npt.NDArray[np.float32]]
 
 
@@ -48,6 +54,12 @@ def read_word_vectors(path: str | os.PathLike[str], limit: int | None = None) ->
                 pairs = _read_text(file, path, size, first, 1)
             else:
                 count, size = header
+                if size > _LONGEST_VECTOR:
+                    raise InputError(
+                        f"{path}, line 1: expected vectors of at most {_LONGEST_VECTOR:,} numbers, got {size:,}",
+                        path=path,
+                        line=1,
+                    )
                 second = file.readline()
                 is_text = _is_text(file, size, second) or (count == 0 and not second)
                 pairs = (
@@ -67,7 +79,7 @@ def read_word_vectors(path: str | os.PathLike[str], limit: int | None = None) ->
 def _parse_header(line: bytes) -> tuple[int, int] | None:
     """The number of words and the size of the vectors, where a line is a header; else None."""
     parts = line.split()
-    if len(parts) == 2 and all(part.isdigit() for part in parts):
+    if len(parts) == 2 and all(part.isdigit() and len(part) <= _MOST_DIGITS for part in parts):
         return int(parts[0]), int(parts[1])
     return None
 

@@ -8,18 +8,19 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from elmo_tf.data import text
 from elmo_tf.elmo.inputs import form_of, from_lists, is_token, only_tokens_with_spaces, tokens_of
 from elmo_tf.elmo.outputs import check_output, combine_layers, mix_layers, output_shape, place_vectors
 from elmo_tf.elmo.token_mask import Places, TokenMask, places_of
 from elmo_tf.inference.contextualize import read_sentences
 from elmo_tf.inference.distinct_words import Sentences, sentences_of_batch
+from elmo_tf.inference.fill_word_table import fill_word_table
 from elmo_tf.inference.word_vectors import WordVectors, is_frozen
 from elmo_tf.layers.pooling import POOLINGS, SentencePooling
 from elmo_tf.layers.scalar_mix import MixNumbers, ScalarMix
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.state import BiLMState, state_shapes
 from elmo_tf.options import Options
+from elmo_tf.store.known_words import known_words
 from elmo_tf.store.load_model import read_vocabulary
 from elmo_tf.store.load_weights import initial_weights
 from elmo_tf.store.stored_model import open_model
@@ -47,6 +48,7 @@ class ElmoLayer(keras.layers.Layer):
         vocabulary: all words in the order of their ids, for a model with word input.
         vocab_to_cache: words whose vectors are computed once and kept in a table. All other words are computed by the
             character CNN as before.
+        lexicon_encoder: an argument of `BiLM`, for a model of ELMoForManyLangs. Such a layer takes strings alone.
         trainable: whether the biLM is trained; if not, no gradient passes it. The mixes are trained in any case. To
             switch the biLM later, set `layer.bilm.trainable`; `layer.trainable` is Keras's own attribute and sets the
             biLM and the mixes together.
@@ -91,6 +93,7 @@ class ElmoLayer(keras.layers.Layer):
         return_state: bool = False,
         vocabulary: Sequence[str] | None = None,
         vocab_to_cache: Iterable[str] | None = None,
+        lexicon_encoder: Mapping[str, Any] | None = None,
         trainable: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -106,7 +109,7 @@ class ElmoLayer(keras.layers.Layer):
             raise ValueError(f"vocab_to_cache: expected a list of words, got the text {vocab_to_cache!r}")
         if trainable not in (True, False):
             raise ValueError(f"trainable: expected True or False, got {trainable!r}")
-        self.bilm = BiLM(options, name="bilm", dtype=self.dtype_policy)
+        self.bilm = BiLM(options, lexicon_encoder=lexicon_encoder, name="bilm", dtype=self.dtype_policy)
         self.bilm.trainable = bool(trainable)
         first = None if scalar_mix_init is None else [float(value) for value in scalar_mix_init]
         mixing = {"scalar_mix_init": first, "l2": l2, "layer_norm": layer_norm}
@@ -130,7 +133,15 @@ class ElmoLayer(keras.layers.Layer):
             "return_state": return_state,
         }
         self.supports_masking = True
-        self.words = WordVectors(self.bilm.options, vocabulary, vocab_to_cache, name="words", dtype=policy)
+        self.words = WordVectors(
+            self.bilm.options,
+            vocabulary,
+            vocab_to_cache,
+            self.bilm.reads_words,
+            self.bilm.boundaries,
+            name="words",
+            dtype=policy,
+        )
         self._fill_cache = True
         self._warns_of_spaces = True
         self._check_cache()
@@ -150,23 +161,30 @@ class ElmoLayer(keras.layers.Layer):
             path: any model that `load_bilm` reads, such as a folder of `elmo-tf train`, or one with `weights.hdf5` and
                 `options.json`.
             which: "best" or "latest", the checkpoint of a training run; None for the best if there is one.
-            vocab_to_cache: words, or the path of a file with one word a line.
+            vocab_to_cache: words; or the path of a file with one word a line; or the path of the HDF5 file that
+                `elmo-tf tokens` has written for this model, whose vectors are copied instead of computed.
             vocab_file: the vocabulary of a model with word input, if it does not lie beside the model.
             arguments: further arguments of the layer.
 
         Raises:
-            InputError: a file is missing or damaged, as for `load_bilm`.
+            InputError: a file is missing or damaged, as for `load_bilm`, or holds the vectors of another model.
             ValueError: an argument is not one that the layer accepts.
         """
-        if isinstance(vocab_to_cache, (str, os.PathLike)):
-            lines = text.iterate_lines(os.fspath(vocab_to_cache))
-            vocab_to_cache = [word for word in map(str.strip, lines) if word]
+        known = None if vocab_to_cache is None else known_words(vocab_to_cache)
         with open_model(path, which) as stored:
             vocabulary = read_vocabulary(stored, vocab_file)
-            words = None if vocabulary is None or stored.options.char_cnn is not None else vocabulary.words
-            layer = cls(stored.options, vocabulary=words, vocab_to_cache=vocab_to_cache, **arguments)
+            layer = cls(
+                stored.options,
+                vocabulary=vocabulary.words if vocabulary is not None and stored.reads_word_ids else None,
+                vocab_to_cache=None if known is None else known.words,
+                lexicon_encoder=stored.lexicon_encoder,
+                **arguments,
+            )
+            layer._fill_cache = known is None or known.vectors is None
             with initial_weights(layer.bilm, stored.weights):
                 layer.build(None)
+            if known is not None and known.vectors is not None:
+                fill_word_table(layer.words, layer.bilm, known)
         return layer
 
     def build(self, input_shape: Any = None) -> None:
@@ -233,7 +251,7 @@ class ElmoLayer(keras.layers.Layer):
         self._check_cache()
         tokens = tokens_of(inputs, self.words.max_characters)
         present = is_token(tokens, mask)
-        sentences = sentences_of_batch(tokens, present)
+        sentences = sentences_of_batch(tokens, present, self.bilm.boundaries)
         is_trained = not is_frozen(self.bilm)
         layers, state = read_sentences(self.bilm, self.words, sentences, initial_state, is_trained)
         return layers, sentences, places_of(present, keep_boundaries), state
@@ -286,6 +304,7 @@ class ElmoLayer(keras.layers.Layer):
             **self._arguments,
             "vocabulary": self.words.vocabulary,
             "vocab_to_cache": self.words.cached_words,
+            "lexicon_encoder": self.bilm.get_config()["lexicon_encoder"],
             "trainable": self.bilm.trainable,
             "frozen": not self.trainable,
         }

@@ -2,6 +2,9 @@
 
 import json
 import os
+import struct
+import zipfile
+import zlib
 
 import keras
 import numpy as np
@@ -29,9 +32,14 @@ def save_bilm(layer: ElmoLayer, folder: str | os.PathLike[str]) -> None:
 
     Raises:
         InputError: there is something at `folder`, or it cannot be written.
-        ValueError: the layer has no weights yet.
+        ValueError: the layer has no weights yet, or its biLM is one of ELMoForManyLangs.
     """
     path = os.fspath(folder)
+    if layer.bilm.reads_words:
+        raise ValueError(
+            "layer: expected a biLM that reads character ids or word ids, got one of ELMoForManyLangs, whose token "
+            "encoder no model folder can hold; save the Keras model itself"
+        )
     if not layer.built:
         raise ValueError("layer: expected one with weights, got one that has not been built; call it once")
 
@@ -51,6 +59,22 @@ def save_bilm(layer: ElmoLayer, folder: str | os.PathLike[str]) -> None:
         write_hdf5(os.path.join(temporary, WEIGHTS_FILE), arrays)
 
 
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
+"""The errors that Keras, `zipfile` and h5py raise for damaged files; NotImplementedError is a RuntimeError."""
+
+
 def elmo_layers_of(model: keras.Model) -> list[ElmoLayer]:
     """The `ElmoLayer`s of a Keras model, those inside of other layers too, in the order of the model."""
     return [layer for layer in model._flatten_layers() if isinstance(layer, ElmoLayer)]
@@ -65,7 +89,7 @@ def load_elmo_layer(path: str | os.PathLike[str]) -> ElmoLayer:
     path = os.fspath(path)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except _UNREADABLE as error:
         said = " ".join(str(error).split())[:300]
         raise InputError(f"{path} cannot be read as a Keras model: {said}") from error
     found = elmo_layers_of(model)

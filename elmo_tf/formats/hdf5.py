@@ -21,6 +21,10 @@ _NO_ALLOCATION = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 """Error numbers of a file system that cannot reserve space."""
 
 
+_MOST_COMPRESSED = 1100
+"""The largest factor by which HDF5 compresses; that of gzip is 1,032."""
+
+
 def write_hdf5(path: str, arrays: Arrays, name: str | None = None) -> None:
     """Writes arrays by name as float32 datasets; slashes in a name make groups.
 
@@ -101,6 +105,7 @@ def _find_datasets(file: h5py.File, path: str, name_of: Callable[[str], str]) ->
                 raise InputError(f"{path}: array {key}: {what}, got {found}", path=path)
             if item.shape is None:  # an empty dataset
                 raise InputError(f"{path}: array {key}: expected numbers, got none", path=path)
+            _check_storage(item, path, key)
             name = name_of(key)
             if name in keys:
                 raise InputError(f"{path}: arrays {keys[name]} and {key} are of the same weight", path=path)
@@ -108,6 +113,23 @@ def _find_datasets(file: h5py.File, path: str, name_of: Callable[[str], str]) ->
 
     file.visititems(collect)
     return keys
+
+
+def _check_storage(dataset: h5py.Dataset, path: str, key: str) -> None:
+    """Raises an `InputError` if the file does not hold the numbers that a dataset's header promises.
+
+    HDF5 would give zeros for numbers that were never written, in as much memory as the header asks for, and would read
+    numbers that the header places in other files.
+    """
+    if dataset.external or dataset.is_virtual:
+        raise InputError(f"{path}: array {key}: expected its numbers in this file, got those of other files", path=path)
+    held, size = dataset.id.get_storage_size(), dataset.size * dataset.dtype.itemsize
+    is_compressed = dataset.id.get_create_plist().get_nfilters() > 0
+    if held * (_MOST_COMPRESSED if is_compressed else 1) < size:
+        raise InputError(
+            f"{path}: array {key}: expected {size:,} bytes by its header, got {held:,}: not all of it was written",
+            path=path,
+        )
 
 
 @contextlib.contextmanager

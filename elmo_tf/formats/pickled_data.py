@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, NamedTuple
 
 _DICTIONARY = "collections OrderedDict"
-"""The one name whose call is carried out: it makes an empty dictionary."""
+"""The one name whose call is carried out: it makes a dictionary, empty or, as Python 2 wrote it, of a list of pairs."""
 
 
 class Name(NamedTuple):
@@ -114,11 +114,12 @@ class _Machine:
         self.stack.append(Name(argument))
 
     def call(self, _: Any) -> None:
-        """Replaces a name and its arguments by a record of the call, or by an empty dictionary."""
+        """Replaces a name and its arguments by a record of the call, or by a dictionary."""
         arguments, called = self.stack.pop(), self.stack.pop()
         if not isinstance(called, Name) or not isinstance(arguments, tuple):
             raise TypeError("a call of something that is no name")
-        self.stack.append({} if called.text == _DICTIONARY and not arguments else Call(called.text, arguments))
+        is_dictionary = called.text == _DICTIONARY
+        self.stack.append(dict(*arguments) if is_dictionary else Call(called.text, arguments))
 
     def mark(self, _: Any) -> None:
         """Begins a new stack above the present one."""

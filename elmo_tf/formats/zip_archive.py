@@ -17,6 +17,10 @@ from elmo_tf.system.error_text import rename_in_errors
 
 _ENDINGS = (".hdf5", ".safetensors", ".json", ".txt", ".txt.gz")
 
+_MANYLANGS_WEIGHTS = "encoder.pkl"
+_MANYLANGS = (_MANYLANGS_WEIGHTS, "token_embedder.pkl", "char.dic", "word.dic")
+"""The names of the files of a model of ELMoForManyLangs, besides those with the endings above."""
+
 _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -27,6 +31,12 @@ _DAMAGED = (
     UnicodeDecodeError,
 )
 """The errors that Python raises for damaged archives and for unknown kinds of compression."""
+
+_SMALL = 1 << 24
+"""Bytes that an archive of any size may unpack to."""
+
+_MOST_COMPRESSED = 100
+"""The largest factor by which the content of a larger archive may exceed its size."""
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.ENOENT)
 """Error numbers of a full disk or quota, and of Python where it finds no temporary folder."""
@@ -50,7 +60,8 @@ def unpack_zip(path: str, beside: str) -> Iterator[str]:
 
     Raises:
         InputError: the file is damaged or no ZIP file, a name in it leads out of its folder or occurs twice, it holds
-            no model or several, it is locked by a password, or there is no space to unpack it.
+            no model or several, it is locked by a password, it would unpack to many times its size, or there is no
+            space to unpack it.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -74,6 +85,13 @@ def _unpack(path: str, folder: str, beside: str) -> None:
         if needed > free:
             room = f"the temporary folder {os.path.dirname(folder)} has {free:,}"
             raise InputError(f"{path} needs {needed:,} bytes to be unpacked, {room}: {_TMPDIR_ADVICE}", path=path)
+        most = max(_SMALL, _MOST_COMPRESSED * os.path.getsize(path))
+        if needed > most:
+            raise InputError(
+                f"{path} claims {needed:,} bytes of content, more than {_MOST_COMPRESSED} times its own size; weights "
+                "cannot be compressed so much",
+                path=path,
+            )
         for member in members:
             target = os.path.join(folder, os.path.basename(member.filename))
             with archive.open(member) as packed, open(target, "wb") as file:
@@ -95,7 +113,8 @@ def _model_members(archive: zipfile.ZipFile, path: str, beside: str) -> list[zip
         {
             member.filename
             for member in files
-            if member.filename.endswith((".hdf5", ".safetensors")) and not member.filename.endswith(beside)
+            if (member.filename.endswith((".hdf5", ".safetensors")) and not member.filename.endswith(beside))
+            or os.path.basename(member.filename) == _MANYLANGS_WEIGHTS
         }
     )
     if not weights:
@@ -115,4 +134,4 @@ def _model_members(archive: zipfile.ZipFile, path: str, beside: str) -> list[zip
 def _is_model_file(member: zipfile.ZipInfo) -> bool:
     *folders, name = member.filename.split("/")
     of_mac = _MAC_FOLDER in folders or name.startswith(_MAC_PREFIX)
-    return not member.is_dir() and not of_mac and name.endswith(_ENDINGS)
+    return not member.is_dir() and not of_mac and (name.endswith(_ENDINGS) or name in _MANYLANGS)

@@ -16,7 +16,7 @@ class Sentences(NamedTuple):
 
     Args:
         words: the distinct words: strings `(U,)`, or character ids `(U, C)`, 0 to 260. The first two are `<S>` and
-            `</S>`.
+            `</S>`, or the model's own boundaries.
         index: int32 `(B, S)`: the word at each step. Step 0 is `<S>`, the tokens follow, then `</S>`, then padding.
         lengths: int32 `(B,)`: the steps of each row, both boundaries included, so at least 2.
     """
@@ -26,12 +26,13 @@ class Sentences(NamedTuple):
     lengths: tf.Tensor
 
 
-def sentences_of_tokens(tokens: tf.Tensor, counts: tf.Tensor) -> Sentences:
+def sentences_of_tokens(tokens: tf.Tensor, counts: tf.Tensor, boundaries: tuple[str, str] = _BOUNDARIES) -> Sentences:
     """Finds the distinct words of tokens that follow one another without padding.
 
     Args:
         tokens: strings `(N,)`: the tokens of all rows in order.
         counts: int32 `(B,)`: how many of them each row has; the sum is N.
+        boundaries: the words of the model for the begin and the end of a sentence.
 
     Example:
 
@@ -39,11 +40,11 @@ def sentences_of_tokens(tokens: tf.Tensor, counts: tf.Tensor) -> Sentences:
     >>> sentences.words.numpy().tolist(), sentences.index.numpy().tolist(), sentences.lengths.numpy().tolist()
     ([b'<S>', b'</S>', b'a', b'b'], [[0, 2, 3, 2, 1], [0, 1, 0, 0, 0]], [5, 2])
     """
-    words, numbers = tf.unique(tf.concat([tf.constant(_BOUNDARIES), tokens], 0))
+    words, numbers = tf.unique(tf.concat([tf.constant(boundaries), tokens], 0))
     return _add_boundaries(words, _rows(numbers[2:], counts), counts)
 
 
-def sentences_of_batch(tokens: tf.Tensor, present: tf.Tensor) -> Sentences:
+def sentences_of_batch(tokens: tf.Tensor, present: tf.Tensor, boundaries: tuple[str, str] = _BOUNDARIES) -> Sentences:
     """Finds the distinct words of a batch in which padding may stand anywhere.
 
     Under XLA, which knows no sizes that depend on values, every place counts as a distinct word.
@@ -51,6 +52,7 @@ def sentences_of_batch(tokens: tf.Tensor, present: tf.Tensor) -> Sentences:
     Args:
         tokens: strings `(B, T)`, or int32 character ids `(B, T, C)` in the form of prediction: 1 to 261, padding 0.
         present: bool `(B, T)`: True on tokens, False on padding.
+        boundaries: the words of the model for the begin and the end of a sentence; character ids have their own.
 
     Raises:
         ValueError: eagerly, a token's character ids are not in the form of prediction.
@@ -58,7 +60,7 @@ def sentences_of_batch(tokens: tf.Tensor, present: tf.Tensor) -> Sentences:
     """
     counts = tf.reduce_sum(tf.cast(present, tf.int32), 1)
     if tokens.dtype == tf.string:
-        return sentences_of_tokens(tf.boolean_mask(tokens, present), counts)
+        return sentences_of_tokens(tf.boolean_mask(tokens, present), counts, boundaries)
     if in_xla():
         words, index = _every_token(tokens, present)
     else:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -80,6 +80,16 @@ class Perplexity:
         return {**values, "perplexity": self.mean, "perplexity_geometric": self.geometric}
 
 
+class Helpers(Protocol):
+    """The processes that compute one perplexity together, each on some of the rows."""
+
+    def own_rows(self, rows: int) -> range:
+        """The rows that this process computes."""
+
+    def gather(self, values: np.ndarray) -> np.ndarray:
+        """Gathers a vector from every process: returns `(processes, n)`. All must call it."""
+
+
 class Evaluator:
     """Computes the perplexity of one text. It can be called again after training steps, and is compiled only once.
 
@@ -92,6 +102,8 @@ class Evaluator:
         unroll_steps: the number of tokens of a row in one window. It has a small effect too, because a row takes its
             next sentence when a window needs one.
         drop_remainder: whether to leave out the tokens after the last full window, as bilm-tf does.
+        helpers: the processes that share the rows; None where this one computes them all. The sums over a share of the
+            rows are rounded in another order than those over all rows.
     """
 
     def __init__(
@@ -102,10 +114,12 @@ class Evaluator:
         batch_size: int = 32,
         unroll_steps: int = 20,
         drop_remainder: bool = False,
+        helpers: Helpers | None = None,
     ) -> None:
         self._model, self._corpus, self._vocabulary = model, corpus, vocabulary
         self._batch_size = batch_size if drop_remainder else min(batch_size, corpus.sentences)
-        self._unroll_steps, self._drop_remainder = unroll_steps, drop_remainder
+        self._unroll_steps, self._drop_remainder, self._helpers = unroll_steps, drop_remainder, helpers
+        self._rows = range(self._batch_size) if helpers is None else helpers.own_rows(self._batch_size)
         self._function: Any = None
 
     def windows(self) -> Iterator[EvaluationWindow]:
@@ -117,28 +131,33 @@ class Evaluator:
             self._batch_size,
             self._unroll_steps,
             self._drop_remainder,
+            self._rows or range(1),  # a process without rows goes through the windows as the others do
         )
 
     def __call__(self, progress: Callable[[int], None] | None = None) -> Perplexity:
         """Scores the text.
 
         Args:
-            progress: called after every window with the number of tokens scored so far.
+            progress: called after every window with the number of tokens scored so far, by this process.
 
         Raises:
             InputError: the text cannot be read any more, or has changed; or no window is full, with `drop_remainder`.
             LossesNotFiniteError: the loss is not finite, or impossibly large.
         """
         totals, tokens, unknown = np.zeros(self._model.options.directions), 0, 0
-        state = self._model.zero_state(self._batch_size)
+        state = self._model.zero_state(len(self._rows))
         for window, mask in self.windows():
-            arrays = (window.words, window.inputs, window.targets, mask)
-            sums, state = self._compiled(state)(*map(tf.constant, arrays), state)
-            totals += sums.numpy()
-            tokens += int(mask[0].sum())
-            unknown += int((window.targets[0][mask[0]] == self._vocabulary.unknown).sum())
+            if self._rows:
+                arrays = (window.words, window.inputs, window.targets, mask)
+                sums, state = self._compiled(state)(*map(tf.constant, arrays), state)
+                totals += sums.numpy()
+                tokens += int(mask[0].sum())
+                unknown += int((window.targets[0][mask[0]] == self._vocabulary.unknown).sum())
             if progress is not None:
                 progress(tokens)
+        if self._helpers is not None:
+            *gathered, tokens, unknown = self._helpers.gather(np.array([*totals, tokens, unknown])).sum(0).tolist()
+            totals, tokens, unknown = np.array(gathered), int(tokens), int(unknown)
         if not tokens:
             raise InputError(
                 f"the text does not fill one window of {self._batch_size} rows and {self._unroll_steps} steps"
@@ -153,7 +172,7 @@ class Evaluator:
     def _compiled(self, state: BiLMState) -> Any:
         if self._function is None:
             directions = self._model.options.directions
-            window = tf.TensorSpec([directions, self._batch_size, self._unroll_steps], tf.int32)
+            window = tf.TensorSpec([directions, len(self._rows), self._unroll_steps], tf.int32)
             words = [None] if self._model.options.char_cnn is None else [None, None]
             signature = (
                 tf.TensorSpec(words, tf.int32),

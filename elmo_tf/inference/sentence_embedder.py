@@ -1,19 +1,20 @@
 """Lists of tokens to vectors."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE, Vocabulary
+from elmo_tf.data.vocabulary import Vocabulary
+from elmo_tf.inference.fill_word_table import fill_word_table
 from elmo_tf.inference.packed_sentences import PackedSentences, contextualize_packed, pack, packed_signature
 from elmo_tf.inference.token_checks import check_not_text, check_token
 from elmo_tf.inference.word_cache import WordCache
 from elmo_tf.inference.word_vectors import WordVectors
 from elmo_tf.models.bilm import BiLM
-
-_BOUNDARIES = (BEGIN_SENTENCE.encode(), END_SENTENCE.encode())
+from elmo_tf.store.known_words import known_words
 
 
 class SentenceEmbedder:
@@ -26,10 +27,14 @@ class SentenceEmbedder:
         word_cache: the most words whose vectors are kept from one call to the next, the least recently used going
             first (see `WordCache`). They are not computed again if the model is trained in between. 0 keeps none; a
             model that reads word ids has a table of them and needs none.
+        vocab_to_cache: words whose vectors are looked up instead of computed at each call, beside those of
+            `word_cache`: a list of words, or a file with a word a line, whose vectors are computed once, now; or the
+            HDF5 file of `elmo-tf tokens`, which holds them.
 
     Raises:
-        ValueError: the model reads word ids, and `vocabulary` is None or has another number of words, or `word_cache`
-            is negative.
+        ValueError: the model reads word ids, and `vocabulary` is None or has another number of words, or
+            `vocab_to_cache` is given; or `word_cache` is negative.
+        InputError: the file of `vocab_to_cache` cannot be read, or holds the vectors of another model.
 
     Example:
 
@@ -40,21 +45,28 @@ class SentenceEmbedder:
     """
 
     def __init__(
-        self, bilm: BiLM, vocabulary: Vocabulary | None = None, compiled: bool = True, word_cache: int = 0
+        self,
+        bilm: BiLM,
+        vocabulary: Vocabulary | None = None,
+        compiled: bool = True,
+        word_cache: int = 0,
+        vocab_to_cache: Iterable[str] | str | os.PathLike[str] | None = None,
     ) -> None:
         if word_cache < 0:
             raise ValueError(f"word_cache: expected a number of words, 0 or more, got {word_cache}")
         if not bilm.built:
             bilm.build(None)
-        self._arguments = (bilm, vocabulary, compiled, word_cache)
+        if vocab_to_cache is not None and not isinstance(vocab_to_cache, (str, os.PathLike)):
+            vocab_to_cache = list(vocab_to_cache)
+        self._arguments = (bilm, vocabulary, compiled, word_cache, vocab_to_cache)
         self._bilm = bilm
         words = None
-        if bilm.options.char_cnn is None:
+        if bilm.reads_word_ids:
             if vocabulary is None:
                 raise ValueError("vocabulary: expected one, for the model reads word ids, got None")
             words = vocabulary.words
-        self._word_vectors = WordVectors(bilm.options, words)
-        self._cache = WordCache(word_cache) if word_cache and bilm.options.char_cnn is not None else None
+        self._word_vectors = _word_vectors(bilm, words, vocab_to_cache)
+        self._cache = WordCache(word_cache) if word_cache and not bilm.reads_word_ids else None
         self._encode: Any = self._encode_words
         self._contextualize: Any = self._layers
         if compiled:
@@ -81,7 +93,9 @@ class SentenceEmbedder:
             return []
         for sentence in sentences:
             _check_list(sentence)
-        words, index = _distinct_words([[_utf8(token) for token in sentence] for sentence in sentences])
+        words, index = _distinct_words(
+            [[_utf8(token) for token in sentence] for sentence in sentences], self._bilm.boundaries
+        )
         lengths = [len(sentence) + 2 for sentence in sentences]
         packed = pack(lengths, self._bilm.options.directions)
         layers = [layer.numpy() for layer in self._contextualize(self._vectors(words), index, packed)]
@@ -112,16 +126,33 @@ class SentenceEmbedder:
         return contextualize_packed(self._bilm, vectors, index, packed)
 
 
-def _distinct_words(sentences: Sequence[Sequence[bytes]]) -> tuple[list[bytes], np.ndarray]:
+def _distinct_words(
+    sentences: Sequence[Sequence[bytes]], boundaries: tuple[str, str]
+) -> tuple[list[bytes], np.ndarray]:
     """The distinct words of sentences by length, and the number of the word at each place, boundaries included.
 
     The encoder pads the words that it computes together to the longest of them.
     """
-    begin, end = _BOUNDARIES
+    begin, end = map(str.encode, boundaries)
     bounded = [word for sentence in sentences for word in (begin, *sentence, end)]
     words = sorted(dict.fromkeys(bounded), key=len)
     numbers = {word: number for number, word in enumerate(words)}
     return words, np.array([numbers[word] for word in bounded], np.int32)
+
+
+def _word_vectors(
+    bilm: BiLM, vocabulary: Sequence[str] | None, to_cache: Iterable[str] | str | os.PathLike[str] | None
+) -> WordVectors:
+    if to_cache is None:
+        return WordVectors(bilm.options, vocabulary, reads_words=bilm.reads_words)
+    known = known_words(to_cache)
+    made = WordVectors(
+        bilm.options, vocabulary, known.words, bilm.reads_words, bilm.boundaries, dtype=bilm.dtype_policy
+    )
+    made.prepare(bilm.encoder, fill_cache=known.vectors is None)
+    if known.vectors is not None:
+        fill_word_table(made, bilm, known)
+    return made
 
 
 def _compile(function: Callable[..., Any], *signature: Any) -> Any:

@@ -6,7 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from elmo_tf.layers import CharacterEncoder, LstmStack, WordEncoder
+from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE
+from elmo_tf.layers import CharacterEncoder, LexiconEncoder, LstmStack, TokenEncoder, WordEncoder
+from elmo_tf.layers.lexicon_encoder import BOUNDARIES
 from elmo_tf.models.input_ids import check_input_ids
 from elmo_tf.models.state import BiLMState, check_state
 from elmo_tf.options import Options
@@ -19,9 +21,12 @@ class BiLM(keras.layers.Layer):
     Args:
         options: `Options`, or the content of an `options.json`. A model with word input needs `n_tokens_vocab`.
         implementation: the argument of `ProjectedLSTM`.
+        lexicon_encoder: the arguments of a `LexiconEncoder`, which then takes the place of the token encoder of the
+            options; None for the latter.
 
     Call arguments:
         inputs: sentences with their `<S>` and `</S>`: character ids `(B, T, C)`, or word ids `(B, T)` with word input.
+            With a `lexicon_encoder`, strings `(B, T)`, with `<bos>` and `<eos>`.
         mask: booleans `(B, T)`, True for the tokens of a row, False for the padding after them; all True if left out.
         initial_state: for each direction and layer the pair `(cell, output)`, nested as by `zero_state`; zero if left
             out.
@@ -44,14 +49,20 @@ class BiLM(keras.layers.Layer):
     TensorShape([1, 3, 4, 8])
     """
 
-    def __init__(self, options: Options | Mapping[str, Any], implementation: str = "fused", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        options: Options | Mapping[str, Any],
+        implementation: str = "fused",
+        lexicon_encoder: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             autocast=False, **kwargs
         )  # or Keras would cast the cells, which stay float32 under a mixed policy
         self.options = options if isinstance(options, Options) else Options.from_dict(options)
         self.implementation = implementation
         self.supports_masking = True
-        self.encoder = self._make_encoder()
+        self.encoder = self._make_encoder() if lexicon_encoder is None else self._make_lexicon_encoder(lexicon_encoder)
         lstm = self.options.lstm
         self.stacks = [
             LstmStack(
@@ -68,7 +79,7 @@ class BiLM(keras.layers.Layer):
             for direction in range(self.options.directions)
         ]
 
-    def _make_encoder(self) -> CharacterEncoder | WordEncoder:
+    def _make_encoder(self) -> TokenEncoder:
         projection_dim, char_cnn = self.options.lstm.projection_dim, self.options.char_cnn
         if char_cnn is not None:
             return CharacterEncoder(
@@ -86,6 +97,30 @@ class BiLM(keras.layers.Layer):
             )
         return WordEncoder(self.options.n_tokens_vocab, projection_dim, name="encoder", dtype=self.dtype_policy)
 
+    def _make_lexicon_encoder(self, arguments: Mapping[str, Any]) -> LexiconEncoder:
+        encoder = LexiconEncoder(**arguments, name="encoder", dtype=self.dtype_policy)
+        if encoder.projection_dim != self.options.lstm.projection_dim:
+            raise ValueError(
+                f"lexicon_encoder: projection_dim: expected that of the LSTM, {self.options.lstm.projection_dim}, got "
+                f"{encoder.projection_dim}"
+            )
+        return encoder
+
+    @property
+    def reads_word_ids(self) -> bool:
+        """Whether the token encoder takes word ids, so that words can only be read with a vocabulary."""
+        return isinstance(self.encoder, WordEncoder)
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether the token encoder takes the words themselves, as strings."""
+        return isinstance(self.encoder, LexiconEncoder)
+
+    @property
+    def boundaries(self) -> tuple[str, str]:
+        """The words that stand for the begin and the end of a sentence."""
+        return BOUNDARIES if self.reads_words else (BEGIN_SENTENCE, END_SENTENCE)
+
     def build(self, input_shape: Any = None) -> None:
         """Creates all weights; their shapes follow from the options alone."""
         projection_dim = self.options.lstm.projection_dim
@@ -98,7 +133,8 @@ class BiLM(keras.layers.Layer):
         self, inputs: tf.Tensor, mask: tf.Tensor | None = None, initial_state: BiLMState | None = None
     ) -> tuple[tf.Tensor, BiLMState]:
         """See the class."""
-        check_input_ids(inputs, self.options)
+        if not self.reads_words:
+            check_input_ids(inputs, self.options)
         return self.contextualize(self.encoder(inputs), mask, initial_state)
 
     def contextualize(
@@ -135,6 +171,7 @@ class BiLM(keras.layers.Layer):
             **super().get_config(),
             "options": self.options.to_dict(),
             "implementation": self.implementation,
+            "lexicon_encoder": self.encoder.arguments() if isinstance(self.encoder, LexiconEncoder) else None,
         }
 
 

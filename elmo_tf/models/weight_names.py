@@ -4,19 +4,22 @@ Every weight of a model has exactly one name. Our arrays have the layout of thei
 Checkpoints, HDF5 files and optimizer slots all use these names.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from elmo_tf.errors import InputError
-from elmo_tf.layers import CharacterEncoder
+from elmo_tf.layers import CharacterEncoder, LexiconEncoder
 from elmo_tf.layers.initial_values import InitializedLayer
+from elmo_tf.layers.lexicon_encoder import lexicon_shapes
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.options import Options
 
 SOFTMAX_PREFIX = "softmax/"
+
+LEXICON_TABLES = ("word_embed", "char_embed")
+"""The tables of a `LexiconEncoder`; its other weights have the names of those of a character CNN."""
 
 
 class WeightPlace(NamedTuple):
@@ -56,17 +59,24 @@ def weight_places(model: BiLM | LanguageModel) -> dict[str, WeightPlace]:
     (True, 'kernel')
     """
     is_whole = isinstance(model, LanguageModel)
-    found = {name: WeightPlace(layer, own) for name, layer, own in _bilm_places(model.bilm if is_whole else model)}
+    bilm = model.bilm if is_whole else model
+    found = {name: WeightPlace(layer, own) for name, layer, own in _bilm_places(bilm)}
     if is_whole:
         found |= {SOFTMAX_PREFIX + own: WeightPlace(model.softmax, own) for own in "Wb"}
     wanted = expected_shapes(model.options, softmax=is_whole)
+    if isinstance(bilm.encoder, LexiconEncoder):
+        wanted |= lexicon_shapes(bilm.encoder)
     return {name: place for name, place in found.items() if name in wanted}
 
 
 def _bilm_places(bilm: BiLM) -> Iterator[tuple[str, InitializedLayer, str]]:
     encoder = bilm.encoder
     if isinstance(encoder, CharacterEncoder):
-        yield from _encoder_places(encoder)
+        yield "char_embed", encoder, "char_embed"
+        yield from _cnn_places(encoder)
+    elif isinstance(encoder, LexiconEncoder):
+        yield from ((name, encoder, name) for name in LEXICON_TABLES)
+        yield from _cnn_places(encoder)
     else:
         yield "embedding", encoder, "embedding"
     for direction, stack in enumerate(bilm.stacks):
@@ -77,8 +87,7 @@ def _bilm_places(bilm: BiLM) -> Iterator[tuple[str, InitializedLayer, str]]:
             yield prefix + "W_P_0", layer, "projection"
 
 
-def _encoder_places(encoder: CharacterEncoder) -> Iterator[tuple[str, InitializedLayer, str]]:
-    yield "char_embed", encoder, "char_embed"
+def _cnn_places(encoder: CharacterEncoder | LexiconEncoder) -> Iterator[tuple[str, InitializedLayer, str]]:
     for i in range(len(encoder.filters)):
         yield f"CNN/W_cnn_{i}", encoder, f"W_cnn_{i}"
         yield f"CNN/b_cnn_{i}", encoder, f"b_cnn_{i}"
@@ -136,30 +145,3 @@ def _encoder_shapes(options: Options) -> dict[str, tuple[int, ...]]:
         shapes["CNN_proj/W_proj"] = (n_filters, size)
         shapes["CNN_proj/b_proj"] = (size,)
     return shapes
-
-
-def check_shapes(
-    expected: Mapping[str, tuple[int, ...]],
-    found: Mapping[str, tuple[int, ...]],
-    source: str,
-    extra: Iterable[str] = (),
-    spelled: Callable[[str], str] = str,
-) -> None:
-    """Raises an `InputError` that names the first array which is missing, has a wrong shape or is not expected.
-
-    Args:
-        expected: names and shapes that follow from the options.
-        found: names and shapes in the file.
-        source: the file's name, for the error.
-        extra: names that are allowed in the file and not checked.
-        spelled: gives the file's own name of an array, for the error.
-    """
-    for name, shape in expected.items():
-        what = f"{source}: array {spelled(name)}"
-        if name not in found:
-            raise InputError(f"{what} is missing: expected shape {shape} by the options", path=source)
-        if tuple(found[name]) != shape:
-            raise InputError(f"{what}: expected shape {shape} by the options, got {tuple(found[name])}", path=source)
-    for name in found:
-        if name not in expected and name not in extra:
-            raise InputError(f"{source}: array {spelled(name)} has no place in a model of these options", path=source)

@@ -14,6 +14,10 @@ SAFETENSORS_FILE = "model.safetensors"
 SOFTMAX_FILE = "softmax.hdf5"
 """The weights of the softmax, beside a file of HDF5 or safetensors weights without it."""
 
+MANYLANGS_CONFIG, MANYLANGS_ENCODER, MANYLANGS_TOKENS = "config.json", "encoder.pkl", "token_embedder.pkl"
+MANYLANGS_CHARACTERS, MANYLANGS_WORDS = "char.dic", "word.dic"
+"""The files of a model of ELMoForManyLangs: what names its configuration, its weights in two files, its lexicons."""
+
 MIX_FILE = "mix.json"
 """The mixes of layers that an `ElmoLayer` learned, where a biLM comes out of a Keras model."""
 

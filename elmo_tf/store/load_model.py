@@ -45,22 +45,27 @@ class LoadedLanguageModel:
 
 
 def load_bilm(
-    model_dir: str | os.PathLike[str], which: str | None = None, vocab_file: str | os.PathLike[str] | None = None
+    model_dir: str | os.PathLike[str],
+    which: str | None = None,
+    vocab_file: str | os.PathLike[str] | None = None,
+    dtype: str | None = None,
 ) -> LoadedBiLM:
     """Loads the biLM of a model, without its softmax.
 
     Args:
         model_dir: a folder of `elmo-tf train`, or one with `weights.hdf5` and `options.json`, a TensorFlow 1 checkpoint
-            of bilm-tf, a safetensors file, or a ZIP file with HDF5 or safetensors; see `elmo_tf.store.model_location`.
+            of bilm-tf, a safetensors file, a folder of ELMoForManyLangs, or a ZIP file with HDF5, safetensors or
+            ELMoForManyLangs; see `elmo_tf.store.model_location`.
         which: "best" or "latest", the checkpoint of a training run; None for the best if there is one.
         vocab_file: the vocabulary, if it does not lie beside the model.
+        dtype: the Keras dtype policy of the model, such as "mixed_bfloat16"; None for Keras's global policy.
 
     Raises:
         InputError: there is no model, a file is damaged, or two files do not fit together.
     """
     with open_model(model_dir, which) as stored:
         vocabulary = read_vocabulary(stored, vocab_file)
-        bilm = BiLM(stored.options, name="bilm")
+        bilm = BiLM(stored.options, lexicon_encoder=stored.lexicon_encoder, name="bilm", dtype=dtype)
         load_weights(bilm, stored.weights)
         return LoadedBiLM(bilm, vocabulary, stored.source)
 
@@ -75,6 +80,7 @@ def load_language_model(
     """
     model_dir, vocab_file = os.fspath(model_dir), None if vocab_file is None else os.fspath(vocab_file)
     with open_model(model_dir, which) as stored:
+        stored.check_bilm_tf("compute probabilities with it")
         if not stored.has_softmax:
             raise InputError(
                 f"{model_dir}: {stored.weights_name} holds no softmax; expected a folder made by elmo-tf train, a "
@@ -107,9 +113,17 @@ def read_vocabulary(stored: StoredModel, vocab_file: str | os.PathLike[str] | No
         one is damaged.
 
     Raises:
-        InputError: a model with word input has no vocabulary, or one of another length; or `vocab_file` is damaged.
+        InputError: a model with word input has no vocabulary, or one of another length; or `vocab_file` is damaged, or
+            given for a model of ELMoForManyLangs.
     """
     options, vocab_file = stored.options, None if vocab_file is None else os.fspath(vocab_file)
+    if stored.lexicon_encoder is not None:
+        if vocab_file is not None:
+            raise InputError(
+                f"{vocab_file}: a model of ELMoForManyLangs takes no vocabulary, for it has lexicons of its own",
+                path=vocab_file,
+            )
+        return None
     if options.char_cnn is not None and vocab_file is None:
         with contextlib.suppress(InputError):  # the model can be used without its vocabulary
             return stored.vocabulary(None)

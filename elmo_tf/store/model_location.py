@@ -6,10 +6,11 @@
 | tf1 | a folder of bilm-tf or simple_elmo_training: `checkpoint`, `model.ckpt-N.*`, options.json |
 | safetensors | a folder with one `.safetensors` file and options.json |
 | hdf5 | a folder with `weights.hdf5` or `model.hdf5` and options.json, as AllenNLP, bilm-tf and simple_elmo read it |
+| manylangs | a folder of ELMoForManyLangs: `encoder.pkl`, `token_embedder.pkl`, config.json, char.dic and word.dic |
 
-A folder of HDF5 or safetensors may be packed in a ZIP file, as in the NLPL repository. Instead of the folder, the path
-of the weights may be given, or the path of a checkpoint as TensorFlow writes it, without the ending. Where a folder has
-several forms, the first one in the table is used.
+A folder of HDF5, safetensors or ELMoForManyLangs may be packed in a ZIP file, as in the NLPL repository. Instead of the
+folder, the path of the weights may be given (of ELMoForManyLangs that of `encoder.pkl`), or the path of a checkpoint as
+TensorFlow writes it, without the ending. Where a folder has several forms, the first one in the table is used.
 """
 
 import glob
@@ -23,6 +24,9 @@ from elmo_tf.store.checkpoint_files import checkpoint_path
 from elmo_tf.store.file_names import (
     BEST,
     LATEST,
+    MANYLANGS_CONFIG,
+    MANYLANGS_ENCODER,
+    MANYLANGS_TOKENS,
     NLPL_WEIGHTS_FILE,
     OPTIONS_FILE,
     SAFETENSORS_FILE,
@@ -32,13 +36,14 @@ from elmo_tf.store.file_names import (
 from elmo_tf.store.published_files import PUBLISHED
 from elmo_tf.system.input_files import check_utf8_name
 
-CHECKPOINT, TF1, SAFETENSORS, HDF5 = "checkpoint", "tf1", "safetensors", "hdf5"
+CHECKPOINT, TF1, SAFETENSORS, HDF5, MANYLANGS = "checkpoint", "tf1", "safetensors", "hdf5", "manylangs"
 FORMS = (HDF5, CHECKPOINT, TF1, SAFETENSORS)
+"""The forms that a model can be written in."""
 
 EXPECTED = (
     f"expected a folder made by elmo-tf train, or one with {WEIGHTS_FILE} and {OPTIONS_FILE}, a TensorFlow 1 "
-    "checkpoint of bilm-tf, a safetensors file, a ZIP file with HDF5 or safetensors, or the name of a published model: "
-    f"{', '.join(PUBLISHED)}"
+    "checkpoint of bilm-tf, a safetensors file, a folder of ELMoForManyLangs, a ZIP file with HDF5, safetensors or "
+    f"ELMoForManyLangs, or the name of a published model: {', '.join(PUBLISHED)}; or hf://USER/MODEL or nlpl:NUMBER"
 )
 """The forms of a model that can be loaded, for error messages."""
 
@@ -51,7 +56,7 @@ class ModelLocation:
     """The location and the form of a model on disk.
 
     Args:
-        form: "checkpoint", "tf1", "safetensors" or "hdf5".
+        form: "checkpoint", "tf1", "safetensors", "hdf5" or "manylangs".
         weights: the file of the weights, or the checkpoint's path without endings.
         folder: the folder of the options and the vocabulary.
     """
@@ -67,7 +72,12 @@ class ModelLocation:
 
     @property
     def options_file(self) -> str | None:
-        """The path of `options.json`, or of `x_options.json` beside `x_weights.hdf5`; None where none exists."""
+        """The path of `options.json`, or of `x_options.json` beside `x_weights.hdf5`; None where none exists.
+
+        In a folder of ELMoForManyLangs it is `config.json`.
+        """
+        if self.form == MANYLANGS:
+            return self.beside(MANYLANGS_CONFIG)
         named = os.path.basename(self.weights).replace("weights.hdf5", OPTIONS_FILE)
         return self.beside(*([named] if named.endswith(OPTIONS_FILE) else []), OPTIONS_FILE)
 
@@ -123,6 +133,8 @@ def _find_by_file(path: str) -> ModelLocation | None:
             if os.path.basename(path) == SOFTMAX_FILE:
                 raise InputError(f"{path}: it is only a softmax; expected the weights, or their folder", path=path)
             return ModelLocation(form, path, os.path.dirname(path) or ".")
+    if os.path.basename(path) == MANYLANGS_ENCODER and os.path.isfile(path):
+        return ModelLocation(MANYLANGS, path, os.path.dirname(path) or ".")
     prefix = path.removesuffix(_INDEX)
     if os.path.isdir(path) or not os.path.isfile(prefix + _INDEX):
         return None
@@ -150,6 +162,8 @@ def _find_in_folder(folder: str, path: str, which: str | None) -> ModelLocation 
             raise InputError(f"{path}: it holds {len(found)} models, {both}: expected one, or its own path", path=path)
         if found:
             return ModelLocation(form, found[0], folder)
+    if all(os.path.isfile(os.path.join(folder, name)) for name in (MANYLANGS_ENCODER, MANYLANGS_TOKENS)):
+        return ModelLocation(MANYLANGS, os.path.join(folder, MANYLANGS_ENCODER), folder)
     return None
 
 
@@ -176,6 +190,12 @@ def check_for_training(model_dir: str) -> None:
     if not os.path.isdir(model_dir) or has_checkpoint(model_dir):
         return
     place = _find_in_folder(model_dir, model_dir, None)
+    if place is not None and place.form == MANYLANGS:
+        raise InputError(
+            f"--model_dir={model_dir} holds a model of ELMoForManyLangs, which cannot be trained: give a new folder",
+            path=model_dir,
+            option="model_dir",
+        )
     if place is not None:
         raise InputError(
             f"--model_dir={model_dir} holds a model already, {os.path.basename(place.weights)}: to go on with it, give "

@@ -6,22 +6,37 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.formats import hdf5, safetensors_files
+from elmo_tf.formats.array_checks import check_shapes
 from elmo_tf.formats.arrays import Arrays
 from elmo_tf.formats.tensorflow_checkpoint import CheckpointReader
 from elmo_tf.formats.zip_archive import unpack_zip
 from elmo_tf.models.tf1_weight_names import is_forward_only, our_name, tf1_name
-from elmo_tf.models.weight_names import SOFTMAX_PREFIX, check_shapes, expected_shapes
+from elmo_tf.models.weight_names import SOFTMAX_PREFIX, expected_shapes
 from elmo_tf.options import Options
 from elmo_tf.store.checkpoint_weights import display_name, read_tf1_checkpoint, read_training_checkpoint
-from elmo_tf.store.file_names import OPTIONS_FILE, SOFTMAX_FILE, VOCAB_FILE
+from elmo_tf.store.file_names import MANYLANGS_CONFIG, OPTIONS_FILE, SOFTMAX_FILE, VOCAB_FILE
+from elmo_tf.store.hub import fetch_from_hub, is_hub_name
+from elmo_tf.store.manylangs_config import read_config
+from elmo_tf.store.manylangs_weights import open_weights
 from elmo_tf.store.model_hashes import check_hashes
-from elmo_tf.store.model_location import CHECKPOINT, EXPECTED, HDF5, TF1, ModelLocation, find_model, is_zip_file
+from elmo_tf.store.model_location import (
+    CHECKPOINT,
+    EXPECTED,
+    HDF5,
+    MANYLANGS,
+    TF1,
+    ModelLocation,
+    find_model,
+    is_zip_file,
+)
+from elmo_tf.store.nlpl import fetch_from_nlpl, is_nlpl_name
 from elmo_tf.store.published_models import fetch, is_published
 from elmo_tf.system import input_files
 
@@ -35,15 +50,16 @@ class StoredModel:
 
     Args:
         path: the path that `open_model` was given.
-        form: "checkpoint", "tf1", "safetensors" or "hdf5".
+        form: "checkpoint", "tf1", "safetensors", "hdf5" or "manylangs".
         source: the path of the file of weights, or of the checkpoint without endings, or of the ZIP file.
         options: the model's options, with the number of words (`n_tokens_vocab`) if the arrays tell it.
-        options_file: the path of the options.
+        options_file: the path of the options, or of the `config.json` of ELMoForManyLangs.
         weights: the arrays by our names, with the softmax if there is one.
         slots: Adagrad's accumulators by the same names; empty if there are none.
         step: the number of training steps taken; None if it is not known.
         vocab_file: the path of the vocabulary beside the model; None if there is none.
         is_zipped: whether the model is in a ZIP file.
+        lexicon_encoder: the arguments of the `LexiconEncoder` of a model of ELMoForManyLangs; None for other models.
     """
 
     path: str
@@ -56,6 +72,7 @@ class StoredModel:
     step: int | None
     vocab_file: str | None
     is_zipped: bool = False
+    lexicon_encoder: Mapping[str, Any] | None = None
 
     @property
     def weights_name(self) -> str:
@@ -70,7 +87,28 @@ class StoredModel:
     @property
     def has_rows_by_word(self) -> bool:
         """Whether one of its arrays has a row for each word of a vocabulary: the softmax, or the word vectors."""
-        return self.has_softmax or self.options.char_cnn is None
+        return self.has_softmax or self.reads_word_ids
+
+    @property
+    def reads_word_ids(self) -> bool:
+        """Whether the model reads word ids, so that it needs a vocabulary."""
+        return self.options.char_cnn is None and self.lexicon_encoder is None
+
+    def check_bilm_tf(self, purpose: str) -> None:
+        """Checks that a model has the architecture of bilm-tf.
+
+        Args:
+            purpose: what the caller does with the model, as a verb and its object.
+
+        Raises:
+            InputError: the model is one of ELMoForManyLangs.
+        """
+        if self.lexicon_encoder is not None:
+            raise InputError(
+                f"{self.path}: a model of ELMoForManyLangs gives vectors alone; elmo_tf cannot {purpose}, for it has "
+                "another token encoder than bilm-tf's models and no softmax",
+                path=self.path,
+            )
 
     def vocabulary(self, vocab_file: str | None = None) -> Vocabulary | None:
         """Reads the vocabulary: `vocab_file`, or else the file beside the model; None if there is neither."""
@@ -142,7 +180,8 @@ def open_model(path: str | os.PathLike[str], which: str | None = None) -> Iterat
 
     Args:
         path: a folder with a model of any form; a ZIP file of such a folder; a file of weights or a checkpoint with its
-            options beside it; or the name of a published model.
+            options beside it; the name of a published model; `hf://user/model`, one on the Hugging Face Hub; or
+            `nlpl:217`, one of the NLPL repository.
         which: "best" or "latest", the checkpoint of a training run; None for the best if there is one.
 
     Raises:
@@ -155,7 +194,11 @@ def open_model(path: str | os.PathLike[str], which: str | None = None) -> Iterat
         place = find_model(stack.enter_context(unpack_zip(path, SOFTMAX_FILE)) if zipped else path, path, which)
         options_file = place.options_file
         if options_file is None:
-            raise InputError(f"{path}: it holds no model: {OPTIONS_FILE} is missing; {EXPECTED}", path=path)
+            missing = MANYLANGS_CONFIG if place.form == MANYLANGS else OPTIONS_FILE
+            raise InputError(f"{path}: it holds no model: {missing} is missing; {EXPECTED}", path=path)
+        if place.form == MANYLANGS:
+            yield stack.enter_context(_open_manylangs(place, path, options_file, zipped))
+            return
         options = Options.from_file(options_file)
         check_hashes(place.folder, os.path.basename(options_file))
         parts = stack.enter_context(_open_parts(place))
@@ -176,8 +219,31 @@ def open_model(path: str | os.PathLike[str], which: str | None = None) -> Iterat
         yield stored
 
 
+@contextlib.contextmanager
+def _open_manylangs(place: ModelLocation, path: str, config_file: str, is_zipped: bool) -> Iterator[StoredModel]:
+    config = read_config(place.folder)
+    with open_weights(place.folder, config.options, config.lexicon_encoder) as weights:
+        yield StoredModel(
+            path=path,
+            form=place.form,
+            source=path if is_zipped else place.weights,
+            options=config.options,
+            options_file=config_file,
+            weights=weights,
+            slots=Arrays.of(place.weights, {}),
+            step=None,
+            vocab_file=None,
+            is_zipped=is_zipped,
+            lexicon_encoder=config.lexicon_encoder,
+        )
+
+
 def resolve_model_path(path: str) -> str:
-    """Returns the path of a model. For the name of a published model this is its folder, downloaded if necessary."""
+    """Returns the path of a model. For the name of one on the network this is its folder, downloaded if necessary."""
+    if is_hub_name(path):
+        return fetch_from_hub(path)
+    if is_nlpl_name(path):
+        return fetch_from_nlpl(path)
     return fetch(path) if is_published(path) else path
 
 

@@ -70,6 +70,18 @@ def check_regular(path: str) -> None:
         raise InputError(f"{path} is a device, a pipe or a socket; expected the name of a file to write", path=path)
 
 
+def check_output(path: str, overwrite: bool) -> None:
+    """Refuses a path that exists, unless it shall be overwritten, and one at which no regular file lies.
+
+    >>> check_output("/tmp", overwrite=True)
+    Traceback (most recent call last):
+    elmo_tf.errors.InputError: /tmp is a folder; expected the name of a file to write
+    """
+    check_regular(path)
+    if os.path.lexists(path) and not overwrite:
+        raise InputError(f"{path} exists; give --overwrite to replace it (overwrite=True from Python)", path=path)
+
+
 def _is_refusal_to_write(error: BaseException, path: str) -> TypeGuard[OSError]:
     """Whether an error says that this file cannot be written; no error of another file or of a closed pipe is one."""
     return isinstance(error, OSError) and not isinstance(error, BrokenPipeError) and error.filename in (None, path)

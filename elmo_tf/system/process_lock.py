@@ -26,6 +26,9 @@ HEARTBEAT = 5.0
 SILENCE = 30.0
 """Seconds without an update of the modification time after which a holder on another host is considered dead."""
 
+_LARGEST_NUMBER = 2**31 - 1
+"""The largest number that a process can have."""
+
 _handles: set[int] = set()
 """The file descriptors of the locks of this process. A forked child closes them; otherwise it would keep the locks."""
 
@@ -164,9 +167,10 @@ def _read(handle: int) -> Holder | None:
     """Reads the holder that the file names; returns None if it names none, for example after an interrupted write."""
     try:
         values = json.loads(os.pread(handle, 4096, 0))
-        return Holder(str(values["host"]), int(values["process"]), str(values["since"]), str(values["start"]))
-    except (ValueError, KeyError, TypeError):
+        holder = Holder(str(values["host"]), int(values["process"]), str(values["since"]), str(values["start"]))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
+    return holder if 0 < holder.process <= _LARGEST_NUMBER else None
 
 
 def _is_same_file(handle: int, path: str) -> bool:

@@ -14,8 +14,9 @@ from elmo_tf.training.input_checks import RunInput
 from elmo_tf.training.loss_scale import LossScale
 from elmo_tf.training.optimizer import SparseAdagrad
 from elmo_tf.training.settings import TrainSettings
-from elmo_tf.training.state import RunState
+from elmo_tf.training.state import Division, RunState
 from elmo_tf.training.step import TrainStep
+from elmo_tf.training.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Trainer:
         take_step: takes one training step.
         strategy: the strategy whose replicas compute.
         parts: the number of parts that a step's rows are dealt to: replicas times accumulation steps.
+        workers: the processes that take the steps together.
     """
 
     model: LanguageModel
@@ -37,6 +39,7 @@ class Trainer:
     take_step: TrainStep
     strategy: tf.distribute.Strategy
     parts: int
+    workers: Workers
 
 
 def count_parts(settings: TrainSettings, strategy: tf.distribute.Strategy) -> int:
@@ -45,7 +48,11 @@ def count_parts(settings: TrainSettings, strategy: tf.distribute.Strategy) -> in
 
 
 def build_trainer(
-    settings: TrainSettings, options: Options, strategy: tf.distribute.Strategy, implementation: str = "fused"
+    settings: TrainSettings,
+    options: Options,
+    strategy: tf.distribute.Strategy,
+    implementation: str = "fused",
+    workers: Workers | None = None,
 ) -> Trainer:
     """Builds a model with new weights, its optimizer and its training step.
 
@@ -54,6 +61,7 @@ def build_trainer(
         options: the model's options, with the number of words in the vocabulary.
         strategy: the strategy whose replicas compute.
         implementation: how the LSTM is computed, as for `BiLM`.
+        workers: the processes of the strategy, where the caller has made them already.
     """
     keras.utils.set_random_seed(settings.seed)
     with strategy.scope():
@@ -70,11 +78,12 @@ def build_trainer(
         settings.accumulation_steps,
         settings.jit_compile,
     )
-    return Trainer(model, variables, optimizer, take_step, strategy, count_parts(settings, strategy))
+    parts = count_parts(settings, strategy)
+    return Trainer(model, variables, optimizer, take_step, strategy, parts, workers or Workers(strategy))
 
 
 def new_state(settings: TrainSettings, prepared: RunInput, trainer: Trainer) -> RunState:
-    """The state that a new run begins with.
+    """The state that a new run begins with, with the LSTM states of the parts of all workers.
 
     Args:
         settings: the run's settings.
@@ -86,13 +95,22 @@ def new_state(settings: TrainSettings, prepared: RunInput, trainer: Trainer) -> 
         seed=settings.seed,
         unroll_steps=training.unroll_steps,
         corpus=prepared.corpus.fingerprint(),
+        held_out=None if prepared.validation is None else prepared.validation.fingerprint(),
+        division=Division(
+            trainer.parts // settings.accumulation_steps, settings.accumulation_steps, training.batch_size
+        ),
         lstm_states=trainer.take_step.zero_states(training.batch_size),
         loss_scale=LossScale.first(trainer.model.compute_dtype),
     )
 
 
 def make_stream(
-    settings: TrainSettings, prepared: RunInput, parts: int, step: int = 0, position: str | None = None
+    settings: TrainSettings,
+    prepared: RunInput,
+    parts: int,
+    step: int = 0,
+    position: str | None = None,
+    own_parts: range | None = None,
 ) -> TrainingStream:
     """Makes the stream of a run's inputs.
 
@@ -102,6 +120,7 @@ def make_stream(
         parts: the number of parts that a step's rows are dealt to.
         step: the number of the first step.
         position: the position to continue from, as a checkpoint holds it; None to begin.
+        own_parts: the parts whose windows are made; None for all.
     """
     training = prepared.options.training
     stream_settings = StreamSettings(
@@ -110,6 +129,7 @@ def make_stream(
         seed=settings.seed,
         negatives=training.n_negative_samples_batch if training.sample_softmax else 0,
         buckets=settings.jit_compile,
+        own_parts=own_parts,
     )
     return TrainingStream(
         prepared.corpus, prepared.vocabulary, prepared.options, stream_settings, step=step, position=position

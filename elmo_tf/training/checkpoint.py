@@ -1,5 +1,6 @@
 """The checkpoints of a training run: `latest` holds all that a run needs to continue, `best` the best weights."""
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,12 +9,12 @@ import tensorflow as tf
 
 from elmo_tf.errors import InputError
 from elmo_tf.formats.tensorflow_checkpoint import DAMAGED
-from elmo_tf.store.checkpoint_files import checkpoint_step, has_checkpoint, newest_checkpoint
+from elmo_tf.store.checkpoint_files import checkpoint_step, has_checkpoint, list_checkpoints, newest_checkpoint
 from elmo_tf.store.checkpoint_writer import CheckpointWriter, save_checkpoint
 from elmo_tf.store.file_names import BEST, LATEST
 from elmo_tf.system.error_text import first_line
 from elmo_tf.training.optimizer import SparseAdagrad
-from elmo_tf.training.state import LstmStates, RunState
+from elmo_tf.training.state import Division, LstmStates, RunState
 
 
 class _Text(tf.train.experimental.PythonState):
@@ -40,6 +41,7 @@ class TrainingCheckpoint:
         variables: the weights by name.
         optimizer: the optimizer, whose accumulators are saved too.
         report: takes a line for people on each checkpoint that is damaged and skipped.
+        writes: whether this process writes the checkpoints. Of several workers only the chief does.
     """
 
     def __init__(
@@ -48,7 +50,9 @@ class TrainingCheckpoint:
         variables: Mapping[str, tf.Variable],
         optimizer: SparseAdagrad,
         report: Callable[[str], None] = print,
+        writes: bool = True,
     ) -> None:
+        self._writes = writes
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._text = _Text()
         self._rows: list[tf.Variable] = []
@@ -73,14 +77,21 @@ class TrainingCheckpoint:
             self._latest = CheckpointWriter(checkpoint, os.path.join(self._model_dir, LATEST), max_to_keep=2)
         return self._latest
 
-    def save(self, state: RunState) -> str:
-        """Saves the run; returns the checkpoint's path.
+    def save(self, state: RunState, confirmed: int | None = None) -> str:
+        """Saves the run; returns the checkpoint's path, or an empty text where another process writes it.
 
         Nothing is written where the last save was of the same step and the state has not changed since.
+
+        Args:
+            state: the run's state, with the LSTM states of all parts.
+            confirmed: the number of the newest step whose checkpoint is known to be good; None if all are. The newest
+                checkpoint of that step or before is kept.
 
         Raises:
             InputError: the checkpoint cannot be written.
         """
+        if not self._writes:
+            return ""
         writer = self._writer(state.lstm_states)
         text = state.to_json()
         if self._last_saved is not None and self._last_saved[:2] == (state.step, text):
@@ -89,15 +100,24 @@ class TrainingCheckpoint:
         self._text.text = text
         for variable, rows in zip(self._rows, _join(state.lstm_states), strict=True):
             variable.assign(rows)
-        path = save_checkpoint(writer, state.step)
+        path = save_checkpoint(writer, state.step, confirmed)
         self._last_saved = state.step, text, path
         return path
+
+    def withdraw(self, confirmed: int) -> None:
+        """Removes the checkpoints after the step `confirmed` of a diverged run, if a complete one of before is left."""
+        if self._writes and self._latest is not None:
+            for path in self._latest.withdraw(confirmed):
+                self._report(f"note: {path} is removed, because the run had diverged by then")
+            self._last_saved = None
 
     def save_best(self, step: int) -> str:
         """Saves the weights as the best so far; returns the checkpoint's path. It raises the same errors as `save`.
 
         Call it after `save` of the same step, because a run cannot be continued from its best weights alone.
         """
+        if not self._writes:
+            return ""
         self._step.assign(step)
         return save_checkpoint(self._best, step)
 
@@ -129,6 +149,7 @@ class TrainingCheckpoint:
         if path is None:
             self._check_empty()
             return None
+        writer.adopt(path)
         status = None
         try:
             imported = not any(key.startswith("states/") for key, _ in tf.train.list_variables(path))
@@ -168,6 +189,23 @@ class TrainingCheckpoint:
                 "--model_dir",
                 path=folder,
             )
+
+
+def read_division(model_dir: str) -> Division | None:
+    """Reads how the rows of a step were divided when the newest checkpoint in `latest` was saved.
+
+    Returns:
+        None if there is no checkpoint, if it is of an earlier release, or if it cannot be read: `restore` finds the
+        reason, and may take another one.
+    """
+    for path in list_checkpoints(os.path.join(model_dir, LATEST)):
+        try:
+            reader = tf.train.load_checkpoint(path)
+            (key,) = [key for key in reader.get_variable_to_shape_map() if key.startswith("notes/")]
+            return Division(*json.loads(reader.get_tensor(key))["division"])
+        except (*DAMAGED, TypeError, KeyError, RecursionError):
+            continue
+    return None
 
 
 def write_imported(model_dir: str, weights: Mapping[str, Any], accumulators: Mapping[str, Any], step: int) -> str:

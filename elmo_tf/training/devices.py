@@ -1,4 +1,4 @@
-"""The devices of a training run: all GPUs, some of them, or a CPU cut into logical ones; and settings of the CPU."""
+"""The devices of a training run: all GPUs, some of them, a CPU cut into logical ones, or those of a whole cluster."""
 
 import ctypes
 import os
@@ -8,7 +8,44 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
-from elmo_tf.training.settings import MOST_LOGICAL_CPUS
+from elmo_tf.training.cluster import find_cluster, join_cluster
+from elmo_tf.training.settings import MOST_LOGICAL_CPUS, TrainSettings
+
+
+def strategy_of(settings: TrainSettings) -> tf.distribute.Strategy:
+    """Makes the strategy of a run: on the devices of this machine, or on those of a cluster that this process joins.
+
+    With `settings.deterministic` it first calls `enable_determinism`.
+
+    Args:
+        settings: the run's settings.
+
+    Raises:
+        InputError: the devices do not exist, or the cluster cannot be joined.
+    """
+    if settings.deterministic:
+        enable_determinism()
+    if settings.strategy == "mirrored":
+        return make_strategy(settings.devices, settings.logical_cpus)
+    for name, given in (("devices", bool(settings.devices)), ("logical_cpus", settings.logical_cpus > 1)):
+        if given:
+            raise InputError(
+                f"--{name}: with --strategy=multi_worker every worker takes all of its GPUs, or its CPU; set the "
+                "variable CUDA_VISIBLE_DEVICES instead",
+                option=name,
+            )
+    cluster = find_cluster()
+    _prepare_devices(1)
+    return join_cluster(cluster)
+
+
+def enable_determinism() -> None:
+    """Lets TensorFlow take only operations that give the same bits every time, for the whole process.
+
+    NCCL then sums over GPUs in a ring, unless the environment says otherwise; by itself it chooses a way by the sizes.
+    """
+    os.environ.setdefault("NCCL_ALGO", "Ring")
+    tf.config.experimental.enable_op_determinism()
 
 
 def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.distribute.MirroredStrategy:
@@ -28,15 +65,7 @@ def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.dist
     """
     if logical_cpus > MOST_LOGICAL_CPUS:
         raise InputError(f"--logical_cpus={logical_cpus}: expected at most {MOST_LOGICAL_CPUS}", option="logical_cpus")
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        _set_threads(max(logical_cpus, 1))
-        keep_freed_memory()
-    for gpu in gpus:  # take memory as it is needed, so that other processes can use the GPU too
-        try:
-            tf.config.experimental.set_memory_growth(gpu, True)
-        except RuntimeError:
-            break  # already started, by a caller who has decided
+    gpus = _prepare_devices(max(logical_cpus, 1))
     if logical_cpus > 1:
         if devices:
             raise InputError(
@@ -54,6 +83,20 @@ def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.dist
     if len({_short(device) for device in devices}) < len(devices):
         raise InputError(f"--devices={','.join(devices)}: a device is named twice", option="devices")
     return tf.distribute.MirroredStrategy([_short(device) for device in devices])
+
+
+def _prepare_devices(replicas: int) -> list[tf.config.PhysicalDevice]:
+    """Sets how GPUs take memory, or without GPUs the threads and memory of the CPU; returns the GPUs."""
+    gpus: list[tf.config.PhysicalDevice] = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        _set_threads(replicas)
+        keep_freed_memory()
+    for gpu in gpus:  # take memory as it is needed, so that other processes can use the GPU too
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:
+            break  # already started, by a caller who has decided
+    return gpus
 
 
 def _set_threads(replicas: int) -> None:

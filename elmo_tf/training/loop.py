@@ -2,10 +2,12 @@
 
 import bisect
 import contextlib
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
@@ -13,11 +15,14 @@ from elmo_tf.inference.evaluator import Evaluator, LossesNotFiniteError
 from elmo_tf.training.assembly import Trainer
 from elmo_tf.training.callbacks import make_callbacks
 from elmo_tf.training.checkpoint import TrainingCheckpoint
-from elmo_tf.training.divergence import DivergenceGuard
+from elmo_tf.training.divergence import DivergenceError, DivergenceGuard
 from elmo_tf.training.input_checks import RunInput
 from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.settings import TrainSettings
 from elmo_tf.training.state import RunState
+
+_WINDOWS_TO_AGREE = 10
+"""Windows of a validation after which several workers ask each other whether to stop."""
 
 
 class _ValidationAbandonedError(Exception):
@@ -35,6 +40,7 @@ class TrainingLoop:
         state: the state to continue from, which the loop changes.
         bounds: the number of the first step of every epoch, and at the end that of all steps.
         report: called with each line that the user is to read.
+        of_user: callbacks of the user.
     """
 
     def __init__(
@@ -46,26 +52,66 @@ class TrainingLoop:
         state: RunState,
         bounds: Sequence[int],
         report: Callable[[str], None],
+        of_user: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
+        self._of_user = of_user
         self._settings, self._prepared, self._trainer = settings, prepared, trainer
         self._checkpoint, self._state, self._bounds, self._report = checkpoint, state, bounds, report
         self._loss_name = "sampled_loss" if prepared.options.training.sample_softmax else "loss"
-        self._guard = DivergenceGuard(state, len(prepared.vocabulary), report)
+        self._guard = DivergenceGuard(state, len(prepared.vocabulary), report, trainer.variables.values())
         self._model = trainer.model
         self._model.stop_training = False
+        self._workers = trainer.workers
+        self._signal, self._windows = 0, 0
         self.stopped_by: int | None = None
 
     def request_stop(self, number: int) -> None:
-        """Ends the loop after the current step; `stopped_by` is then the signal's number."""
+        """Ends the loop after the current step; `stopped_by` is then the signal's number.
+
+        Several workers end after the same step, the first after which they have told each other.
+        """
+        self._signal = number
+        if self._workers.count == 1:
+            self._stop(number)
+
+    def _stop(self, number: int) -> None:
         self.stopped_by = number
         self._model.stop_training = True
 
+    def _is_to_stop(self) -> bool:
+        """Whether the run ends here. The user's callbacks run on the chief, which then tells the other workers."""
+        if self._of_user and self._workers.count > 1:
+            stops = self._workers.gather(np.array([self._model.stop_training], np.float32))
+            self._model.stop_training = bool(stops.any())
+        return bool(self._model.stop_training)
+
+    def _exchange(self, numbers: np.ndarray) -> np.ndarray:
+        """Gathers a vector from all workers, `(workers, n)`, and stops if one of them was asked to stop."""
+        gathered = self._workers.gather(np.append(numbers, np.float32(self._signal)))
+        signal = int(gathered[:, -1].max())
+        if signal:
+            self._stop(signal)
+        return gathered[:, :-1]
+
     def run(self, stream: PrefetchedStream) -> None:
-        """Takes all steps, unless the run is out of patience or `request_stop` is called before."""
+        """Takes all steps, unless the run is out of patience or `request_stop` is called before.
+
+        Raises:
+            DivergenceError: the run has diverged. The checkpoints that may be diverged too are removed, if a good one
+                is left.
+            LossesNotFiniteError: a validation shows that the run has diverged; the same is done.
+        """
+        try:
+            self._run(stream)
+        except (DivergenceError, LossesNotFiniteError):
+            self._checkpoint.withdraw(self._guard.confirmed)
+            raise
+
+    def _run(self, stream: PrefetchedStream) -> None:
         callbacks = keras.callbacks.CallbackList(self._callbacks(), model=self._model)
         self._begin(callbacks)
         epoch = bisect.bisect_right(self._bounds, self._state.step) - 1
-        while epoch + 1 < len(self._bounds) and not self._model.stop_training:
+        while epoch + 1 < len(self._bounds) and not self._is_to_stop():
             self._run_epoch(epoch, stream, callbacks)
             epoch += 1
         callbacks.on_train_end()
@@ -81,6 +127,8 @@ class TrainingLoop:
             self._make_evaluation(),
             self._save_best,
             self._report,
+            self._of_user,
+            self._workers.is_chief,
         )
 
     def _begin(self, callbacks: keras.callbacks.CallbackList) -> None:
@@ -95,7 +143,7 @@ class TrainingLoop:
         """Takes the steps of an epoch that are not taken yet."""
         end = self._bounds[epoch + 1]
         callbacks.on_epoch_begin(epoch)
-        while self._state.step < end and not self._model.stop_training:
+        while self._state.step < end and not self._is_to_stop():
             self._take_step(stream, callbacks)
         if self._state.step == end:
             with contextlib.suppress(_ValidationAbandonedError):
@@ -110,7 +158,8 @@ class TrainingLoop:
             tensors, position = next(stream)
         result = self._trainer.take_step(state.step, tensors, state.lstm_states, state.loss_scale)
         state.step, state.stream_position = state.step + 1, position
-        logs = {self._loss_name: float(tf.reduce_mean(result.losses)), "gradient_norm": float(result.norm)}
+        losses = self._exchange(np.ravel(result.losses))
+        logs = {self._loss_name: float(tf.reduce_mean(losses)), "gradient_norm": float(result.norm)}
         if self._is_skipped(logs["gradient_norm"]):
             self._guard.count_skip(logs["gradient_norm"])
             logs[self._loss_name] = state.mean_loss if state.mean_loss is not None else logs[self._loss_name]
@@ -141,7 +190,13 @@ class TrainingLoop:
         settings, prepared = self._settings, self._prepared
         if prepared.validation is None:
             return None
-        evaluator = Evaluator(self._model, prepared.validation, prepared.vocabulary, settings.validation_batch_size)
+        evaluator = Evaluator(
+            self._model,
+            prepared.validation,
+            prepared.vocabulary,
+            settings.validation_batch_size,
+            helpers=self._workers if self._workers.count > 1 else None,
+        )
 
         def evaluate() -> dict[str, float | int]:
             with self._save_if_a_text_is_gone():
@@ -150,7 +205,13 @@ class TrainingLoop:
         return evaluate
 
     def _abandon_if_stopped(self, _: int) -> None:
-        """Ends the current validation if the run is to stop; a scheduler may not wait until it is complete."""
+        """Ends the current validation if the run is to stop; a scheduler may not wait until it is complete.
+
+        Every worker takes rows of its own of the same windows, so all ask each other in the same window.
+        """
+        self._windows += 1
+        if self._workers.count > 1 and self._windows % _WINDOWS_TO_AGREE == 0:
+            self._exchange(np.zeros(0, np.float32))
         if self.stopped_by is not None:
             raise _ValidationAbandonedError
 
@@ -168,7 +229,8 @@ class TrainingLoop:
                 f"{error}; take a smaller --learning_rate or --all_clip_norm_val and go on from the last checkpoint"
             ) from error
         except InputError:
-            if self._state.has_new_steps:  # otherwise nothing has changed since the last checkpoint
+            # without a new step nothing has changed since the last checkpoint; and other workers do not take part
+            if self._state.has_new_steps and self._workers.count == 1:
                 self._save()
             raise
 
@@ -176,7 +238,9 @@ class TrainingLoop:
         """Saves the run, unless it has diverged; returns whether it is saved."""
         if not self._guard.may_save():
             return False
-        self._checkpoint.save(self._state)
+        states = self._workers.gather_states(self._state.lstm_states)
+        state = dataclasses.replace(self._state, lstm_states=states)
+        self._checkpoint.save(state, self._guard.confirmed)
         return True
 
     def _save_best(self, step: int) -> None:

@@ -122,7 +122,7 @@ def weight_sizes(variables: Mapping[str, tf.Variable]) -> dict[str, int]:
     return {name: variable.shape.num_elements() for name, variable in variables.items()}
 
 
-def check_fits_in_memory(options: Options, strategy: tf.distribute.Strategy) -> None:
+def check_fits_in_memory(options: Options, strategy: tf.distribute.Strategy, workers: int = 1) -> None:
     """Checks, from the options alone and before anything is built, that a run can fit into the machine's memory.
 
     The estimate is the least that the options can take: that of a window whose words are all the same short word. On
@@ -132,6 +132,7 @@ def check_fits_in_memory(options: Options, strategy: tf.distribute.Strategy) -> 
     Args:
         options: the model's, with `n_tokens_vocab`.
         strategy: the strategy whose replicas compute.
+        workers: the number of processes that the replicas are spread over, each on a machine of its own.
 
     Raises:
         InputError: the estimate is larger than the memory.
@@ -142,7 +143,7 @@ def check_fits_in_memory(options: Options, strategy: tf.distribute.Strategy) -> 
     sizes = {name: math.prod(shape) for name, shape in expected_shapes(options, softmax=True).items()}
     least = estimate_memory(options, sum(sizes.values()), _sparse_size(sizes), options.training.batch_size, 1, 1)
     on_gpus = any("GPU" in device.upper() for device in strategy.extended.worker_devices)
-    replicas = 1 if on_gpus else int(strategy.num_replicas_in_sync)
+    replicas = 1 if on_gpus else int(strategy.num_replicas_in_sync) // workers
     needed = least.weights + least.adagrad if on_gpus else replicas * least.total
     if needed > available:
         raise InputError(

@@ -1,8 +1,11 @@
 """A training run from beginning to end: the input is checked, the run begins or is resumed, and steps are taken."""
 
+import contextlib
+import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import keras
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
@@ -11,7 +14,7 @@ from elmo_tf.system.atomic_folders import make_folder_or_undo
 from elmo_tf.system.process_lock import process_lock
 from elmo_tf.training.assembly import Trainer, build_trainer, count_parts, make_stream
 from elmo_tf.training.checkpoint import TrainingCheckpoint
-from elmo_tf.training.devices import make_strategy
+from elmo_tf.training.devices import strategy_of
 from elmo_tf.training.input_checks import (
     RunInput,
     check_model_folder,
@@ -23,10 +26,11 @@ from elmo_tf.training.interrupts import stop_between_steps
 from elmo_tf.training.loop import TrainingLoop
 from elmo_tf.training.memory_estimate import check_fits_in_memory
 from elmo_tf.training.prefetch import PrefetchedStream
-from elmo_tf.training.resume import begin_or_resume
+from elmo_tf.training.resume import begin_or_resume, keep_parts
 from elmo_tf.training.run_description import describe_run
 from elmo_tf.training.settings import TrainResult, TrainSettings, epoch_bounds
 from elmo_tf.training.state import RunState
+from elmo_tf.training.workers import Workers
 
 Report = Callable[[str], None]
 
@@ -34,44 +38,77 @@ LOCK_FILE = "train.lock"
 """The file in the model's folder that says which process trains there."""
 
 
-def train(settings: TrainSettings, report: Report = print) -> TrainResult:
+def train(
+    settings: TrainSettings, report: Report = print, callbacks: Sequence[keras.callbacks.Callback] = ()
+) -> TrainResult:
     """Trains a model, or continues the training of the one in `settings.model_dir`.
+
+    With `settings.strategy` of multi_worker, every worker calls it. The first, the chief, writes into the folder.
 
     Args:
         settings: the run's settings.
         report: takes a line for people.
+        callbacks: Keras callbacks, which are called after the validation and before the logs are written. The numbers
+            that they add to the logs of an epoch under a name that begins with "val_" are written for TensorBoard.
 
     Raises:
         InputError: something about the input is wrong, or another process trains in the same folder; nothing has been
-            trained.
+            trained. Or another worker is lost.
     """
     _check_settings(settings)
     check_validation_settings(settings)
-    folder = settings.model_dir
+    strategy = strategy_of(settings)
+    workers = Workers(strategy)
+    report = workers.reporter(report)
+    with workers.end_if_one_is_lost(), _own_folder(settings.model_dir, workers, report):
+        result = _train(settings, strategy, workers, report, callbacks)
+        workers.wait()  # the last checkpoint is written
+    return result
+
+
+@contextlib.contextmanager
+def _own_folder(folder: str, workers: Workers, report: Report) -> Iterator[None]:
+    """Keeps every other run out of the model's folder, which is the chief's task."""
+    if not workers.is_chief:
+        yield
+        return
     with make_folder_or_undo(folder), process_lock(os.path.join(folder, LOCK_FILE), folder, report):
-        return _train(settings, report)
+        yield
 
 
-def _train(settings: TrainSettings, report: Report) -> TrainResult:
-    """Does what `train` does, in a folder that no other process trains in."""
+def _train(
+    settings: TrainSettings,
+    strategy: tf.distribute.Strategy,
+    workers: Workers,
+    report: Report,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> TrainResult:
+    """Does what `train` does, in a folder that no other run trains in."""
     check_for_training(settings.model_dir)
     # otherwise TensorFlow lets GPUs compute float32 products with ten bits of precision, as many as half precision has
     tf.config.experimental.enable_tensor_float_32_execution(settings.precision != "float32")
-    strategy = make_strategy(settings.devices, settings.logical_cpus)
+    given, settings = settings, keep_parts(settings, int(strategy.num_replicas_in_sync), report)
     parts = count_parts(settings, strategy)
     prepared = check_run_input(settings.options, settings.train_files, settings.valid_files, settings.vocab_file, parts)
     check_model_folder(settings.model_dir, prepared)
-    check_fits_in_memory(prepared.options, strategy)
-    trainer = build_trainer(settings, prepared.options, strategy)
-    checkpoint = TrainingCheckpoint(settings.model_dir, trainer.variables, trainer.optimizer, report)
+    check_fits_in_memory(prepared.options, strategy, workers.count)
+    workers.check_same(_facts(given, prepared), "start all workers with the same command and the same files")
+    trainer = build_trainer(settings, prepared.options, strategy, workers=workers)
+    checkpoint = TrainingCheckpoint(settings.model_dir, trainer.variables, trainer.optimizer, report, workers.is_chief)
     state = begin_or_resume(settings, prepared, trainer, checkpoint, report)
-    write_model_folder(settings.model_dir, prepared)
+    workers.check_same(
+        {"checkpoint": str(state.step)}, f"{settings.model_dir} must be on a file system that all workers share"
+    )
+    own = workers.own_parts(parts)
+    state.lstm_states = state.lstm_states[own.start : own.stop]
+    if workers.is_chief:
+        write_model_folder(settings.model_dir, prepared)
     bounds = _bounds(settings, prepared, parts)
     stopped_by = None
     if state.is_finished(bounds[-1], settings.patience):
         report(_why_finished(state, bounds[-1]))
     else:
-        stopped_by = _take_steps(settings, prepared, trainer, checkpoint, state, bounds, report)
+        stopped_by = _take_steps(settings, prepared, trainer, checkpoint, state, bounds, report, callbacks)
     return TrainResult(
         steps=state.step,
         finished=state.is_finished(bounds[-1], settings.patience),
@@ -79,6 +116,20 @@ def _train(settings: TrainSettings, report: Report) -> TrainResult:
         best_perplexity=state.best_perplexity,
         stopped_by=stopped_by,
     )
+
+
+def _facts(settings: TrainSettings, prepared: RunInput) -> dict[str, str]:
+    """The facts that all workers must share, by what they are about; without the names of files."""
+    held_out = prepared.validation
+    files = ("train_files", "valid_files", "vocab_file", "model_dir", "initialize_from", "initialize_vocab_file")
+    flags = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    flags["options"] = prepared.options
+    return {
+        "training text": prepared.corpus.fingerprint(),
+        "held-out text": "" if held_out is None else held_out.fingerprint(),
+        "vocabulary": "\n".join(prepared.vocabulary.words),
+        "flags": repr([item for item in flags.items() if item[0] not in files]),
+    }
 
 
 def _check_settings(settings: TrainSettings) -> None:
@@ -112,11 +163,13 @@ def _take_steps(
     state: RunState,
     bounds: Sequence[int],
     report: Report,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> int | None:
     """Describes the run, and takes its steps; returns the number of the signal that stopped it, if one did."""
     position = state.stream_position
     saved = position if isinstance(position, str) else None
-    stream = PrefetchedStream(make_stream(settings, prepared, trainer.parts, state.step, saved))
+    own = trainer.workers.own_parts(trainer.parts)
+    stream = PrefetchedStream(make_stream(settings, prepared, trainer.parts, state.step, saved, own))
     for line in describe_run(prepared, trainer.variables, bounds, trainer.parts, trainer.strategy, stream):
         report(line)
     if bounds[-1] < settings.max_steps:
@@ -124,7 +177,7 @@ def _take_steps(
             f"note: {prepared.options.training.n_epochs} epochs end before --max_steps={settings.max_steps}: raise "
             "--n_epochs to reach it"
         )
-    loop = TrainingLoop(settings, prepared, trainer, checkpoint, state, bounds, report)
+    loop = TrainingLoop(settings, prepared, trainer, checkpoint, state, bounds, report, callbacks)
     with stop_between_steps(loop.request_stop, report):
         loop.run(stream)
     return loop.stopped_by

@@ -33,9 +33,11 @@ def describe_run(
         f"{sum(weight_sizes(variables).values()):,}; vocabulary: {len(prepared.vocabulary):,} words, "
         f"{prepared.coverage:.1%} of a sample of the text"
     )
+    devices = ", ".join(strategy.extended.worker_devices)
+    workers = int(strategy.num_replicas_in_sync) // len(strategy.extended.worker_devices)
     yield (
         f"{bounds[-1]:,} steps of {parts} x {training.batch_size} rows x {training.unroll_steps} tokens in "
-        f"{len(bounds) - 1} epochs, on {', '.join(strategy.extended.worker_devices)}"
+        f"{len(bounds) - 1} epochs, on {devices}{f' and the like of {workers - 1} more workers' * (workers > 1)}"
     )
     estimate = estimate_run_memory(prepared.options, variables, stream)
     yield f"estimated memory: {estimate.describe()}; the text and a CPU build of TensorFlow take about 0.7 GB more"

@@ -59,6 +59,15 @@ class TrainSettings:
     logical_cpus: int = documented_field(
         "cut the CPU into so many replicas, to try several without GPUs", 1, lower=1, upper=MOST_LOGICAL_CPUS
     )
+    strategy: str = documented_field(
+        "mirrored: the devices of this machine; multi_worker: those of all machines of a cluster, which TF_CONFIG or "
+        "Slurm describes",
+        "mirrored",
+        choices=("mirrored", "multi_worker"),
+    )
+    deterministic: bool = documented_field(
+        "let TensorFlow choose only operations that give the same bits every time, on GPUs too; some are slower", False
+    )
     accumulation_steps: int = documented_field(
         "batches of --batch_size rows that a replica takes one after the other for one step: the step of a batch as "
         "many times larger, in the memory of one",

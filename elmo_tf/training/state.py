@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from elmo_tf.data.stream_position import Position
 from elmo_tf.models.state import BiLMState
@@ -15,6 +15,20 @@ Logs = dict[str, Any]
 """The numbers of a step or a validation by name, as Keras hands them from callback to callback."""
 
 
+class Division(NamedTuple):
+    """How the rows of a step are divided into parts: `replicas * accumulation_steps` of `batch_size` rows each.
+
+    Args:
+        replicas: the replicas of all workers.
+        accumulation_steps: the parts that a replica takes one after the other.
+        batch_size: the rows of a part.
+    """
+
+    replicas: int
+    accumulation_steps: int
+    batch_size: int
+
+
 @dataclass
 class RunState:
     """The state of a training run, which the loop and the callbacks change and the checkpoint saves.
@@ -23,7 +37,8 @@ class RunState:
         seed: the run's seed, which must be the same when the run is resumed.
         unroll_steps: tokens of a row in one step, which must be the same too.
         corpus: the fingerprint of the training text, which must be the same too.
-        lstm_states: the LSTM states after the last step.
+        lstm_states: the LSTM states after the last step. Between two steps of several workers, each has those of its
+            own parts.
         loss_scale: the loss scale of the next step.
         step: steps taken so far, those of earlier processes included.
         first_step: the value of `step` when this process began.
@@ -36,8 +51,10 @@ class RunState:
         validations_since_best: validations since then, none of which was better.
         validation_due: during a validation, the logs to which its results will be added; otherwise None. A run that is
             resumed from a checkpoint written meanwhile first makes up for the validation.
+        held_out: the fingerprint of the text that the best perplexity was computed on; None if it is not known.
         skipped_steps: steps so far that were skipped because their gradients were not finite.
         skips_in_a_row: such steps since the last one that was taken.
+        division: how the rows of a step are divided into parts; None if it is not known.
     """
 
     seed: int
@@ -54,8 +71,10 @@ class RunState:
     best_step: int | None = None
     validations_since_best: int = 0
     validation_due: Logs | None = None
+    held_out: str | None = None
     skipped_steps: int = 0
     skips_in_a_row: int = 0
+    division: Division | None = None
 
     @property
     def has_new_steps(self) -> bool:
@@ -82,9 +101,11 @@ class RunState:
             "best_step": self.best_step,
             "since_best": self.validations_since_best,
             "validation_due": self.validation_due,
+            "held_out": self.held_out,
             "loss_scale": self.loss_scale.to_list() if self.loss_scale.ever_changes else None,
             "skipped_steps": self.skipped_steps or None,
             "skips_in_a_row": self.skips_in_a_row or None,
+            "division": self.division,
         }
         known = {name: value for name, value in values.items() if value is not None}
         return json.dumps({**known, "mean_loss": self.mean_loss}, ensure_ascii=False)
@@ -116,6 +137,8 @@ class RunState:
             best_step=values.get("best_step"),
             validations_since_best=values.get("since_best", 0),
             validation_due=values.get("validation_due"),
+            held_out=values.get("held_out"),
             skipped_steps=values.get("skipped_steps", 0),
             skips_in_a_row=values.get("skips_in_a_row", 0),
+            division=new.division,
         )

@@ -26,10 +26,11 @@ class StepResult(NamedTuple):
     """The result of a training step.
 
     Args:
-        losses: the mean cross-entropy in nats of each replica and direction, `(replicas, directions)`, before it is
-            multiplied by `unroll_steps`; that of the sampled softmax, if the model is trained with it.
+        losses: the mean cross-entropy in nats of each replica of this worker and each direction,
+            `(replicas, directions)`, before it is multiplied by `unroll_steps`; that of the sampled softmax, if the
+            model is trained with it.
         norm: the norm of the summed gradient before the clip; where it is not finite, no weight was updated.
-        states: the LSTM states after the window.
+        states: the LSTM states after the window, of this worker's parts.
         loss_scale: the loss scale of the next step.
     """
 
@@ -86,8 +87,9 @@ class TrainStep:
 
         Args:
             step: the step's number, which decides the dropout masks.
-            tensors: the input, in the order of `elmo_tf.training.step_input.flatten_step`.
-            states: the LSTM states before the window.
+            tensors: the input, in the order of `elmo_tf.training.step_input.flatten_step`, with the windows of this
+                worker's parts.
+            states: the LSTM states before the window, of the same parts.
             loss_scale: the loss scale that the step before returned; that of a first step if left out.
         """
         scale = LossScale.first(self._model.compute_dtype) if loss_scale is None else loss_scale
@@ -96,7 +98,7 @@ class TrainStep:
         return StepResult(*self._function(tf.constant(step, tf.int32), tuple(tensors), states, scale))
 
     def zero_states(self, rows: int) -> LstmStates:
-        """The LSTM states that a text starts from.
+        """The LSTM states that a text starts from, of the parts of all workers.
 
         Args:
             rows: the rows of one part.
@@ -116,19 +118,20 @@ class TrainStep:
     ) -> tuple[Any, ...]:
         windows, negatives, tries = unflatten_step(tensors)
         parts, own = list(zip(windows, states, strict=True)), self._accumulation
-        inputs = self._strategy.experimental_distribute_values_from_function(
-            lambda context: tuple(
-                parts[context.replica_id_in_sync_group * own : (context.replica_id_in_sync_group + 1) * own]
-            )
-        )
+        replicas = len(parts) // own  # those of this worker
+
+        def inputs_of(context: Any) -> tuple[Any, ...]:
+            first = context.replica_id_in_sync_group % replicas * own
+            return tuple(parts[first : first + own])
+
+        inputs = self._strategy.experimental_distribute_values_from_function(inputs_of)
         losses, norm, new_states = self._strategy.run(
             self._replica_step, (step, inputs, negatives, tries, scale.factor)
         )
         local = self._strategy.experimental_local_results
         flat_states = [local(state) for state in tf.nest.flatten(new_states)]
         per_replica = [
-            tf.nest.pack_sequence_as(states[:own], [replicas[k] for replicas in flat_states])
-            for k in range(self._replicas)
+            tf.nest.pack_sequence_as(states[:own], [replicas[k] for replicas in flat_states]) for k in range(replicas)
         ]
         new_scale = scale.after(tf.math.is_finite(local(norm)[0]))
         return tf.stack(local(losses)), local(norm)[0], tuple(s for part in per_replica for s in part), new_scale

@@ -43,6 +43,7 @@ def warm_start(
         InputError: the model cannot be read, or is of another architecture, or a vocabulary does not fit it.
     """
     with open_model(path) as stored:
+        stored.check_bilm_tf("train it")
         _check_architecture(stored, options)
         own = own_vocabulary(stored, vocabulary, vocab_file)
         if vocab_file is not None and own is None:

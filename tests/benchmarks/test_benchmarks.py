@@ -1,5 +1,6 @@
 """The benchmarks run with a tiny model, as a user runs them; their counts are compared with counts by hand."""
 
+import argparse
 import doctest
 import importlib
 import json
@@ -13,12 +14,12 @@ import pytest
 import tiny
 from forked_python import run_script
 
-from benchmarks import counting
+from benchmarks import counting, embedding_memory
 from elmo_tf.data.characters import encode_words
 from elmo_tf.options import CharCnnOptions, LstmOptions, Options, TrainingOptions
 
 FOLDER = pathlib.Path(__file__).parents[2] / "benchmarks"
-SCRIPTS = ["training", "recurrence", "input", "vocabulary", "scaling", "embedding"]
+SCRIPTS = ["training", "recurrence", "input", "vocabulary", "scaling", "embedding", "embedding_memory"]
 
 
 def run(script, *arguments, shared="/nowhere"):
@@ -135,6 +136,24 @@ def test_embedding_shows_stages_that_compute_the_same(tmp_path, small):
     assert values["stages"][0]["ratio"] == 1.0
     assert all(row["tokens_per_cpu_second"] > 0 and row["fraction_of_matmul"] > 0 for row in values["stages"])
     assert [line.split()[0] for line in shown[1:8]] == ["plain", "fused", "lean", *["packed"] * 2, *["packed,"] * 2]
+
+
+def test_the_memory_of_embedding_is_measured_by_a_process_a_text(monkeypatch, capsys):
+    measured = []
+
+    def in_this_process(command, **_):
+        flags = dict(word.split("=") for word in command[2:])
+        measured.append(pathlib.Path(flags["--measure"]).read_text().splitlines())
+        found = embedding_memory.embed(flags["--measure"], flags["--output_format"])
+        return subprocess.CompletedProcess(command, 0, f"a line\n{json.dumps(found)}\n")
+
+    monkeypatch.setattr(subprocess, "run", in_this_process)
+    values = embedding_memory.main(argparse.Namespace(measure=None, sentences="5,3000", output_format="txt"))
+    assert list(map(len, measured)) == [5, 3000]
+    assert measured[1][1001] == "the cat1 saw w1"
+    assert list(values["peak_memory_bytes"]) == ["5", "3,000"]
+    assert values["memory_ratio"] >= 1.0
+    assert "3,000" in capsys.readouterr().out.splitlines()[-1]
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

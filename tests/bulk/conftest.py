@@ -31,7 +31,8 @@ def stored_embedder(loaded):
 def compiled_once(loaded, stored_embedder, monkeypatch):
     """Makes runs over `loaded` share what is compiled."""
 
-    def shared(bilm, vocabulary):
-        return stored_embedder if bilm is loaded.bilm else SentenceEmbedder(bilm, vocabulary)
+    def shared(bilm, vocabulary, **arguments):
+        is_shared = bilm is loaded.bilm and not arguments
+        return stored_embedder if is_shared else SentenceEmbedder(bilm, vocabulary, **arguments)
 
     monkeypatch.setattr("elmo_tf.bulk.embed.SentenceEmbedder", shared)

@@ -10,16 +10,18 @@ import tracemalloc
 import numpy as np
 import pytest
 from full_disk import largest_file
-from model_cases import CHARACTERS, filled
-from model_folders import content_of
+from model_cases import CHARACTERS, WORD_INPUT, filled
+from model_folders import WORDS, content_of
 from refusals import refused
 from vector_files import read
 
 from elmo_tf.bulk.embed import embed
 from elmo_tf.bulk.embed_file import embed_file
 from elmo_tf.bulk.settings import EmbedSettings
+from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.inference.sentence_embedder import SentenceEmbedder
 from elmo_tf.models.bilm import BiLM
+from elmo_tf.store.load_model import LoadedBiLM
 
 LINES = [
     *(
@@ -175,6 +177,18 @@ def test_what_is_wrong_is_said_before_a_sentence_is_read(loaded):
     assert "dtype: expected float32 or float16" in refused(embed, None, loaded, dtype="int8")
     with pytest.raises(ValueError, match="split it first"):
         list(embed(["a text"], loaded))
+
+
+def test_a_loaded_model_keeps_its_precision_and_one_that_reads_words_has_no_words_to_look_up(loaded):
+    message = "precision: expected that of the model, which was loaded with the dtype policy float32, got bfloat16"
+    assert refused(embed, [], loaded, precision="bfloat16") == message
+    words = LoadedBiLM(filled(BiLM(WORD_INPUT)), Vocabulary(WORDS), "weights.hdf5")
+    message = refused(embed, [], words, vocab_to_cache=["a"])
+    assert message.startswith("vocab_to_cache: expected it with a model that reads characters alone")
+    assert "precision: expected float32 or bfloat16 or float16, got 'int8'" in refused(
+        embed, [], loaded, precision="int8"
+    )
+    assert "word_cache: expected a number from 0, got -1" in refused(embed, [], loaded, word_cache=-1)
 
 
 @pytest.mark.parametrize("kind", ["device", "pipe", "link to a device"])

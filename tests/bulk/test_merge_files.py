@@ -3,6 +3,8 @@
 import gzip
 import shutil
 
+import h5py
+import numpy as np
 import pytest
 from refusals import refused
 
@@ -55,6 +57,28 @@ def test_shares_merged_have_the_bytes_of_one_run(loaded, texts, tmp_path, settin
         embed_shares(loaded, texts, tmp_path / f"{count}", count, **settings)
         assert merge_files(sorted((tmp_path / f"{count}").iterdir()), tmp_path / f"{count}.merged") == whole
         assert (tmp_path / f"{count}.merged").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+@pytest.mark.parametrize("settings", [{"sentence_to_index": True}, {"keys": "sentence"}])
+def test_links_read_the_shares_as_one_wherever_their_folder_is(loaded, texts, tmp_path, settings):
+    whole = embed_file(loaded, texts, tmp_path / "whole", **SETTINGS, **settings)
+    (tmp_path / "made").mkdir()
+    paths = embed_shares(loaded, texts, tmp_path / "made" / "shares", 3, **settings)
+    assert merge_files(paths, tmp_path / "made" / "links", links=True) == whole
+    shutil.move(tmp_path / "made", tmp_path / "moved")
+    with h5py.File(tmp_path / "whole") as wanted, h5py.File(tmp_path / "moved" / "links") as links:
+        assert list(links) == list(wanted)
+        for key in wanted:
+            np.testing.assert_array_equal(links[key][...], wanted[key][...])
+    # the links take some hundred bytes a sentence, whatever the size of its vectors
+    assert (tmp_path / "moved" / "links").stat().st_size < (tmp_path / "whole").stat().st_size
+
+
+def test_links_are_for_hdf5_alone(loaded, texts, tmp_path):
+    paths = embed_shares(loaded, texts, tmp_path / "shares", 2, output_format="txt")
+    message = refused(merge_files, paths, tmp_path / "links", links=True)
+    assert message.startswith("links: expected shares in the format hdf5, got txt")
+    assert not (tmp_path / "links").exists()
 
 
 def test_a_share_may_be_empty(loaded, tmp_path):

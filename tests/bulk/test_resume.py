@@ -1,5 +1,6 @@
 """A run that was killed goes on, and its output has the bytes of an unbroken one."""
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -122,6 +123,18 @@ def test_a_run_goes_on_with_the_same_model_input_and_settings_alone(loaded, text
     assert {name: content for name, content in after.items() if ".parts" in name} == {
         name: content for name, content in before.items() if ".parts" in name
     }
+
+
+def test_a_run_of_an_earlier_release_goes_on_whose_manifest_names_fewer_settings(loaded, text, tmp_path):
+    stopped(loaded, text, tmp_path / "out")
+    manifest = tmp_path / "out.parts" / "manifest.json"
+    values = json.loads(manifest.read_text())
+    for name in ("precision", "word_cache", "vocab_to_cache"):
+        del values["settings"][name]
+    manifest.write_text(json.dumps(values))
+    done = []
+    embed_file(loaded, text, tmp_path / "out", progress=done.append, **SETTINGS)
+    assert done[0].tokens_now < done[0].tokens  # the others are those of the earlier run
 
 
 def test_a_model_moved_elsewhere_is_the_same_and_overwrite_starts_over(loaded, text, tmp_path):

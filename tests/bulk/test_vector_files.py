@@ -74,6 +74,17 @@ def test_a_file_gives_back_what_was_written(tmp_path, monkeypatch, output_format
     assert (tmp_path / "joined").read_bytes() == whole.read_bytes()
 
 
+def test_a_row_group_of_small_vectors_is_bounded_by_its_tokens(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    settings = EmbedSettings(output_format="parquet", pooling="mean")
+    with open_vector_file(str(tmp_path / "out"), settings) as file:
+        for _ in range(50_000):
+            file.add(("the", "cat", "sat", "down"), np.zeros(2, np.float32))
+    metadata = parquet.read_metadata(tmp_path / "out")
+    assert metadata.num_row_groups == 2  # 460 bytes a sentence: 36,000 in 16 MB
+    assert metadata.num_rows == 50_000
+
+
 def test_sentences_are_keys_each_once_and_in_their_order(tmp_path):
     settings = EmbedSettings(keys="sentence")
     arrays = vectors_of(SHAPES["all"])

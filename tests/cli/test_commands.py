@@ -36,6 +36,8 @@ REQUIRED = {
     "substitutes": ["model_dir", "input_file"],
     "inspect": ["model_dir"],
     "plot": ["model_dir"],
+    "push": ["model_dir", "repo", "license"],
+    "completion": [],
 }
 TEXT = "the cat sat on the mat .\n\nøl\na zebra sat\n"  # 3 sentences, 11 words
 

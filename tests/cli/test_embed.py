@@ -92,6 +92,21 @@ def test_every_flag_arrives(here, model, capsys):
         assert file["1"].shape == (3, 2, 8)
 
 
+def test_words_are_looked_up_and_cached_and_precision_is_chosen(here, model, capsys):
+    (here / "words.txt").write_text("the\ncat\n")
+    ran(capsys, "tokens --model_dir=model --words_file=words.txt --output_file=words.hdf5")
+    for flags in ("--vocab_to_cache=words.hdf5", "--vocab_to_cache=words.txt --word_cache=2"):
+        ran(capsys, f"{EMBED} --overwrite {flags}")
+        with h5py.File("out") as file:
+            for number, layers in enumerate(model[1]):
+                np.testing.assert_allclose(file[str(number)], layers, rtol=0, atol=1e-6)
+    ran(capsys, f"{EMBED} --overwrite --precision=bfloat16 --vocab_to_cache=words.hdf5")
+    with h5py.File("out") as file:
+        difference = np.abs(file["0"][...] - model[1][0]).max()
+    assert 1e-4 < difference < 0.05
+    is_refused(capsys, f"{EMBED} --overwrite --vocab_to_cache=text.txt --layers=9", "layers: expected numbers")
+
+
 @pytest.mark.parametrize("flags", ["--mix_weights=0.2,0.5,0.3,2", f"--mix_from={EARLIER}"])
 def test_a_mix_is_given_or_taken_from_a_saved_model(here, model, capsys, flags):
     ran(capsys, f"{EMBED} --layers=mix {flags}")
@@ -130,6 +145,9 @@ def test_shares_are_merged_to_the_bytes_of_one_run(here, capsys):
         (f"{EMBED} --layers=5", "layers: expected numbers from 0 to 2"),
         (f"{EMBED} --layers=mix", "layers: expected mix with mix_weights or mix_from, got neither"),
         (f"{EMBED} --layers=mix --mix_from=none.keras", "--mix_from=none.keras cannot be read: No such file"),
+        (f"{EMBED} --vocab_to_cache=absent", "--vocab_to_cache=absent cannot be read: No such file"),
+        (f"{EMBED} --engine=ray", "expected text or Parquet as the input and parquet as the output with Ray"),
+        (f"{EMBED} --engine=ray --num_shards=2", "--num_shards=2: expected 1 with --engine=ray"),
         (f"{EMBED} --compression=zstd", "compression: expected none or gzip or lzf with the output format hdf5"),
         (f"{EMBED} --num_shards=2 --shard_index=2", "shard_index: expected a number from 0 to 1, got 2"),
         (

@@ -17,8 +17,8 @@ from elmo_tf.errors import InputError
 from elmo_tf.version import __version__
 
 FLAGS = {
-    "tokenize": ["input_files", "output_dir", "language", "chinese_words"],
-    "vocab": ["train_files", "vocab_file", "max_vocab", "min_count", "max_characters_per_token"],
+    "tokenize": ["input_files", "output_dir", "language", "chinese_words", "overwrite"],
+    "vocab": ["train_files", "vocab_file", "max_vocab", "min_count", "max_characters_per_token", "overwrite"],
 }
 
 
@@ -200,7 +200,7 @@ def test_an_error_that_begins_with_its_path_names_the_flag_of_that_path(corpus, 
         (corpus / name).write_text("the cat sat\n")
     monkeypatch.setattr("elmo_tf.cli.vocab.count_corpus", fail)
     monkeypatch.setattr("elmo_tf.cli.vocab._check_target", lambda *_: None)
-    assert main(["vocab", "--train_files=a.txt,b.txt", f"--vocab_file={vocab_file}"]) == 1
+    assert main(["vocab", "--train_files=a.txt,b.txt", f"--vocab_file={vocab_file}", "--overwrite"]) == 1
     assert capsys.readouterr().err == f"elmo-tf vocab: {message or f'--vocab_file={error}'}\n"
 
 

@@ -51,6 +51,40 @@ def test_substitutes_of_a_marked_word(folder, capsys):
     assert said.err.endswith("substitutes of 1 words\n")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "score --input_file=text.txt",
+        "substitutes --input_file=text.txt",
+        "tokens --words_file=words.txt",
+    ],
+)
+def test_an_output_that_exists_is_replaced_where_that_is_asked_for(folder, capsys, line):
+    (folder / "out").write_text("old")
+    words = [*line.split(), "--model_dir=model", "--output_file=out"]
+    assert main(words) == 1
+    assert "--output_file=out exists; give --overwrite to replace it" in capsys.readouterr().err
+    assert (folder / "out").read_text() == "old"
+    assert main([*words, "--overwrite"]) == 0
+    assert (folder / "out").read_bytes() != b"old"
+
+
+def test_the_sums_are_those_of_evaluate_with_fresh_states(folder, capsys):
+    evaluate = ["evaluate", "--model_dir=model", "--test_files=text.txt"]
+    assert main([*evaluate, "--fresh_states"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    # both sentences have four predictions, so each fills a row of its own, and none takes a state from another
+    assert main([*evaluate, "--batch_size=2", "--unroll_steps=4"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert found == {name: pytest.approx(value, rel=1e-5) for name, value in rows.items()}
+    assert main(["score", "--model_dir=model", "--input_file=text.txt"]) == 0
+    said = capsys.readouterr().out
+    sums = [sum(float(row.split("\t")[column] or 0) for row in said.splitlines()[1:]) for column in (4, 5)]
+    assert sums == pytest.approx([-8 * found["loss_forward"], -8 * found["loss_backward"]], rel=1e-5)
+    assert main([*evaluate, "--fresh_states", "--bilm_tf_compatible"]) == 1
+    assert "--fresh_states: expected without --bilm_tf_compatible" in capsys.readouterr().err
+
+
 def test_vectors_of_a_word_list(folder, capsys):
     assert main(["tokens", "--model_dir=model", "--words_file=words.txt", "--output_file=words.hdf5"]) == 0
     with h5py.File("words.hdf5") as file:
@@ -64,6 +98,14 @@ def test_vectors_of_a_word_list(folder, capsys):
         ("score --model_dir=model --input_file=none.txt", "--input_file=none.txt: no such file"),
         ("score --model_dir=model --input_file=-,text.txt", "--input_file: expected files, or - alone"),
         ("substitutes --model_dir=none --input_file=text.txt", "--model_dir=none: there is no such file or folder"),
+        (
+            "score --model_dir=model --input_file=text.txt --engine=ray",
+            "--output_format=tsv: expected parquet with --engine=ray",
+        ),
+        (
+            "score --model_dir=model --input_file=text.txt --engine=ray --output_format=parquet",
+            "--engine=ray: expected files of text or Parquet, and a folder",
+        ),
         (
             "tokens --model_dir=model --words_file=empty.txt --output_file=o",
             "--words_file=empty.txt is empty;",

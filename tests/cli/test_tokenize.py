@@ -33,6 +33,18 @@ def test_every_input_gets_its_file_and_its_line(raw, capsys):
     ]
 
 
+def test_files_that_exist_are_replaced_where_that_is_asked_for(raw, capsys):
+    (raw / "corpus").mkdir()
+    (raw / "corpus" / "b.txt").write_text("old")
+    arguments = ("--input_files=raw/*", "--output_dir=corpus", "--language=en")
+    assert run(*arguments) == 1
+    message = "elmo-tf tokenize: corpus/b.txt exists; give --overwrite to replace it (overwrite=True from Python)\n"
+    assert capsys.readouterr().err == message
+    assert [path.name for path in (raw / "corpus").iterdir()] == ["b.txt"]
+    assert run(*arguments, "--overwrite") == 0
+    assert (raw / "corpus" / "b.txt").read_text() == "It 's three .\n"
+
+
 def test_its_output_is_what_vocab_takes(raw, capsys):
     assert run("--input_files=raw/a.txt", "--output_dir=corpus", "--language=en") == 0
     assert main(["vocab", "--train_files=corpus/*.txt", "--vocab_file=v.txt"]) == 0

@@ -70,8 +70,21 @@ def test_several_empty_files_are_named_by_first_and_last(corpus, capsys):
 
 def test_a_failure_keeps_the_vocabulary_that_was_there(corpus, capsys):
     (corpus / "old.vocab").write_text("old")
-    assert run("--train_files=empty.txt", "--vocab_file=old.vocab") == 1
+    assert run("--train_files=empty.txt", "--vocab_file=old.vocab", "--overwrite") == 1
+    assert "no words in empty.txt" in capsys.readouterr().err
     assert (corpus / "old.vocab").read_text() == "old"
+
+
+def test_a_vocabulary_that_exists_is_replaced_where_that_is_asked_for(corpus, capsys):
+    (corpus / "old.vocab").write_text("old")
+    assert run("--train_files=a.txt", "--vocab_file=old.vocab") == 1
+    message = (
+        "elmo-tf vocab: --vocab_file=old.vocab exists; give --overwrite to replace it (overwrite=True from Python)"
+    )
+    assert capsys.readouterr().err == f"{message}\n"
+    assert (corpus / "old.vocab").read_text() == "old"
+    assert run("--train_files=a.txt", "--vocab_file=old.vocab", "--overwrite") == 0
+    assert Vocabulary.from_file("old.vocab").words[3] == "the"
 
 
 def test_a_terminal_is_told_which_file_is_read(corpus, capsys, monkeypatch):

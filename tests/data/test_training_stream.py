@@ -93,6 +93,23 @@ def test_replicas_get_the_rows_in_order_and_the_same_negatives(made, by_characte
             np.testing.assert_array_equal(np.concatenate([w.begins for w in step.windows], 1), whole.begins)
 
 
+@INPUTS
+def test_a_worker_makes_the_windows_of_its_own_parts_alone_and_knows_the_position_of_all(made, by_characters):
+    shares = [None, range(3), range(3, 4), range(2, 2)]
+    whole, *parted = (
+        list(
+            itertools.islice(
+                TrainingStream(*made, options_of(by_characters), StreamSettings(8, 4, 2, 3, own_parts=own)), 8
+            )
+        )
+        for own in shares
+    )
+    for own, steps in zip(shares[1:], parted, strict=True):
+        mine = [step._replace(windows=step.windows[own.start : own.stop]) for step, _ in whole]
+        are_equal([step for step, _ in steps], mine)
+        assert [position.to_json() for _, position in steps] == [position.to_json() for _, position in whole]
+
+
 def test_without_negatives_none_are_drawn(made):
     for bidirectional, directions in ((True, 2), (False, 1)):
         step, _ = next(iter(TrainingStream(*made, options_of(bidirectional=bidirectional), StreamSettings(2))))

@@ -43,6 +43,15 @@ def test_texts_and_numbers_of_python_2_are_read():
     assert read(b"\x80\x02(U\x03abcT\x02\x00\x00\x00deI12\nL34L\nt.") == ("abc", "de", 12, 34)
 
 
+def test_an_ordered_dictionary_of_python_2_is_read():
+    """Python 2 wrote it as a call with a list of pairs."""
+    pairs = manylangs_models.Call("collections", "OrderedDict", [["a", 1], ["b", [2]]])
+    assert read(manylangs_models.pickled(pairs)) == {"a": 1, "b": [2]}
+    for wrong in (1, [1], [[1]], [[1, 2, 3]], [[[], 1]]):
+        with pytest.raises(ValueError, match=r"the pickle is damaged|dictionary update"):
+            read(manylangs_models.pickled(manylangs_models.Call("collections", "OrderedDict", wrong)))
+
+
 def test_the_file_is_left_at_the_byte_after_the_pickle():
     file = io.BytesIO(pickle.dumps(1, 2) + pickle.dumps("a", 2) + b"rest")
     assert (read_pickle(file, ()), read_pickle(file, ()), file.read()) == (1, "a", b"rest")

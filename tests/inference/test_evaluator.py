@@ -48,6 +48,34 @@ def test_an_untrained_softmax_of_zeros_has_the_perplexity_of_the_vocabulary(text
     assert ("perplexity_backward" in found.to_dict()) is bidirectional
 
 
+class Share:
+    """One of several processes, which all have gathered the same vectors before."""
+
+    def __init__(self, rows, vectors):
+        self.rows, self.vectors = rows, vectors
+
+    def own_rows(self, rows):
+        return self.rows
+
+    def gather(self, values):
+        self.vectors.append(values)
+        return np.stack(self.vectors)
+
+
+def test_processes_that_share_the_rows_find_the_perplexity_of_one(text):
+    corpus, vocabulary = text
+    model, vectors, windows = model_for(vocabulary), [], []
+    whole = Evaluator(model, corpus, vocabulary, 5)()
+    for rows in (range(2), range(2, 2), range(2, 5)):
+        counted = []
+        found = Evaluator(model, corpus, vocabulary, 5, helpers=Share(rows, vectors))(counted.append)
+        windows.append(len(counted))
+        assert (found.tokens == whole.tokens) is (rows == range(2, 5))
+    assert (found.tokens, found.unknown) == (whole.tokens, whole.unknown)
+    np.testing.assert_allclose(found.totals, whole.totals, rtol=1e-6)
+    assert len(set(windows)) == 1
+
+
 def test_the_number_of_steps_at_a_time_does_not_matter_to_one_row(text):
     corpus, vocabulary = text
     model = model_for(vocabulary)

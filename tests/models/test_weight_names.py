@@ -7,9 +7,10 @@ from hdf5_files import read_arrays, read_weights
 from model_cases import CASES, CHARACTERS, changed
 
 from elmo_tf.errors import InputError
+from elmo_tf.formats.array_checks import check_shapes
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.language_model import LanguageModel
-from elmo_tf.models.weight_names import check_shapes, expected_shapes, named_variables
+from elmo_tf.models.weight_names import expected_shapes, named_variables
 from elmo_tf.options import CharCnnOptions, LstmOptions, Options
 
 FILTERS = ((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024))

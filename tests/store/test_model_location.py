@@ -69,7 +69,10 @@ def test_a_folder_that_hides_a_published_model_is_named(tmp_path, monkeypatch):
     made(tmp_path / "medium", "notes.txt")
     with pytest.raises(InputError, match=r"^medium: it holds no model, and it hides the published model of that name"):
         find_model("medium", "medium", None)
-    with pytest.raises(InputError, match=r"or the name of a published model: small, medium, original, 5\.5B$"):
+    with pytest.raises(
+        InputError,
+        match=r"or the name of a published model: small, medium, original, 5\.5B; or hf://USER/MODEL or nlpl:NUMBER$",
+    ):
         find_model("Small", "Small", None)
 
 

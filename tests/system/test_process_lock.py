@@ -120,7 +120,17 @@ def test_a_later_process_of_the_same_number_is_not_the_holder(path, file_system)
     take(path)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"host": 1}', '{"host": "a", "process": "x"}'])
+def naming(process):
+    return f'{{"host": "{socket.gethostname()}", "process": {process}, "since": "then", "start": "1"}}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "{", "[]", '{"host": 1}', '{"host": "a", "process": "x"}', "[" * 4096,
+        *(naming(process) for process in ("Infinity", "-1", "0", "2147483648", "1e30")),
+    ],
+)  # fmt: skip
 def test_a_file_that_names_nobody_does_not_block(path, file_system, content):
     with open(path, "w") as file:
         file.write(content)

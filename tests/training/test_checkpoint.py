@@ -329,6 +329,101 @@ def test_an_error_in_a_second_save_of_one_step_brings_the_first_back(tmp_path, m
     assert restore(tmp_path).mean_loss == 2.5
 
 
+def kept_in(folder):
+    return sorted(path.name.removesuffix(".index") for path in folder.glob("*.index"))
+
+
+def test_a_checkpoint_that_is_not_confirmed_replaces_none_that_is(tmp_path, model_parts):
+    states, variables, optimizer = model_parts
+    checkpoint = TrainingCheckpoint(str(tmp_path), variables, optimizer)
+    for step, confirmed in ((1, 0), (2, 1), (3, 1), (4, 1)):
+        checkpoint.save(after(step, states), confirmed)
+        assert "ckpt-1" in kept_in(tmp_path / "latest")
+    assert kept_in(tmp_path / "latest") == ["ckpt-1", "ckpt-4"]
+    checkpoint.save(after(5, states), 4)
+    assert kept_in(tmp_path / "latest") == ["ckpt-4", "ckpt-5"]
+
+
+def test_the_checkpoints_after_a_divergence_are_withdrawn_if_a_complete_one_of_before_is_left(tmp_path, model_parts):
+    states, variables, optimizer = model_parts
+    lines = []
+    checkpoint = TrainingCheckpoint(str(tmp_path), variables, optimizer, lines.append)
+    checkpoint.save(after(7, states))
+    checkpoint.withdraw(6)
+    assert kept_in(tmp_path / "latest") == ["ckpt-7"]
+    checkpoint.save(after(8, states))
+    checkpoint.withdraw(7)
+    assert kept_in(tmp_path / "latest") == ["ckpt-7"]
+    assert lines == [f"note: {tmp_path}/latest/ckpt-8 is removed, because the run had diverged by then"]
+    assert tf.train.latest_checkpoint(str(tmp_path / "latest")) == str(tmp_path / "latest" / "ckpt-7")
+    checkpoint.save(after(8, states))
+    cut(tmp_path / "latest" / "ckpt-7.index")
+    checkpoint.withdraw(7)
+    assert kept_in(tmp_path / "latest") == ["ckpt-7", "ckpt-8"]
+
+
+@pytest.mark.parametrize("digests", [True, False])
+def test_a_complete_checkpoint_that_the_user_put_there_stays_and_remains_of_killed_saves_do_not(
+    tmp_path, model_parts, digests
+):
+    states, variables, optimizer = model_parts
+    latest, elsewhere = tmp_path / "latest", tmp_path / "elsewhere"
+    checkpoint = TrainingCheckpoint(str(tmp_path), variables, optimizer)
+    checkpoint.save(after(3, states))
+    shutil.copytree(latest, elsewhere)
+    for step in (4, 5):
+        checkpoint.save(after(step, states))
+    for path in elsewhere.glob("ckpt-3.*"):
+        if digests or path.suffix != ".sha256":
+            for copy in (
+                latest / path.name,
+                latest / path.name.replace("ckpt-3", "ckpt-99"),
+                latest / f"{path.name}.mine",
+            ):
+                shutil.copyfile(path, copy)
+    if digests:  # they name the files of step 3 under any name
+        (latest / "ckpt-99.sha256").write_text((latest / "ckpt-99.sha256").read_text().replace("ckpt-3", "ckpt-99"))
+    (latest / "ckpt-2.data-00000-of-00001").write_bytes(b"half")
+    shutil.copyfile(latest / "ckpt-3.index", latest / "ckpt-1.index")
+    for step in (6, 7, 8):
+        checkpoint.save(after(step, states))
+    assert kept_in(latest) == ["ckpt-3", "ckpt-7", "ckpt-8", "ckpt-99"]
+    assert len(list(latest.glob("*.mine"))) == 2 + digests
+    assert not list(latest.glob("ckpt-[12].*"))
+
+
+def test_an_error_after_the_older_checkpoints_were_removed_does_not_remove_the_new_one(
+    tmp_path, model_parts, monkeypatch
+):
+    _, variables, optimizer = model_parts
+    checkpoint = TrainingCheckpoint(str(tmp_path), variables, optimizer)
+    checkpoint.save_best(7)
+    real, calls = checkpoint_writer.write_text, []
+
+    def write_text(path, text):
+        calls.append(text)
+        if len(calls) == 2:
+            raise InputError("checkpoint cannot be written: No space left on device")
+        real(path, text)
+
+    monkeypatch.setattr(checkpoint_writer, "write_text", write_text)
+    checkpoint.save_best(8)
+    assert len(calls) == 2
+    assert checkpoint_path(str(tmp_path)) == str(tmp_path / "best" / "ckpt-8")
+    assert kept_in(tmp_path / "best") == ["ckpt-8"]
+
+
+def test_the_checkpoint_that_a_run_was_resumed_from_is_its_own_though_no_list_names_it(tmp_path, model_parts):
+    states, variables, optimizer = model_parts
+    checkpoint, again = (TrainingCheckpoint(str(tmp_path), variables, optimizer) for _ in range(2))
+    checkpoint.save(after(7, states))
+    (tmp_path / "latest" / "checkpoint").unlink()
+    again.restore(state_of(states))
+    for step in (8, 9):
+        again.save(after(step, states))
+    assert kept_in(tmp_path / "latest") == ["ckpt-8", "ckpt-9"]
+
+
 def test_another_number_of_rows_is_refused(tmp_path):
     saved(tmp_path)
     checkpoint, zeros, _, _ = parts(tmp_path, rows=(2, 2))

@@ -3,17 +3,18 @@
 import math
 
 import pytest
+import tensorflow as tf
 from riding import state_of
 
 from elmo_tf.errors import InputError
-from elmo_tf.training.divergence import MOST_SKIPS, DivergenceGuard
+from elmo_tf.training.divergence import MOST_SKIPS, DivergenceError, DivergenceGuard
 
 BOUND = math.log(1000) + 5.0
 
 
-def guard_of(**values):
+def guard_of(weights=(), **values):
     state, lines = state_of(**values), []
-    return DivergenceGuard(state, 1000, lines.append), state, lines
+    return DivergenceGuard(state, 1000, lines.append, weights), state, lines
 
 
 def test_a_state_without_any_step_and_one_of_a_new_model_are_saved():
@@ -50,3 +51,25 @@ def test_steps_in_a_row_without_a_finite_gradient_end_the_run_and_others_are_cou
     state.step += 1
     with pytest.raises(InputError, match="from step 4 to step 13 no gradient is finite: training diverged"):
         guard.count_skip(math.nan)
+
+
+@pytest.mark.parametrize(("weight", "shown"), [(-10001.0, "10001"), (math.inf, "inf"), (math.nan, "nan")])
+def test_a_weight_out_of_all_reason_ends_the_run_before_it_is_saved(weight, shown):
+    weights = [tf.Variable([0.0, 10000.0]), tf.Variable([1.0, 2.0])]
+    guard, _, _ = guard_of(weights, step=7, mean_loss=5.0)
+    assert guard.may_save()
+    weights[1].assign([weight, 2.0])
+    with pytest.raises(DivergenceError, match=rf"^the largest weight is {shown} after step 7, above 10,000: "):
+        guard.may_save()
+
+
+def test_a_loss_confirms_the_checkpoint_before_its_step_where_the_model_knows_something():
+    guard, state, _ = guard_of(step=4)
+    assert guard.confirmed == 3
+    for loss, confirmed in ((5.0, 4), (math.log(1000) + 0.1, 4), (math.log(1000) - 0.1, 6)):
+        state.step += 1
+        guard.count_step(loss)
+        assert guard.confirmed == confirmed
+    state.step += 1
+    guard.count_skip(math.inf)
+    assert guard.confirmed == 6

@@ -504,7 +504,7 @@ def test_going_on_with_other_input_is_refused_in_one_sentence(of_two_steps, chan
 def test_two_replicas_of_b_rows_do_what_one_of_2b_does(tmp_path, sampled):
     """The run of two replicas has a process of its own, because two strategies in one process disturb each other. There
     is no dropout, because its masks depend on the replica."""
-    changes = {"sample_softmax": sampled, "dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER}
+    changes = {"sample_softmax": sampled, "dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER, "unroll_steps": 3}
     one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     two = tiny.settings(tmp_path, model="two", batch_size=4, **changes)
     flags = ("--max_steps=6",)
@@ -526,7 +526,14 @@ KINDS = [{}, {"sample_softmax": False}, {"char_cnn": None}, {"char_cnn": None, "
     ids=str,
 )
 def test_b_rows_accumulated_over_two_parts_do_what_2b_at_once_do(tmp_path, changes, fresh_states):
-    changes = {**changes, "dropout": 0.0, "max_steps": 6, "fresh_states": fresh_states, "lstm": ONE_LAYER}
+    changes = {
+        **changes,
+        "dropout": 0.0,
+        "max_steps": 6,
+        "fresh_states": fresh_states,
+        "lstm": ONE_LAYER,
+        "unroll_steps": 3,
+    }
     at_once = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     accumulated = tiny.settings(tmp_path, model="two", batch_size=4, accumulation_steps=2, **changes)
     assert quiet(at_once).steps == quiet(accumulated).steps == 6
@@ -534,7 +541,7 @@ def test_b_rows_accumulated_over_two_parts_do_what_2b_at_once_do(tmp_path, chang
 
 
 def test_two_replicas_that_accumulate_over_two_parts_under_xla_do_what_one_of_4b_does(tmp_path):
-    changes = {"dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER}
+    changes = {"dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER, "unroll_steps": 3}
     one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     parts = tiny.settings(tmp_path, model="parts", batch_size=2, **changes)
     quiet(one)
@@ -560,7 +567,7 @@ def test_an_accumulating_run_that_was_stopped_goes_on_as_the_unbroken_one(tmp_pa
     ids=str,
 )
 def test_xla_trains_the_same_model_dropout_masks_included(tmp_path, changes):
-    changes = {**changes, "max_steps": 5, "lstm": ONE_LAYER}
+    changes = {**changes, "max_steps": 5, "lstm": ONE_LAYER, "unroll_steps": 3}
     plain = tiny.settings(tmp_path, model="plain", **changes)
     compiled = tiny.settings(tmp_path, model="compiled", jit_compile=True, **changes)
     quiet(plain)
@@ -752,11 +759,30 @@ def test_too_many_steps_without_a_finite_gradient_end_the_run_at_its_last_checkp
     assert all(np.isfinite(array).all() for array in arrays(settings.model_dir).values())
 
 
-def test_a_diverging_run_ends_and_keeps_the_checkpoint_from_before(tmp_path):
-    good = tiny.settings(tmp_path, max_steps=4, checkpoint_steps=2, valid_files=())
+@pytest.mark.parametrize(("learning_rate", "checkpoint_steps"), [(1e6, 2), (1e6, 1), (10.0, 1)])
+def test_a_diverging_run_ends_and_keeps_the_checkpoint_from_before(tmp_path, learning_rate, checkpoint_steps):
+    good = tiny.settings(tmp_path, max_steps=4, checkpoint_steps=checkpoint_steps, valid_files=())
     quiet(good)
     before = arrays(good.model_dir)
-    diverging = tiny.settings(tmp_path, max_steps=9, checkpoint_steps=2, valid_files=(), learning_rate=1e6)
+    options = good.options.replace(learning_rate=learning_rate, n_epochs=9)
     with pytest.raises(InputError, match=r"diverged; take a smaller --learning_rate or --all_clip_norm_val"):
-        quiet(diverging)
+        quiet(dataclasses.replace(good, options=options, max_steps=0))
     assert_equal(before, arrays(good.model_dir))
+
+
+def test_another_held_out_text_begins_a_new_search_for_the_best_with_a_line(tmp_path):
+    settings, lines = small(tmp_path, max_steps=2, validation_steps=2), []
+    quiet(settings)
+    quiet(dataclasses.replace(settings, max_steps=3, valid_files=(), validation_steps=0))  # forgets nothing
+    with open(settings.valid_files[0], "r+") as file:
+        text = file.read()
+        file.seek(0)
+        file.write(text[1] + text[0] + text[2:])
+    result = train(dataclasses.replace(settings, max_steps=4), lines.append)
+    (line,) = [line for line in lines if "a new search" in line]
+    assert line.startswith("note: the text of --valid_files was 1 files, ")
+    assert result.best_perplexity == notes(settings.model_dir)["best_perplexity"]
+    assert notes(settings.model_dir)["best_step"] == 4
+    lines.clear()
+    train(dataclasses.replace(settings, max_steps=5), lines.append)
+    assert not any("a new search" in line for line in lines)

@@ -17,6 +17,7 @@ REACHED = {
     "best_step": 6,
     "validations_since_best": 2,
     "validation_due": {"loss": 2.25},
+    "held_out": "1 files",
 }
 
 
@@ -43,6 +44,7 @@ def test_the_text_has_the_names_that_checkpoints_always_had():
         "best_step": 6,
         "since_best": 2,
         "validation_due": {"loss": 2.25},
+        "held_out": "1 files",
         "loss_scale": [64.0, 5],
     }
 
