@@ -1,17 +1,16 @@
-"""The groups of options in `options.json`, and how each is read: the LSTM, the character CNN and the training."""
+"""The groups of options in `options.json` of the architecture, and how each is read: LSTM and character CNN."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from elmo_tf.options_reader import OptionsReader
-from elmo_tf.system.documented_fields import documented_field, with_field_help
 
 ACTIVATIONS = ("relu", "tanh")
 CHARACTER_COUNTS = (261, 262)
 """The numbers of character ids in bilm-tf: in training, and in prediction, where 0 is padding. Both are accepted."""
 
-_MOST_LAYERS, _MOST_CHARACTERS, _MOST_TOKENS, _MOST_EPOCHS = 100, 10_000, 2**63 - 1, 1_000_000
+_MOST_LAYERS, _MOST_CHARACTERS = 100, 10_000
 """Upper bounds, larger than in any model, so that a typing error is reported instead of building a huge model."""
 
 
@@ -84,27 +83,6 @@ class LstmOptions:
         return self.projection_dim < self.dim
 
 
-@with_field_help
-@dataclass(frozen=True)
-class TrainingOptions:
-    """The training options in bilm-tf's file.
-
-    Each but `n_train_tokens` is a flag of `elmo-tf train` too, which overrides the file.
-    """
-
-    batch_size: int = documented_field("rows a replica (GPU)", 128)
-    unroll_steps: int = documented_field("tokens of a row in one step", 20)
-    n_epochs: int = documented_field("passes over the training text", 10)
-    n_train_tokens: int | None = documented_field(
-        "words of the training text; counted, never needed from the user", None
-    )
-    dropout: float = documented_field("dropout rate on the input of every LSTM layer and on the last output", 0.1)
-    sample_softmax: bool = documented_field("train with the sampled softmax, or, negated, the full one", True)
-    n_negative_samples_batch: int = documented_field("negatives of the sampled softmax", 8192)
-    all_clip_norm_val: float = documented_field("bound of the gradient's global norm", 10.0)
-    learning_rate: float = documented_field("learning rate of Adagrad", 0.2)
-
-
 def read_lstm(reader: OptionsReader) -> LstmOptions:
     """Reads the section `lstm`."""
     options = LstmOptions(
@@ -135,19 +113,3 @@ def read_char_cnn(reader: OptionsReader) -> CharCnnOptions:
     embedding.finish()
     reader.finish()
     return options
-
-
-def read_training(reader: OptionsReader) -> TrainingOptions:
-    """Reads the options of the training, which have no section of their own."""
-    default = TrainingOptions()
-    return TrainingOptions(
-        batch_size=reader.whole("batch_size", default.batch_size),
-        unroll_steps=reader.whole("unroll_steps", default.unroll_steps),
-        n_epochs=reader.whole("n_epochs", default.n_epochs, upper=_MOST_EPOCHS),
-        n_train_tokens=reader.whole("n_train_tokens", None, upper=_MOST_TOKENS),
-        dropout=reader.number("dropout", default.dropout, below=1.0),
-        sample_softmax=reader.flag("sample_softmax", default.sample_softmax),
-        n_negative_samples_batch=reader.whole("n_negative_samples_batch", default.n_negative_samples_batch),
-        all_clip_norm_val=reader.number("all_clip_norm_val", default.all_clip_norm_val, above=0.0),
-        learning_rate=reader.number("learning_rate", default.learning_rate, above=0.0),
-    )

@@ -1,7 +1,8 @@
 """The options of a model as read from `options.json`, the format of bilm-tf and AllenNLP: typed, immutable, checked.
 
-The names in the file are those of bilm-tf. An option that is not in the file has bilm-tf's default, with one exception:
-`bidirectional` is true by default, because the files of published weights do not contain it.
+The names in the file are those of bilm-tf, and beside them training options that bilm-tf does not know. An option that
+is not in the file has bilm-tf's default, with one exception: `bidirectional` is true by default, because the files of
+published weights do not contain it.
 """
 
 import dataclasses
@@ -16,11 +17,12 @@ from elmo_tf.option_groups import ACTIVATIONS as ACTIVATIONS
 from elmo_tf.option_groups import CHARACTER_COUNTS as CHARACTER_COUNTS
 from elmo_tf.option_groups import CharCnnOptions as CharCnnOptions
 from elmo_tf.option_groups import LstmOptions as LstmOptions
-from elmo_tf.option_groups import TrainingOptions as TrainingOptions
 from elmo_tf.option_groups import characters_that_count as characters_that_count
-from elmo_tf.option_groups import read_char_cnn, read_lstm, read_training
+from elmo_tf.option_groups import read_char_cnn, read_lstm
 from elmo_tf.options_reader import OptionsReader
 from elmo_tf.system import atomic_files, input_files
+from elmo_tf.training_options import TrainingOptions as TrainingOptions
+from elmo_tf.training_options import read_training
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ class Options:
     def unknown_names(cls, values: Mapping[str, Any]) -> list[str]:
         """The names in an `options.json` that are no options of ours; the files of other programs may hold some.
 
-        >>> Options.unknown_names({"lstm": {"dim": 8, "projection_dim": 4}, "dropout": 0.1, "optimizer": "adam"})
-        ['optimizer']
+        >>> Options.unknown_names({"lstm": {"dim": 8, "projection_dim": 4}, "dropout": 0.1, "author": "me"})
+        ['author']
         """
         known = {field.name for made in (cls, TrainingOptions) for field in dataclasses.fields(made)} - {"training"}
         return [str(name) for name in values if name not in known]
@@ -100,6 +102,7 @@ class Options:
     def check(self, name: str = "options") -> None:
         """Raises an `InputError` where two options contradict each other."""
         lstm, char_cnn = self.lstm, self.char_cnn
+        self.training.check(name)
         if lstm.projection_dim > lstm.dim:
             raise InputError(
                 f"{name}: lstm.projection_dim: expected at most lstm.dim, {lstm.dim}, got {lstm.projection_dim}",
@@ -151,7 +154,7 @@ class Options:
         if self.share_embedding_softmax:
             values["share_embedding_softmax"] = True
         values["n_tokens_vocab"] = self.n_tokens_vocab
-        values.update(dataclasses.asdict(self.training))
+        values.update(self.training.to_dict())
         return {name: value for name, value in values.items() if value is not None}
 
     def write(self, path: str | os.PathLike[str]) -> None:

@@ -106,10 +106,10 @@ class OptionsReader:
             raise self.error(key, "true or false", value)
         return value
 
-    def choice(self, key: str, choices: Sequence[str]) -> str:
-        """Reads one of `choices`; required."""
+    def choice(self, key: str, choices: Sequence[str], default: Any = _REQUIRED) -> str:
+        """Reads one of `choices`."""
         expected = " or ".join(f'"{choice}"' for choice in choices)
-        value = self._get(key, _REQUIRED, expected)
+        value = self._get(key, default, expected)
         if value not in choices:
             raise self.error(key, expected, value)
         return str(value)

@@ -1,7 +1,7 @@
 """Keeps traced training steps and validations over the tests of a module, which differ in settings that no graph holds.
 
 Tracing a training step takes seconds, and running a small one milliseconds. What is kept is given back with the weights
-and Adagrad accumulators that it began with, so a test cannot tell a kept trainer from a new one.
+and the state of the optimizer that it began with, so a test cannot tell a kept trainer from a new one.
 """
 
 import dataclasses
@@ -17,7 +17,6 @@ from elmo_tf.inference.evaluator import Evaluator
 from elmo_tf.options import Options
 from elmo_tf.training import assembly
 from elmo_tf.training.settings import TrainSettings
-from elmo_tf.training.workers import Workers
 
 
 class KeptTrainers:
@@ -27,18 +26,22 @@ class KeptTrainers:
         self._kept: dict[Any, tuple[assembly.Trainer, list[np.ndarray]]] = {}
 
     def __call__(
-        self, settings: TrainSettings, options: Options, strategy: tf.distribute.Strategy, workers: Workers
+        self,
+        settings: TrainSettings,
+        options: Options,
+        strategy: tf.distribute.Strategy,
+        total_steps: int | None,
     ) -> assembly.Trainer:
         """Returns a trainer with the weights that a new one of these settings has."""
-        key = _graph_key(settings, options, strategy)
+        key = _graph_key(settings, options, strategy, total_steps)
         if key not in self._kept:
-            trainer = assembly.build_trainer(settings, options, strategy)
+            trainer = assembly.build_trainer(settings, options, strategy, total_steps=total_steps)
             self._kept[key] = trainer, [variable.numpy() for variable in _variables(trainer)]
         keras.utils.set_random_seed(settings.seed)
         trainer, first = self._kept[key]
         for variable, value in zip(_variables(trainer), first, strict=True):
             variable.assign(value)
-        return dataclasses.replace(trainer, workers=workers)
+        return trainer
 
 
 class KeptEvaluator(Evaluator):
@@ -53,15 +56,24 @@ class KeptEvaluator(Evaluator):
 
 
 def _variables(trainer: assembly.Trainer) -> list[tf.Variable]:
-    return [*trainer.variables.values(), *trainer.optimizer.accumulators.values()]
+    averages = {} if trainer.average is None else trainer.average.averages
+    return [*trainer.variables.values(), *trainer.optimizer.variables, *averages.values()]
 
 
-def _graph_key(settings: TrainSettings, options: Options, strategy: tf.distribute.Strategy) -> Any:
+def _graph_key(
+    settings: TrainSettings, options: Options, strategy: tf.distribute.Strategy, total_steps: int | None
+) -> Any:
     """Everything that the graph of a training step, its constants and its first weights depend on."""
     of_any_length = options.replace(training=dataclasses.replace(options.training, n_epochs=1))
     names = ("seed", "fresh_states", "accumulation_steps", "jit_compile", "precision")
     devices = tuple(strategy.extended.worker_devices)
-    return (json.dumps(of_any_length.to_dict(), sort_keys=True), devices, *(getattr(settings, name) for name in names))
+    end = None if options.training.schedule == "constant" else total_steps
+    return (
+        json.dumps(of_any_length.to_dict(), sort_keys=True),
+        end,
+        devices,
+        *(getattr(settings, name) for name in names),
+    )
 
 
 def keep_trainers(replace: Callable[[str, Any], None]) -> None:

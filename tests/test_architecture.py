@@ -93,7 +93,8 @@ def test_the_folders_are_those_of_the_floors():
 def test_the_root_holds_the_ground_and_the_entries_alone():
     at_root = {module for module in SOURCES if module != "elmo_tf" and folder_of(module) is None}
     assert at_root - ENTRY == {
-        f"elmo_tf.{name}" for name in ("errors", "option_groups", "options", "options_reader", "version")
+        f"elmo_tf.{name}"
+        for name in ("errors", "option_groups", "options", "options_reader", "training_options", "version")
     }
 
 

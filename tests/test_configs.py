@@ -8,10 +8,11 @@ import pytest
 from elmo_tf.cli import train
 from elmo_tf.cli.flags import FlagSet, beside_flagfile
 from elmo_tf.models.weight_names import expected_shapes
-from elmo_tf.options import Options
+from elmo_tf.options import Options, TrainingOptions
+from elmo_tf.training.plan import CONFIGURATIONS
 
 CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
-NAMES = sorted(path.stem for path in CONFIGS.glob("*.flags"))
+NAMES = sorted(str(path.relative_to(CONFIGS).with_suffix("")) for path in CONFIGS.rglob("*.flags"))
 
 
 def count(options, softmax=False):
@@ -20,6 +21,16 @@ def count(options, softmax=False):
 
 def test_the_four_promised_configurations_are_there():
     assert {"tiny", "small", "medium", "original"} <= set(NAMES)
+
+
+def test_the_modern_configurations_are_those_that_a_plan_names():
+    assert {name for name in NAMES if "/" in name} == {f"modern/{name}" for _, name in CONFIGURATIONS}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "/" not in name])
+def test_the_recipe_of_bilm_tf_has_none_of_the_options_that_bilm_tf_does_not_know(name):
+    training = Options.from_file(str(CONFIGS / f"{name}.json")).training
+    assert set(training.to_dict()) <= set(TrainingOptions().to_dict())
 
 
 @pytest.mark.parametrize(("name", "weights"), [("small", 13_593_296), ("medium", 28_027_728), ("original", 93_600_848)])

@@ -38,7 +38,7 @@ PAGES = {
     for path in [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md"))]
 }
 ARCHITECTURE = PAGES["docs/architecture.md"]
-HEADS = {path.name: path.read_text() for path in sorted((ROOT / "configs").glob("*.flags"))}
+HEADS = {path.name: path.read_text() for path in sorted((ROOT / "configs").rglob("*.flags"))}
 FENCED = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
 
 

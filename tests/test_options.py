@@ -71,6 +71,20 @@ def test_what_is_written_is_read_back_the_same(tmp_path):
         assert Options.from_file(path) == options
 
 
+def test_options_that_bilm_tf_does_not_know_are_written_where_they_are_not_its_recipe():
+    options = Options.from_dict(CHARACTER_MODEL)
+    names = {field.name for field in dataclasses.fields(options.training)}
+    assert names & set(options.to_dict()) == {
+        "batch_size", "unroll_steps", "n_epochs", "dropout", "sample_softmax", "n_negative_samples_batch",
+        "all_clip_norm_val", "learning_rate",
+    }  # fmt: skip
+    other = options.replace(optimizer="adamw", weight_decay=0.1, token_dropout=0.0, locked_dropout=True)
+    assert names & (set(other.to_dict()) - set(options.to_dict())) == {
+        "optimizer", "weight_decay", "token_dropout", "locked_dropout",
+    }  # fmt: skip
+    assert Options.from_dict(other.to_dict()) == other
+
+
 def test_options_are_frozen():
     options = Options(LstmOptions(8, 4))
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -113,6 +127,11 @@ def test_architecture_leaves_the_training_out():
         ("dropout", 1.0, ["dropout", "under 1", "1.0"]),
         ("droput", 0.1, ["droput", "did you mean dropout"]),
         ("all_clip_norm_val", 0, ["all_clip_norm_val", "above 0"]),
+        ("optimizer", "sgd", ["optimizer", '"adagrad" or "adam" or "adamw"', "'sgd'"]),
+        ("weight_decay", 0.1, ["weight_decay", "expected optimizer to be adamw, got adagrad"]),
+        ("plateau_factor", 2.0, ["plateau_factor", "above 0 and of at most 1, got 2.0"]),
+        ("warmup_steps", -1, ["warmup_steps", "at least 0", "-1"]),
+        ("average_decay", 1.0, ["average_decay", "under 1", "1.0"]),
         ("lstm.cell_clip", float("inf"), ["lstm.cell_clip", "a number above 0 and of at most 3e+38, got inf"]),
         ("lstm.cell_clip", 10**400, ["lstm.cell_clip", "of at most 3e+38, got 1000", "000"]),
         ("learning_rate", 4e38, ["learning_rate", "a number above 0 and of at most 3e+38, got 4e+38"]),

@@ -11,8 +11,8 @@ DESCRIPTION = """
     Prints a script by which a shell completes the commands of elmo-tf and their flags with the Tab key. Add one of
     these lines to ~/.bashrc or ~/.zshrc:
 
-      eval "$(elmo-tf completion --shell=bash)"
-      eval "$(elmo-tf completion --shell=zsh)"
+      eval "$( elmo-tf completion --shell=bash )"
+      eval "$( elmo-tf completion --shell=zsh )"
 
     or shorter: elmo-tf completion bash
 """

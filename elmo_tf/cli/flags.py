@@ -92,7 +92,7 @@ class FlagSet:
         """Declares a flag that is given as --name or --noname."""
         flags.DEFINE_boolean(name, default, text, **self._declare(name, False))
 
-    def choice(self, name: str, default: str, choices: Sequence[str], text: str) -> None:
+    def choice(self, name: str, default: str | None, choices: Sequence[str], text: str) -> None:
         """Declares a flag whose value is one of `choices`."""
         flags.DEFINE_enum(name, default, choices, text, **self._declare(name, False))
 

@@ -56,6 +56,11 @@ def define_flags(flag_set: FlagSet) -> None:
         "Keras callbacks of yours, comma-separated, each as MODULE:NAME: a class or function in a module of the "
         "current folder, or an installed one, which is called without arguments",
     )
+    flag_set.boolean(
+        "dry_run",
+        False,
+        "print the plan of the run, with the hours as estimated from a few timed steps, and train and write nothing",
+    )
     shared_flags.mirror(flag_set)
 
 
@@ -64,7 +69,7 @@ def _define_flag(flag_set: FlagSet, field: dataclasses.Field[Any], default: Any,
     required, bounds = default is dataclasses.MISSING, field.metadata
     if field.type is int:
         flag_set.integer(field.name, default, text, bounds["lower"], bounds["upper"])
-    elif field.type is float:
+    elif field.type in (float, float | None):
         flag_set.number(field.name, default, text, bounds["lower"])
     elif field.type is bool:
         flag_set.boolean(field.name, default, text)
@@ -80,6 +85,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
     """Calls `elmo_tf.training.run.train`; returns 0, or 128 and the number of the signal that stopped the run."""
     start_tensorflow()
     from elmo_tf.training.cluster import find_cluster
+    from elmo_tf.training.plan import plan
     from elmo_tf.training.run import train
     from elmo_tf.training.user_callbacks import load_callbacks
 
@@ -95,9 +101,11 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
     if values.initialize_from is not None:  # the file may speak of the vocabulary that the model had
         options = options.replace(n_tokens_vocab=None)
     settings = {name: _setting(field, values[name].value) for name, field in _SETTINGS.items()}
-    result = train(
-        TrainSettings(options=_override(options, values), **settings), report, load_callbacks(values.callbacks or ())
-    )
+    made = TrainSettings(options=_override(options, values), **settings)
+    if values.dry_run:
+        plan(made, report)
+        return 0
+    result = train(made, report, load_callbacks(values.callbacks or ()))
     state = "trained" if result.finished else "stopped; the same command goes on"
     best = "" if result.best_perplexity is None else f"; best validation perplexity {result.best_perplexity:.2f}"
     report(f"{state}: {result.steps} steps, in {values.model_dir}{best}")

@@ -32,7 +32,8 @@ class LstmStack(keras.layers.Layer):
         inputs: float tensor `(B, T, D)`.
         initial_state: L pairs `(cell (B, H), output (B, D))`; zero if left out.
         mask: booleans `(B, T)`.
-        dropout_masks: None, or L tensors `(B, T, D)` from `dropout_mask`, one to multiply each layer's input by.
+        dropout_masks: None, or L tensors from `dropout_mask`, one to multiply each layer's input by, `(B, T, D)`, or
+            `(B, 1, D)` to drop the same values in all steps of a row; None in the place of one that drops nothing.
 
     Returns:
         `(list of L outputs (B, T, D), tuple of L states)`.
@@ -88,7 +89,7 @@ class LstmStack(keras.layers.Layer):
         inputs: tf.Tensor,
         initial_state: Sequence[State] | None = None,
         mask: tf.Tensor | None = None,
-        dropout_masks: Sequence[tf.Tensor] | None = None,
+        dropout_masks: Sequence[tf.Tensor | None] | None = None,
     ) -> tuple[list[tf.Tensor], tuple[State, ...]]:
         """See the class."""
         states = [None] * len(self.layers) if initial_state is None else list(initial_state)
@@ -96,7 +97,7 @@ class LstmStack(keras.layers.Layer):
         final_states: list[State] = []
         below = tf.cast(inputs, self.compute_dtype)
         for number, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
-            if dropout_masks is not None:
+            if dropout_masks is not None and dropout_masks[number] is not None:
                 below = below * dropout_masks[number]
             output, final = layer(below, initial_state=state, mask=mask)
             if self.use_skip_connections and number > 0:

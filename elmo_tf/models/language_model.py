@@ -13,8 +13,9 @@ from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.state import BiLMState
 from elmo_tf.options import Options
 
-DropoutMasks: TypeAlias = Sequence[Sequence[tf.Tensor]]
-"""For each direction L + 1 dropout masks `(B, T, D)`: those of the layers' inputs, then that of the last output."""
+DropoutMasks: TypeAlias = Sequence[Sequence[tf.Tensor | None]]
+"""For each direction L + 1 dropout masks `(B, T, D)`, those of the layers' inputs, then that of the last output: with
+locked dropout `(B, 1, D)`, and None for a rate of 0."""
 
 
 class TableRows(NamedTuple):
@@ -119,7 +120,7 @@ class LanguageModel(keras.Model):
                 dropout_masks=None if of_layers is None else of_layers[:-1],
             )
             losses = self.softmax(
-                outputs[-1] if of_layers is None else outputs[-1] * of_layers[-1],
+                outputs[-1] if of_layers is None or of_layers[-1] is None else outputs[-1] * of_layers[-1],
                 targets[direction],
                 negatives=None if negatives is None else negatives[direction],
                 tries=None if tries is None else tries[direction],
@@ -154,27 +155,44 @@ class LanguageModel(keras.Model):
     def _shared_kernel(self) -> Any:
         return self.bilm.encoder.embedding.value if self.options.share_embedding_softmax else None
 
-    def dropout_masks(self, seed: tf.Tensor, rows: int, steps: int) -> DropoutMasks | None:
+    def dropout_masks(
+        self, seed: tf.Tensor, rows: int, steps: int, inputs: Any = None, words: Any = 0
+    ) -> DropoutMasks | None:
         """Draws the dropout masks of a window as a function of the seed.
+
+        With `locked_dropout` a row has one mask for all its steps (Gal and Ghahramani 2016, "variational"). With
+        `word_dropout`, the vector of a distinct word is dropped wherever the word occurs in the window (the same, and
+        Merity et al. 2018, "embedding dropout").
 
         Args:
             seed: two integers.
             rows: B.
             steps: T.
+            inputs: the argument of the call, which only `word_dropout` needs.
+            words: U, which only `word_dropout` needs.
 
         Returns:
-            For each direction L + 1 masks `(B, T, D)`: those of the layers' inputs, then that of the last output. None
-            if the options have no dropout.
+            For each direction L + 1 masks, as `DropoutMasks` says. None if the options have no dropout.
         """
-        rate, lstm = self.options.training.dropout, self.options.lstm
-        if not rate:
+        training, lstm = self.options.training, self.options.lstm
+        rates = training.dropout_rates(lstm.n_layers)
+        if not any(rates) and not training.word_dropout:
             return None
-        shape = [rows, steps, lstm.projection_dim]
+        shape = [rows, 1 if training.locked_dropout else steps, lstm.projection_dim]
         seeds = [tf.random.experimental.stateless_fold_in(seed, d) for d in range(self.options.directions)]
-        return [
-            [dropout_mask(shape, rate, own, number, self.compute_dtype) for number in range(lstm.n_layers + 1)]
+        masks: list[list[tf.Tensor | None]] = [
+            [
+                dropout_mask(shape, rate, own, number, self.compute_dtype) if rate else None
+                for number, rate in enumerate(rates)
+            ]
             for own in seeds
         ]
+        if training.word_dropout:
+            kept = dropout_mask([words], training.word_dropout, seed, self.options.directions, self.compute_dtype)
+            for direction, of_layers in enumerate(masks):
+                of_tokens = tf.gather(kept, inputs[direction])[..., None]
+                of_layers[0] = of_tokens if of_layers[0] is None else of_layers[0] * of_tokens
+        return masks
 
     def zero_state(self, batch_size: int | tf.Tensor) -> BiLMState:
         """The state at the beginning of a text: zeros."""

@@ -10,7 +10,7 @@ from elmo_tf.formats.arrays import Arrays
 from elmo_tf.formats.tensorflow_checkpoint import CheckpointReader
 from elmo_tf.models import tf1_weight_names
 
-_SAVED_ARRAY = re.compile(r"(weights|adagrad)/(.+)/\.ATTRIBUTES/VARIABLE_VALUE")
+_SAVED_ARRAY = re.compile(r"(weights|average|adagrad)/(.+)/\.ATTRIBUTES/VARIABLE_VALUE")
 _STEP = "step/.ATTRIBUTES/VARIABLE_VALUE"
 _GRAPH, _COUNTER = "_CHECKPOINTABLE_OBJECT_GRAPH", "save_counter/.ATTRIBUTES/VARIABLE_VALUE"
 
@@ -38,12 +38,17 @@ def display_name(key: str) -> str:
     match = _SAVED_ARRAY.fullmatch(key)
     if match is None:
         return key
-    return match[2].replace(".S", "/") + ("" if match[1] == "weights" else tf1_weight_names.SLOT)
+    return match[2].replace(".S", "/") + (tf1_weight_names.SLOT if match[1] == "adagrad" else "")
 
 
 def read_training_checkpoint(reader: CheckpointReader) -> CheckpointWeights:
-    """Reads weights, accumulators and step of a checkpoint of `elmo-tf train`; a best one has no accumulators."""
-    keys: dict[str, dict[str, str]] = {"weights": {}, "adagrad": {}}
+    """Reads weights, accumulators and step of a checkpoint of `elmo-tf train`.
+
+    Where the run averages its weights, the average is read in place of the weights, and a best checkpoint holds nothing
+    else. A best checkpoint has no accumulators, and neither has that of a run with Adam, whose moments no other program
+    can go on from.
+    """
+    keys: dict[str, dict[str, str]] = {"weights": {}, "average": {}, "adagrad": {}}
     for key in reader.shapes:
         match = _SAVED_ARRAY.fullmatch(key)
         if match:
@@ -52,7 +57,7 @@ def read_training_checkpoint(reader: CheckpointReader) -> CheckpointWeights:
     for key in (_GRAPH, _COUNTER):  # they are last in the file: one that is cut short lacks them
         if key in reader.shapes:
             reader.value(key)
-    return CheckpointWeights(reader.arrays(keys["weights"]), reader.arrays(keys["adagrad"]), step)
+    return CheckpointWeights(reader.arrays(keys["average"] or keys["weights"]), reader.arrays(keys["adagrad"]), step)
 
 
 def read_tf1_checkpoint(reader: CheckpointReader) -> CheckpointWeights:

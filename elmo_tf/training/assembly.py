@@ -7,12 +7,15 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.data.training_stream import StreamSettings, TrainingStream
+from elmo_tf.layers.cross_entropy import log_expected_count
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.weight_names import named_variables
 from elmo_tf.options import Options
+from elmo_tf.training.averaging import WeightAverage
 from elmo_tf.training.input_checks import RunInput
 from elmo_tf.training.loss_scale import LossScale
-from elmo_tf.training.optimizer import SparseAdagrad
+from elmo_tf.training.optimizer import Optimizer
+from elmo_tf.training.optimizer_choice import make_optimizer
 from elmo_tf.training.settings import TrainSettings
 from elmo_tf.training.state import Division, RunState
 from elmo_tf.training.step import TrainStep
@@ -26,20 +29,22 @@ class Trainer:
     Args:
         model: the language model, built in the strategy's scope.
         variables: its weights by name.
-        optimizer: Adagrad over these weights.
+        optimizer: the optimizer of these weights.
         take_step: takes one training step.
         strategy: the strategy whose replicas compute.
         parts: the number of parts that a step's rows are dealt to: replicas times accumulation steps.
         workers: the processes that take the steps together.
+        average: the moving average of the weights, if the options ask for one.
     """
 
     model: LanguageModel
     variables: Mapping[str, tf.Variable]
-    optimizer: SparseAdagrad
+    optimizer: Optimizer
     take_step: TrainStep
     strategy: tf.distribute.Strategy
     parts: int
     workers: Workers
+    average: WeightAverage | None = None
 
 
 def count_parts(settings: TrainSettings, strategy: tf.distribute.Strategy) -> int:
@@ -52,7 +57,7 @@ def build_trainer(
     options: Options,
     strategy: tf.distribute.Strategy,
     implementation: str = "fused",
-    workers: Workers | None = None,
+    total_steps: int | None = None,
 ) -> Trainer:
     """Builds a model with new weights, its optimizer and its training step.
 
@@ -61,14 +66,17 @@ def build_trainer(
         options: the model's options, with the number of words in the vocabulary.
         strategy: the strategy whose replicas compute.
         implementation: how the LSTM is computed, as for `BiLM`.
-        workers: the processes of the strategy, where the caller has made them already.
+        total_steps: the steps of the run, which a falling learning rate depends on; None if there is no end.
     """
     keras.utils.set_random_seed(settings.seed)
     with strategy.scope():
         model = LanguageModel(options, implementation, name="language_model", dtype=settings.policy)
         model.build()
+        if options.training.softmax_bias == "zipf":
+            words = model.softmax.vocabulary_size
+            model.softmax.bias.assign(log_expected_count(tf.range(words), tf.constant(1), words))
         variables = named_variables(model)
-        optimizer = SparseAdagrad(variables, options.training.learning_rate)
+        optimizer = make_optimizer(options.training, variables, total_steps)
     take_step = TrainStep(
         model,
         optimizer,
@@ -79,7 +87,11 @@ def build_trainer(
         settings.jit_compile,
     )
     parts = count_parts(settings, strategy)
-    return Trainer(model, variables, optimizer, take_step, strategy, parts, workers or Workers(strategy))
+    training = options.training
+    average = (
+        WeightAverage(variables, training.average_decay, training.average_steps) if training.average_decay else None
+    )
+    return Trainer(model, variables, optimizer, take_step, strategy, parts, Workers(strategy), average)
 
 
 def new_state(settings: TrainSettings, prepared: RunInput, trainer: Trainer) -> RunState:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -13,7 +13,8 @@ from elmo_tf.store.checkpoint_files import checkpoint_step, has_checkpoint, list
 from elmo_tf.store.checkpoint_writer import CheckpointWriter, save_checkpoint
 from elmo_tf.store.file_names import BEST, LATEST
 from elmo_tf.system.error_text import first_line
-from elmo_tf.training.optimizer import SparseAdagrad
+from elmo_tf.training.averaging import WeightAverage
+from elmo_tf.training.optimizer import Optimizer
 from elmo_tf.training.state import Division, LstmStates, RunState
 
 
@@ -39,26 +40,29 @@ class TrainingCheckpoint:
     Args:
         model_dir: the model's folder.
         variables: the weights by name.
-        optimizer: the optimizer, whose accumulators are saved too.
+        optimizer: the optimizer, whose accumulators or moments are saved too.
         report: takes a line for people on each checkpoint that is damaged and skipped.
         writes: whether this process writes the checkpoints. Of several workers only the chief does.
+        average: the moving average of the weights, which `latest` holds too, and `best` in place of the weights.
     """
 
     def __init__(
         self,
         model_dir: str,
         variables: Mapping[str, tf.Variable],
-        optimizer: SparseAdagrad,
+        optimizer: Optimizer,
         report: Callable[[str], None] = print,
         writes: bool = True,
+        average: WeightAverage | None = None,
     ) -> None:
         self._writes = writes
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._text = _Text()
         self._rows: list[tf.Variable] = []
         self._weights, self._optimizer = dict(variables), optimizer
-        self._model_dir, self._report = model_dir, report
-        best = tf.train.Checkpoint(weights=self._weights, step=self._step)
+        self._model_dir, self._report, self._average = model_dir, report, average
+        of_best = self._weights if average is None else average.averages
+        best = tf.train.Checkpoint(weights=of_best, step=self._step)
         self._best = CheckpointWriter(best, os.path.join(model_dir, BEST), max_to_keep=1)
         self._latest: CheckpointWriter | None = None
         self._last_saved: tuple[int, str, str] | None = None  # step, text and path
@@ -67,13 +71,7 @@ class TrainingCheckpoint:
         """The writer of `latest`, made at the first use, when the shapes of the LSTM states are known."""
         if self._latest is None:
             self._rows = [tf.Variable(tf.zeros_like(rows), trainable=False) for rows in _join(states)]
-            checkpoint = tf.train.Checkpoint(
-                weights=self._weights,
-                adagrad=self._optimizer.accumulators,
-                step=self._step,
-                notes=self._text,
-                states=self._rows,
-            )
+            checkpoint = self._checkpoint(with_states=True, with_average=True)
             self._latest = CheckpointWriter(checkpoint, os.path.join(self._model_dir, LATEST), max_to_keep=2)
         return self._latest
 
@@ -152,11 +150,17 @@ class TrainingCheckpoint:
         writer.adopt(path)
         status = None
         try:
-            imported = not any(key.startswith("states/") for key, _ in tf.train.list_variables(path))
-            target = self._without_states() if imported else writer.checkpoint
+            keys = [key for key, _ in tf.train.list_variables(path)]
+            imported, averaged = not _has(keys, "states"), _has(keys, "average")
+            fits = self._has_optimizer(path, keys, imported)
+            is_complete = not imported and (averaged or self._average is None)
+            target = writer.checkpoint if is_complete else self._checkpoint(not imported, averaged, fits)
             _ = target.save_counter  # made now, or TensorFlow warns of it when a checkpoint that does not fit is freed
             status = target.restore(path)
-            status.assert_consumed()
+            if fits:
+                status.assert_consumed()
+            else:
+                status.expect_partial().assert_existing_objects_matched()
         except DAMAGED as error:
             if status is not None:
                 status.expect_partial()  # keeps TensorFlow from listing what it did not restore
@@ -166,6 +170,8 @@ class TrainingCheckpoint:
                 f"was saved with, or the file is damaged ({first_line(error)})",
                 path=path,
             ) from error
+        if self._average is not None and not averaged:
+            self._average.reset()
         states = new.lstm_states if imported else _split(self._rows, new.lstm_states)
         try:
             return RunState.from_json(self._text.text, new, int(self._step), states)
@@ -174,11 +180,36 @@ class TrainingCheckpoint:
                 f"{path} is damaged: the notes on the run in it cannot be read: {first_line(error)}", path=path
             ) from error
 
-    def _without_states(self) -> tf.train.Checkpoint:
-        """A checkpoint without LSTM states, as `write_imported` writes it."""
-        return tf.train.Checkpoint(
-            weights=self._weights, adagrad=self._optimizer.accumulators, step=self._step, notes=self._text
-        )
+    def _has_optimizer(self, path: str, keys: Sequence[str], imported: bool) -> bool:
+        """Whether the checkpoint, which has these keys, was saved with the run's optimizer.
+
+        Raises:
+            InputError: it was saved by a run with another one. An imported model may have Adagrad's accumulators, which
+                every one is written with, and be trained by Adam from then on.
+        """
+        (ours,) = self._optimizer.slots()
+        theirs = sorted({key.split("/", 1)[0] for key in keys} & {"adagrad", "adam"})
+        if imported and theirs and theirs != [ours]:
+            self._report(f"note: {path} has nothing of {ours}, which starts anew")
+            return False
+        if theirs and theirs != [ours]:
+            raise InputError(
+                f"{path} was trained with {theirs[0]}, and this run asks for {ours}: give --optimizer={theirs[0]}, or "
+                "begin a new run from its weights with --initialize_from",
+                path=path,
+                option="optimizer",
+            )
+        return True
+
+    def _checkpoint(self, with_states: bool, with_average: bool, with_optimizer: bool = True) -> tf.train.Checkpoint:
+        """A checkpoint of `latest`: without LSTM states as `write_imported` writes it, or without an average."""
+        slots = self._optimizer.slots() if with_optimizer else {}
+        parts = {"weights": self._weights, **slots, "step": self._step, "notes": self._text}
+        if with_states:
+            parts["states"] = self._rows
+        if with_average and self._average is not None:
+            parts["average"] = self._average.averages
+        return tf.train.Checkpoint(**parts)
 
     def _check_empty(self) -> None:
         """Raises an error if `best` holds weights, which a new run would overwrite."""
@@ -233,6 +264,11 @@ def write_imported(model_dir: str, weights: Mapping[str, Any], accumulators: Map
         notes=_Text("{}"),
     )
     return save_checkpoint(CheckpointWriter(checkpoint, os.path.join(model_dir, LATEST), max_to_keep=1), step)
+
+
+def _has(keys: Sequence[str], part: str) -> bool:
+    """Whether a checkpoint with these keys has a part of this name."""
+    return any(key.startswith(f"{part}/") for key in keys)
 
 
 def _join(states: LstmStates) -> list[tf.Tensor]:

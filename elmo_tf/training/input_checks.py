@@ -28,6 +28,7 @@ class RunInput:
         corpus: the training text.
         validation: the held-out text, or None.
         coverage: the share of the words in a sample of the training text that are in the vocabulary.
+        notes: lines for people on what the run does otherwise than the options say.
     """
 
     options: Options
@@ -35,6 +36,7 @@ class RunInput:
     corpus: Corpus
     validation: Corpus | None
     coverage: float
+    notes: tuple[str, ...] = ()
 
 
 def check_validation_settings(settings: TrainSettings) -> None:
@@ -77,10 +79,11 @@ def check_run_input(
     words = corpus.sample()
     coverage = _check_coverage(words, vocabulary, vocab_file)
     _check_size(corpus, options, parts)
+    options, notes = _choose_softmax(options)
     if options.training.sample_softmax:
-        _check_negatives(options, vocab_file)
         _check_sorted(words, vocabulary, vocab_file)
-    return RunInput(options, vocabulary, corpus, Corpus.scan(valid_paths) if valid_paths else None, coverage)
+    validation = Corpus.scan(valid_paths) if valid_paths else None
+    return RunInput(options, vocabulary, corpus, validation, coverage, notes)
 
 
 def _check_coverage(words: Sequence[str], vocabulary: Vocabulary, vocab_file: str) -> float:
@@ -126,14 +129,22 @@ def _check_size(corpus: Corpus, options: Options, parts: int) -> None:
         )
 
 
-def _check_negatives(options: Options, vocab_file: str) -> None:
+def _choose_softmax(options: Options) -> tuple[Options, tuple[str, ...]]:
+    """Takes the full softmax where the vocabulary is too small to sample from, or as small as `full_softmax_words`.
+
+    The sampled softmax draws distinct words. With as many of them as the vocabulary has, it would compute the logits of
+    all words, and so cost more than the full softmax, which needs no correction for the draw.
+    """
     training, words = options.training, options.n_tokens_vocab or 0
-    if training.n_negative_samples_batch >= words:
-        raise InputError(
-            f"--n_negative_samples_batch={training.n_negative_samples_batch}: expected fewer than the {words} words of "
-            f"{vocab_file}, or --nosample_softmax for the full softmax",
-            option="n_negative_samples_batch",
+    if not training.sample_softmax or words > max(training.n_negative_samples_batch, training.full_softmax_words):
+        return options, ()
+    note: tuple[str, ...] = ()
+    if words <= training.n_negative_samples_batch:
+        note = (
+            f"note: the vocabulary has {words:,} words, no more than --n_negative_samples_batch="
+            f"{training.n_negative_samples_batch}: the full softmax is trained",
         )
+    return options.replace(sample_softmax=False), note
 
 
 def check_model_folder(model_dir: str, prepared: RunInput) -> None:

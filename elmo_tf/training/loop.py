@@ -17,6 +17,7 @@ from elmo_tf.training.callbacks import make_callbacks
 from elmo_tf.training.checkpoint import TrainingCheckpoint
 from elmo_tf.training.divergence import DivergenceError, DivergenceGuard
 from elmo_tf.training.input_checks import RunInput
+from elmo_tf.training.plateau import ReduceOnPlateau
 from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.settings import TrainSettings
 from elmo_tf.training.state import RunState
@@ -118,7 +119,7 @@ class TrainingLoop:
 
     def _callbacks(self) -> list[keras.callbacks.Callback]:
         training = self._prepared.options.training
-        return make_callbacks(
+        made = make_callbacks(
             self._settings,
             self._state,
             self._bounds,
@@ -130,10 +131,16 @@ class TrainingLoop:
             self._of_user,
             self._workers.is_chief,
         )
+        if training.plateau_patience:
+            patience, factor = training.plateau_patience, training.plateau_factor
+            made.append(ReduceOnPlateau(self._state, self._trainer.optimizer, patience, factor, self._report))
+        return made
 
     def _begin(self, callbacks: keras.callbacks.CallbackList) -> None:
         """Validates before the first step if asked to, or makes up for a validation that was interrupted."""
         was_due = self._state.validation_due is not None
+        if self._trainer.average is not None and not self._state.is_resumed:
+            self._trainer.average.reset()  # to the weights of --initialize_from, if it was given
         with contextlib.suppress(_ValidationAbandonedError):
             callbacks.on_train_begin({})
             if was_due:
@@ -166,6 +173,8 @@ class TrainingLoop:
         else:
             state.lstm_states, state.loss_scale = result.states, result.loss_scale
             self._guard.count_step(logs[self._loss_name])
+        if self._trainer.average is not None:
+            self._trainer.average.update(state.step)
         with contextlib.suppress(_ValidationAbandonedError):
             callbacks.on_train_batch_end(state.step - 1, logs)
         if state.step % self._settings.checkpoint_steps == 0 and state.step not in self._bounds:
@@ -200,7 +209,9 @@ class TrainingLoop:
 
         def evaluate() -> dict[str, float | int]:
             with self._save_if_a_text_is_gone():
-                return evaluator(self._abandon_if_stopped).to_dict()
+                average = self._trainer.average
+                with contextlib.nullcontext() if average is None else average.in_place():
+                    return evaluator(self._abandon_if_stopped).to_dict()
 
         return evaluate
 

@@ -21,13 +21,15 @@ class MemoryEstimate:
 
     Args:
         weights: bytes of all weights, softmax included.
-        adagrad: bytes of Adagrad's accumulators.
+        adagrad: bytes of Adagrad's accumulators, or of Adam's moments.
         activations: the most bytes that the forward and backward passes hold at one time, and the dense gradients.
+        optimizer: the optimizer's name.
     """
 
     weights: int
     adagrad: int
     activations: int
+    optimizer: str = "Adagrad"
 
     @property
     def total(self) -> int:
@@ -44,7 +46,9 @@ class MemoryEstimate:
         total, weights, adagrad, activations = (
             f"{part / 1e9:.1f} GB" if part >= 1e8 else f"{part / 1e6:.0f} MB" for part in parts
         )
-        return f"{total} a replica: weights {weights}, Adagrad {adagrad}, activations and gradients {activations}"
+        return (
+            f"{total} a replica: weights {weights}, {self.optimizer} {adagrad}, activations and gradients {activations}"
+        )
 
 
 def estimate_memory(
@@ -71,7 +75,9 @@ def estimate_memory(
     else:
         floats += n_sparse + 2 * tokens * min(8192, options.n_tokens_vocab or 0)
     floats += 2 * (n_weights - n_sparse)  # the dense gradients, and their clipped copies
-    return MemoryEstimate(_FLOAT * n_weights, _FLOAT * n_weights, _FLOAT * floats)
+    copies, slots = (2 if training.average_decay else 1), (1 if training.optimizer == "adagrad" else 2)
+    name = "Adagrad" if training.optimizer == "adagrad" else "Adam"
+    return MemoryEstimate(copies * _FLOAT * n_weights, slots * _FLOAT * n_weights, _FLOAT * floats, name)
 
 
 def _lstm(options: Options, tokens: int) -> int:

@@ -28,7 +28,7 @@ from elmo_tf.training.memory_estimate import check_fits_in_memory
 from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.resume import begin_or_resume, keep_parts
 from elmo_tf.training.run_description import describe_run
-from elmo_tf.training.settings import TrainResult, TrainSettings, epoch_bounds
+from elmo_tf.training.settings import TrainResult, TrainSettings, run_bounds
 from elmo_tf.training.state import RunState
 from elmo_tf.training.workers import Workers
 
@@ -93,8 +93,11 @@ def _train(
     check_model_folder(settings.model_dir, prepared)
     check_fits_in_memory(prepared.options, strategy, workers.count)
     workers.check_same(_facts(given, prepared), "start all workers with the same command and the same files")
-    trainer = build_trainer(settings, prepared.options, strategy, workers=workers)
-    checkpoint = TrainingCheckpoint(settings.model_dir, trainer.variables, trainer.optimizer, report, workers.is_chief)
+    bounds = run_bounds(settings, prepared.options.training, prepared.corpus.predictions, parts)
+    trainer = build_trainer(settings, prepared.options, strategy, total_steps=bounds[-1])
+    checkpoint = TrainingCheckpoint(
+        settings.model_dir, trainer.variables, trainer.optimizer, report, workers.is_chief, trainer.average
+    )
     state = begin_or_resume(settings, prepared, trainer, checkpoint, report)
     workers.check_same(
         {"checkpoint": str(state.step)}, f"{settings.model_dir} must be on a file system that all workers share"
@@ -103,7 +106,6 @@ def _train(
     state.lstm_states = state.lstm_states[own.start : own.stop]
     if workers.is_chief:
         write_model_folder(settings.model_dir, prepared)
-    bounds = _bounds(settings, prepared, parts)
     stopped_by = None
     if state.is_finished(bounds[-1], settings.patience):
         report(_why_finished(state, bounds[-1]))
@@ -142,13 +144,6 @@ def _check_settings(settings: TrainSettings) -> None:
         )
 
 
-def _bounds(settings: TrainSettings, prepared: RunInput, parts: int) -> list[int]:
-    """The number of the first step of every epoch, and at the end that of all steps."""
-    training = prepared.options.training
-    tokens = parts * training.batch_size * training.unroll_steps
-    return epoch_bounds(prepared.corpus.predictions, tokens, training.n_epochs, settings.max_steps)
-
-
 def _why_finished(state: RunState, last_step: int) -> str:
     if state.step >= last_step:
         return f"already trained for {state.step} steps: raise --n_epochs or --max_steps to go on"
@@ -170,6 +165,8 @@ def _take_steps(
     saved = position if isinstance(position, str) else None
     own = trainer.workers.own_parts(trainer.parts)
     stream = PrefetchedStream(make_stream(settings, prepared, trainer.parts, state.step, saved, own))
+    for line in prepared.notes:
+        report(line)
     for line in describe_run(prepared, trainer.variables, bounds, trainer.parts, trainer.strategy, stream):
         report(line)
     if bounds[-1] < settings.max_steps:

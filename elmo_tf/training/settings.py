@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from elmo_tf.options import Options
+from elmo_tf.options import Options, TrainingOptions
 from elmo_tf.options_reader import MOST
 from elmo_tf.system.documented_fields import documented_field, with_field_help
 
@@ -143,3 +143,16 @@ def epoch_bounds(predictions: int, tokens_per_step: int, epochs: int, max_steps:
             return [*bounds, max_steps]
         bounds.append(end)
     return bounds
+
+
+def run_bounds(settings: TrainSettings, training: TrainingOptions, predictions: int, parts: int) -> list[int]:
+    """The bounds of a run's epochs, as `epoch_bounds` gives them.
+
+    Args:
+        settings: the run's settings.
+        training: its training options.
+        predictions: tokens of the training text in one direction, sentence ends counted.
+        parts: replicas times accumulation steps.
+    """
+    tokens = parts * training.batch_size * training.unroll_steps
+    return epoch_bounds(predictions, tokens, training.n_epochs, settings.max_steps)

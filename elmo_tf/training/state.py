@@ -1,4 +1,4 @@
-"""The state of a training run: everything that changes from step to step besides the weights and Adagrad."""
+"""The state of a training run: everything that changes from step to step besides weights and optimizer."""
 
 import json
 from dataclasses import dataclass
@@ -55,6 +55,7 @@ class RunState:
         skipped_steps: steps so far that were skipped because their gradients were not finite.
         skips_in_a_row: such steps since the last one that was taken.
         division: how the rows of a step are divided into parts; None if it is not known.
+        rate_factor: what validations without a better perplexity have multiplied the learning rate by.
     """
 
     seed: int
@@ -75,6 +76,7 @@ class RunState:
     skipped_steps: int = 0
     skips_in_a_row: int = 0
     division: Division | None = None
+    rate_factor: float = 1.0
 
     @property
     def has_new_steps(self) -> bool:
@@ -106,6 +108,7 @@ class RunState:
             "skipped_steps": self.skipped_steps or None,
             "skips_in_a_row": self.skips_in_a_row or None,
             "division": self.division,
+            "rate_factor": self.rate_factor if self.rate_factor != 1.0 else None,
         }
         known = {name: value for name, value in values.items() if value is not None}
         return json.dumps({**known, "mean_loss": self.mean_loss}, ensure_ascii=False)
@@ -141,4 +144,5 @@ class RunState:
             skipped_steps=values.get("skipped_steps", 0),
             skips_in_a_row=values.get("skips_in_a_row", 0),
             division=new.division,
+            rate_factor=values.get("rate_factor", 1.0),
         )

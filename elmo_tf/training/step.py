@@ -1,4 +1,4 @@
-"""One training step on all replicas: gradients, their sum, the clip, Adagrad, and the LSTM states for the next step."""
+"""One training step on all replicas: gradients, their sum, the clip, the optimizer, and the LSTM states after it."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from elmo_tf.training.gradients import (
     sum_repeated_rows,
 )
 from elmo_tf.training.loss_scale import LossScale
-from elmo_tf.training.optimizer import SparseAdagrad
+from elmo_tf.training.optimizer import Optimizer
 from elmo_tf.training.state import LstmStates
 from elmo_tf.training.step_input import signature, unflatten_step
 
@@ -44,7 +44,7 @@ class TrainStep:
     """A training step, compiled on the first call.
 
     The objective is the mean loss of both directions times `unroll_steps`, averaged over parts. Of its gradient the
-    repeated rows are summed, then the global norm is clipped, then Adagrad is applied once, as in bilm-tf
+    repeated rows are summed, then the global norm is clipped, then the optimizer is applied once, as in bilm-tf
     (`training.py`, `train`). Clipping the gradient of each replica by itself would be another optimizer.
 
     Args:
@@ -64,7 +64,7 @@ class TrainStep:
     def __init__(
         self,
         model: LanguageModel,
-        optimizer: SparseAdagrad,
+        optimizer: Optimizer,
         strategy: tf.distribute.Strategy,
         seed: int = 1,
         fresh_states: bool = False,
@@ -161,7 +161,7 @@ class TrainStep:
             summed = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
             gradients = [sum_repeated_rows(gradient) for gradient in summed]
         gradients, norm = clip_by_global_norm(gradients, self._training.all_clip_norm_val)
-        self._apply(gradients, norm)
+        self._apply(gradients, norm, step)
         return tf.add_n(entropies) / len(inputs), norm, tuple(new_states)
 
     def _gradients(
@@ -179,7 +179,9 @@ class TrainStep:
             state = _reset_rows(state, window.begins)
         sampled = (negatives, tries) if negatives.shape[1] > 0 else (None, None)
         seed = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(self._seed, tf.int32), step]), part)
-        masks = self._model.dropout_masks(seed, *window.inputs.shape[1:])
+        masks = self._model.dropout_masks(
+            seed, window.inputs.shape[1], window.inputs.shape[2], window.inputs, tf.shape(window.words)[0]
+        )
         with tf.GradientTape() as tape:
             looked_up = self._model.look_up(window.words, window.targets, sampled[0])
             entropies, new_state = self._entropies()(looked_up, window, state, *sampled, masks)
@@ -214,9 +216,9 @@ class TrainStep:
 
         return tf.function(entropies, jit_compile=True, autograph=False) if self._jit_compile else entropies
 
-    def _apply(self, gradients: Sequence[Gradient], norm: tf.Tensor) -> None:
+    def _apply(self, gradients: Sequence[Gradient], norm: tf.Tensor, step: tf.Tensor) -> None:
         """Updates the weights, unless a gradient is not finite."""
-        tf.cond(tf.math.is_finite(norm), lambda: self._optimizer.apply(gradients), lambda: None)
+        tf.cond(tf.math.is_finite(norm), lambda: self._optimizer.apply(gradients, step), lambda: None)
 
 
 def _reset_rows(state: BiLMState, begins: tf.Tensor) -> BiLMState:

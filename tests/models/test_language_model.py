@@ -130,6 +130,36 @@ def test_without_masks_nothing_is_dropped_and_without_a_rate_there_are_none():
     assert LanguageModel(changed(CHARACTERS, dropout=0.0)).dropout_masks(SEED, B, T) is None
 
 
+def test_locked_dropout_has_one_mask_for_all_steps_of_a_row_at_the_rate_of_each_place():
+    options = changed(CHARACTERS, locked_dropout=True, dropout=0.5, token_dropout=0.25, output_dropout=0.0)
+    model, given = filled(LanguageModel(options, dtype="float64")), window(options)
+    masks = model.dropout_masks(SEED, B, T)
+    size, between = options["lstm"]["projection_dim"], options["lstm"]["n_layers"] - 1
+    for tokens, *layers, output in masks:
+        assert tokens.shape == (B, 1, size)
+        assert set(np.unique(tokens)) <= {0.0, 1 / 0.75}
+        assert [set(np.unique(layer)) <= {0.0, 2.0} for layer in layers] == [True] * between
+        assert output is None
+    ones = np.ones((B, T, size))
+    scales = [[ones if mask is None else ones * mask.numpy() for mask in direction] for direction in masks]
+    expected = oracle.language_model(weights_of(model), options, **given, scales=scales)
+    is_equal(model(**given, dropout_masks=masks), expected)
+
+
+def test_word_dropout_drops_the_vector_of_a_word_wherever_it_occurs_in_the_window():
+    options = changed(CHARACTERS, dropout=0.0, word_dropout=0.5)
+    model, given = LanguageModel(options), window(options)
+    masks = model.dropout_masks(SEED, B, T, given["inputs"], len(DISTINCT))
+    assert [mask for direction in masks for mask in direction[1:]] == [None] * (2 * options["lstm"]["n_layers"])
+    values = {}
+    for mask, inputs in zip(masks, given["inputs"], strict=True):
+        assert mask[0].shape == (B, T, 1)
+        for word, value in zip(inputs.ravel(), mask[0].numpy().ravel(), strict=True):
+            values.setdefault(int(word), set()).add(float(value))
+    assert all(len(found) == 1 for found in values.values())
+    assert set.union(*values.values()) == {0.0, 2.0}
+
+
 def gradients_of(model, given):
     with tf.GradientTape() as tape:
         losses, _ = model(**given)

@@ -86,10 +86,6 @@ MISTAKES = {
         "the training text has 13 tokens, sentence ends counted; one batch takes 18: 3 times (by replicas and "
         "accumulation steps) --batch_size=2 rows of --unroll_steps=3",
     ),
-    "as many negatives as words": (
-        {"n_negative_samples_batch": 6},
-        "--n_negative_samples_batch=6: expected fewer than the 6 words of vocab.txt, or --nosample_softmax",
-    ),
     "other size of vocabulary": (
         {"n_tokens_vocab": 7},
         "vocab.txt: expected 7 words by n_tokens_vocab of the options, got 6",
@@ -133,12 +129,26 @@ def test_a_vocabulary_that_covers_specials_of_the_text_alone_is_refused(folder):
         {"batch_size": 13, "unroll_steps": 1},
         {"replicas": 2},
         {"n_negative_samples_batch": 5},
+        {"n_negative_samples_batch": 6},
         {"n_negative_samples_batch": 6, "sample_softmax": False},
         {"n_tokens_vocab": 6},
     ],
 )
 def test_what_is_just_enough_passes(folder, enough):
     assert prepared(**enough).corpus.predictions == 13
+
+
+def test_the_full_softmax_is_taken_where_the_vocabulary_is_too_small_to_sample_from_or_as_small_as_asked_for(folder):
+    sampled = {
+        (5, 0): True,
+        (6, 0): False,
+        (5, 5): True,
+        (5, 6): False,
+    }
+    for (negatives, words), expected in sampled.items():
+        came = prepared(n_negative_samples_batch=negatives, full_softmax_words=words)
+        assert came.options.training.sample_softmax == expected
+        assert len(came.notes) == (negatives == 6)
 
 
 def make_model_folder(model_dir, ready):
