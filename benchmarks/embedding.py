@@ -3,6 +3,7 @@
 
     python benchmarks/embedding.py
     python benchmarks/embedding.py --config=configs/original.json --sentences=192
+    python benchmarks/embedding.py --stages
 
 The same weights, drawn at random, and the same batches of like length for everyone. Each is a process of its own, and
 they take turns. The first turn, which compiles and fills the cache, counts only for the seconds to the first sentence:
@@ -40,6 +41,10 @@ def define_flags() -> argparse.ArgumentParser:
     parser.add_argument("--sentences", type=harness.whole(1), default=640, help="of the text (%(default)s)")
     parser.add_argument("--batch_tokens", type=harness.whole(1), default=BATCH_TOKENS, help="of a batch (%(default)s)")
     parser.add_argument("--turns", type=harness.whole(1), default=3, help="of each, after the first (%(default)s)")
+    parser.add_argument("--stages", action="store_true", help="compare our own ways to compute, in one process")
+    parser.add_argument(
+        "--budgets", default="4096,8192,16384", help="with --stages: tokens of a batch to compare (%(default)s)"
+    )
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     return parser
 
@@ -61,14 +66,24 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
     options = Options.from_file(arguments.config)
     with harness.working_folder() as folder:
         sentences = _sentences(arguments, folder)
+        flop = 2 * embedding_multiplications(options, sentences)
+        if arguments.stages:
+            return _stages(arguments, options, sentences, flop)
         _write_model(options, folder)
         with open(os.path.join(folder, "batches.json"), "w", encoding="utf-8") as file:
             ordered = batches(enumerate(sentences), arguments.batch_tokens)
             json.dump([[sentence for _, sentence in batch] for batch in ordered], file)
         product = harness.MatrixProduct()
         results = _measured(folder, options, arguments.turns, product)
-    flop = 2 * embedding_multiplications(options, sentences)
     return _shown(results, sum(map(len, sentences)), flop, product)
+
+
+def _stages(arguments: argparse.Namespace, options: Any, sentences: list[list[str]], flop: int) -> dict[str, Any]:
+    from benchmarks.embedding_stages import compare
+
+    budgets = [harness.whole(1)(number) for number in arguments.budgets.split(",")]
+    rows = compare(options, sentences, budgets, arguments.turns, flop)
+    return {"stages": rows, "tokens": sum(map(len, sentences))}
 
 
 def _sentences(arguments: argparse.Namespace, folder: str) -> list[list[str]]:

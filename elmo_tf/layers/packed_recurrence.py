@@ -11,25 +11,27 @@ import tensorflow as tf
 
 from elmo_tf.layers.recurrence import Weights, clip
 
-_VECTORS_OF_ONE_PRODUCT = 1024
+_FEW_VECTORS = 1024
 """Up to so many input vectors are multiplied at once before the loop: at the original size (4096 cells) their gates
 take 67 MB. Of more vectors, those of one step are multiplied together with the outputs of the step before, which is a
 product that is large enough to be fast."""
 
 
-class _Gates(NamedTuple):
-    """The weights of one gate: a matrix for `[input, 1]`, one for the previous output, and both together."""
+class _Prepared(NamedTuple):
+    """What is computed before the loop: for few vectors the first, for many the second; the other one is empty.
 
-    of_input: tf.Tensor
-    of_output: tf.Tensor
-    of_both: tf.Tensor
+    Args:
+        from_inputs: `(N, 4H)`: the products of all inputs, bias included.
+        kernels: for each of i, j, f and o `(I + 1 + D, H)`: the weights of the input, the bias, and the weights of the
+            output of the step before.
+    """
+
+    from_inputs: tf.Tensor
+    kernels: tuple[tf.Tensor, ...]
 
 
 def packed_recurrence(inputs: tf.Tensor, starts: tf.Tensor, weights: Weights, cell_dtype: tf.DType) -> tf.Tensor:
     """Computes the outputs of `plain_recurrence` for packed rows, and keeps nothing for a backward pass.
-
-    Each gate is a product of its own, so that no operation copies a part of a larger matrix. The bias is the row of the
-    kernel that belongs to a column of ones beside the inputs.
 
     Args:
         inputs: `(N, I)`: the vectors of all rows, packed.
@@ -41,14 +43,12 @@ def packed_recurrence(inputs: tf.Tensor, starts: tf.Tensor, weights: Weights, ce
     Returns:
         The outputs `(N, D)`, packed like the inputs.
     """
-    size = inputs.shape[-1]
-    gates = _split_gates(weights, size)
-    inputs = tf.concat([inputs, tf.ones_like(inputs[:, :1])], 1)
-    few = tf.shape(inputs)[0] <= _VECTORS_OF_ONE_PRODUCT
-    from_inputs = _multiply_few(inputs, gates, few)
-    units, output_size = weights.bias.shape[0] // 4, weights.kernel.shape[0] - size
+    size, units = inputs.shape[-1], weights.bias.shape[0] // 4
+    recurrent = weights.kernel[size:]
+    output_size = recurrent.shape[0]
+    few = tf.shape(inputs)[0] <= _FEW_VECTORS
+    prepared = _prepare(inputs, weights, few)
     steps = tf.shape(starts)[0] - 1
-    results = tf.TensorArray(inputs.dtype, steps, infer_shape=False, element_shape=[None, output_size])
 
     def body(
         step: tf.Tensor, cell: tf.Tensor, output: tf.Tensor, results: tf.TensorArray
@@ -57,25 +57,24 @@ def packed_recurrence(inputs: tf.Tensor, starts: tf.Tensor, weights: Weights, ce
         cell, output = cell[: end - start], output[: end - start]
 
         def of_few() -> list[tf.Tensor]:
-            pairs = zip(from_inputs, gates, strict=True)
-            return [given[start:end] + tf.matmul(output, gate.of_output) for given, gate in pairs]
+            return tf.split(prepared.from_inputs[start:end] + tf.matmul(output, recurrent), 4, 1)
 
         def of_many() -> list[tf.Tensor]:
-            both = tf.concat([inputs[start:end], output], 1)
-            return [tf.matmul(both, gate.of_both) for gate in gates]
+            both = tf.concat([inputs[start:end], tf.ones_like(output[:, :1]), output], 1)
+            return [tf.matmul(both, kernel) for kernel in prepared.kernels]
 
         cell, output = _cell(tf.cond(few, of_few, of_many), cell, weights)
         return step + 1, cell, output, results.write(step, output)
 
-    # the states have the sizes of the first step, and later of fewer rows
-    cell = tf.zeros([starts[1], units], cell_dtype)
-    output = tf.zeros([starts[1], output_size], inputs.dtype)
-    scalar, rows = tf.TensorShape([]), tf.TensorShape([None, units])
+    cell, output = tf.zeros([starts[1], units], cell_dtype), tf.zeros([starts[1], output_size], inputs.dtype)
+    results = tf.TensorArray(inputs.dtype, steps, infer_shape=False, element_shape=[None, output_size])
+    # the states have the rows of the first step, and later fewer
+    shapes = [tf.TensorShape(shape) for shape in ([], [None, units], [None, output_size], None)]
     *_, results = tf.while_loop(
         lambda step, *_: step < steps,
         body,
         (0, cell, output, results),
-        shape_invariants=(scalar, rows, tf.TensorShape([None, output_size]), tf.TensorShape(None)),
+        shape_invariants=tuple(shapes),
         parallel_iterations=1,
     )
     outputs = results.concat()
@@ -83,26 +82,25 @@ def packed_recurrence(inputs: tf.Tensor, starts: tf.Tensor, weights: Weights, ce
     return outputs
 
 
-def _split_gates(weights: Weights, size: int) -> list[_Gates]:
-    """The weights of i, j, f and o."""
-    found = []
-    for kernel, bias in zip(tf.split(weights.kernel, 4, 1), tf.split(weights.bias, 4), strict=True):
-        of_input, of_output = tf.concat([kernel[:size], bias[None]], 0), kernel[size:]
-        found.append(_Gates(of_input, of_output, tf.concat([of_input, of_output], 0)))
-    return found
+def _prepare(inputs: tf.Tensor, weights: Weights, few: tf.Tensor) -> _Prepared:
+    """Multiplies few inputs; lays the weights of many out anew, so that no operation copies a part of a product."""
+    size, units = inputs.shape[-1], weights.bias.shape[0] // 4
 
+    def multiply() -> _Prepared:
+        from_inputs = tf.matmul(inputs, weights.kernel[:size]) + weights.bias
+        return _Prepared(from_inputs, (tf.zeros([0, units], inputs.dtype),) * 4)
 
-def _multiply_few(inputs: tf.Tensor, gates: list[_Gates], few: tf.Tensor) -> list[tf.Tensor]:
-    """The products of all inputs with the weights of each gate, `(N, H)`; without rows if there are many inputs."""
+    def lay_out() -> _Prepared:
+        # waits for the inputs; otherwise the weights of all layers would be copied at once
+        with tf.control_dependencies([inputs]):
+            kernel = tf.identity(weights.kernel)
+        with_bias = [
+            tf.concat([part[:size], bias[None], part[size:]], 0)
+            for part, bias in zip(tf.split(kernel, 4, 1), tf.split(weights.bias, 4), strict=True)
+        ]
+        return _Prepared(tf.zeros([0, 4 * units], inputs.dtype), tuple(with_bias))
 
-    def multiply() -> list[tf.Tensor]:
-        return [tf.matmul(inputs, gate.of_input) for gate in gates]
-
-    def leave() -> list[tf.Tensor]:
-        return [tf.zeros([0, gate.of_input.shape[1]], inputs.dtype) for gate in gates]
-
-    found: list[tf.Tensor] = tf.cond(few, multiply, leave)
-    return found
+    return _Prepared(*tf.cond(few, multiply, lay_out))
 
 
 def _cell(gates: list[tf.Tensor], cell: tf.Tensor, weights: Weights) -> tuple[tf.Tensor, tf.Tensor]:

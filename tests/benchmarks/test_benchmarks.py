@@ -127,6 +127,17 @@ def test_embedding(tmp_path, small):
         assert values["ratio_to_fastest_peer"] is None
 
 
+def test_embedding_shows_stages_that_compute_the_same(tmp_path, small):
+    options = tiny.options()
+    options.write(str(tmp_path / "options.json"))
+    flags = [f"--config={tmp_path / 'options.json'}", small[1], "--sentences=9", "--turns=1", "--budgets=40,80"]
+    shown, values = run("embedding", *flags, "--stages")
+    assert [row["batch_tokens"] for row in values["stages"]] == [40, 40, 40, 40, 80, 40, 80]
+    assert values["stages"][0]["ratio"] == 1.0
+    assert all(row["tokens_per_cpu_second"] > 0 and row["fraction_of_matmul"] > 0 for row in values["stages"])
+    assert [line.split()[0] for line in shown[1:8]] == ["plain", "fused", "lean", *["packed"] * 2, *["packed,"] * 2]
+
+
 def test_the_memory_of_embedding_is_measured_by_a_process_a_text(monkeypatch, capsys):
     measured = []
 

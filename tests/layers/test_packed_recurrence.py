@@ -43,7 +43,7 @@ def numbers(has_projection, dtype=np.float64):
 def test_every_row_has_the_outputs_of_the_plain_recurrence_on_it_alone(
     monkeypatch, has_projection, clips, is_compiled, vectors_together
 ):
-    monkeypatch.setattr(packed_module, "_VECTORS_OF_ONE_PRODUCT", vectors_together)
+    monkeypatch.setattr(packed_module, "_FEW_VECTORS", vectors_together)
     rows, weights = numbers(has_projection)
     weights = Weights(*weights, *CLIPS[clips])
     inputs, starts = packed(rows)
