@@ -183,9 +183,9 @@ def test_a_best_that_a_kill_kept_from_being_saved_is_made_up_for_though_the_run_
 def test_with_every_best_goes_a_latest_and_none_is_saved_twice(tmp_path, monkeypatch):
     written, real = [], checkpoint.save_checkpoint
 
-    def saved(manager, step):
+    def saved(manager, step, *confirmed):
         written.append((os.path.basename(manager.directory), step))
-        return real(manager, step)
+        return real(manager, step, *confirmed)
 
     monkeypatch.setattr(checkpoint, "save_checkpoint", saved)
     quiet(tiny.settings(tmp_path, validate_first=True, validation_steps=2, checkpoint_steps=2, max_steps=6))
