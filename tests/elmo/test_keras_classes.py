@@ -6,7 +6,7 @@ import sys
 
 import keras
 import pytest
-from elmo_process import ROOT, run_python
+from elmo_process import ROOT, run_new_python
 
 import elmo_tf
 
@@ -37,7 +37,7 @@ for name in ("tagger", "pooled"):
 assert keras.__spec__.loader is keras.__loader__ and "elmo_tf" not in type(keras.__loader__).__module__
 assert not [finder for finder in sys.meta_path if "elmo_tf" in type(finder).__module__]
 """
-    run_python(code, tmp_path)
+    run_new_python(code, tmp_path)
 
 
 def test_every_class_that_is_registered_is_known_by_its_name():
@@ -79,7 +79,7 @@ def test_another_backend_is_refused_in_one_sentence_at_the_first_use(backend, co
 
 def test_names_that_need_no_keras_are_there_under_another_backend(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_BACKEND", "torch")
-    run_python(
+    run_new_python(
         "import elmo_tf\nelmo_tf.Options, elmo_tf.Vocabulary, elmo_tf.InputError, elmo_tf.TrainSettings", tmp_path
     )
 
@@ -104,4 +104,4 @@ try:
 except elmo_tf.InputError as error:
     print(error)
 """
-    assert run_python(code, tmp_path).strip() == SENTENCE.format("jax")
+    assert run_new_python(code, tmp_path).strip() == SENTENCE.format("jax")

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from elmo_process import ROOT, run_python
+from elmo_process import ROOT, run_new_python
 
 BOUND_GB = 2.5
 
@@ -27,5 +27,5 @@ print(peak_memory() / 1e9)
 def test_64_sentences_of_200_tokens_stay_below_the_bound(tmp_path):
     if not os.path.exists("/proc/self/status"):
         pytest.skip("this system does not tell the peak of a process without that of its parent")
-    peak = float(run_python(PEAK.format(root=str(ROOT)), tmp_path).split()[-1])
+    peak = float(run_new_python(PEAK.format(root=str(ROOT)), tmp_path).split()[-1])
     assert peak < BOUND_GB, f"{peak:.2f} GB"
