@@ -77,4 +77,6 @@ def freed() -> Iterator[None]:
     if "keras" in sys.modules:
         sys.modules["keras"].backend.clear_session()
     gc.collect()
+    # what TensorFlow and Keras keep for good is not searched again after every other module, which took seconds
+    gc.freeze()
     ctypes.CDLL(None).malloc_trim(0)
