@@ -126,7 +126,7 @@ def test_a_run_that_had_no_average_goes_on_with_one_that_begins_with_its_weights
     def checkpoint(value, average):
         variables = {"softmax/b": tf.Variable([value])}
         made = WeightAverage(variables, 0.5, 1) if average else None
-        return TrainingCheckpoint(str(tmp_path), variables, SparseAdam(variables, 0.1), print, made), made
+        return TrainingCheckpoint(str(tmp_path), variables, SparseAdam(variables, 0.1), average=made), made
 
     states = (((tf.zeros([2, 3]),),),)
     checkpoint(3.0, False)[0].save(state_of(states, step=4))
