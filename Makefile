@@ -42,8 +42,12 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# in two parts, each with processes of its own, because Keras and TensorFlow keep some memory of each model for good
+KERAS_TESTS := tests/elmo tests/interop tests/examples tests/benchmarks
+
 test: check
-	$(PYTEST) -m 'not exhaustive and not soak'
+	$(PYTEST) -m 'not exhaustive and not soak' $(KERAS_TESTS)
+	$(PYTEST) -m 'not exhaustive and not soak' $(KERAS_TESTS:%=--ignore=%)
 
 test-all: test
 	$(PYTEST) -m 'exhaustive and not soak'
