@@ -8,11 +8,10 @@ import os
 import pytest
 import tensorflow as tf
 import tiny
+from kept_trainers import keep_trainers
 
-from elmo_tf.inference.evaluator import Evaluator
 from elmo_tf.options import LstmOptions
 from elmo_tf.store.checkpoint_files import checkpoint_path
-from elmo_tf.training import assembly
 from elmo_tf.training.run import train
 
 SHORT = {
@@ -50,29 +49,9 @@ def flags(settings):
 
 @contextlib.contextmanager
 def one_model():
-    """Makes all runs of the block share the model of the first one; a new run begins with its first weights.
-
-    The runs must have the same options and files.
-    """
-    kept = {}
-
-    def build(settings, options, strategy, implementation="fused"):
-        if not kept:
-            kept["trainer"] = trainer = assembly.build_trainer(settings, options, strategy, implementation)
-            variables = [*trainer.variables.values(), *trainer.optimizer.accumulators.values()]
-            kept["first"] = [(variable, tf.identity(variable)) for variable in variables]
-        for variable, value in kept["first"]:
-            variable.assign(value)
-        return kept["trainer"]
-
-    def evaluator(*arguments):
-        if "evaluator" not in kept:
-            kept["evaluator"] = Evaluator(*arguments)
-        return kept["evaluator"]
-
+    """Makes all runs of the block share the model of the first one; a new run begins with its first weights."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("elmo_tf.training.run.build_trainer", build)
-        patch.setattr("elmo_tf.training.loop.Evaluator", evaluator)
+        keep_trainers(patch.setattr)
         yield
 
 

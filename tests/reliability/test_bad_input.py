@@ -68,7 +68,7 @@ def files(tmp_path_factory):
 def check(command, files, capfd, monkeypatch, every=1):
     """Calls a command with every wrong value of every flag; returns how many calls were made, and what went wrong."""
 
-    def build(*_):
+    def build(*_, **__):
         raise BuiltError("built")
 
     monkeypatch.setattr("elmo_tf.training.run.build_trainer", build)

@@ -632,7 +632,7 @@ def test_a_run_of_an_earlier_release_goes_on_and_then_notices_a_text_edited_to_t
 
 
 def test_a_model_that_cannot_fit_into_the_machine_is_refused_before_anything_is_built(tmp_path, monkeypatch):
-    monkeypatch.setattr("elmo_tf.training.run.build_trainer", lambda *_: pytest.fail("it was built"))
+    monkeypatch.setattr("elmo_tf.training.run.build_trainer", lambda *_, **__: pytest.fail("it was built"))
     settings = tiny.settings(tmp_path, lstm=LstmOptions(dim=2**31 - 1, projection_dim=512))
     with pytest.raises(InputError, match=r"this model cannot fit into the .* GB of memory of this machine"):
         quiet(settings)
