@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 CORPUS ?=
 LANGUAGE ?= en
 FUZZ ?= 40000
-# number of test processes, each with a TensorFlow of its own, of up to three gigabytes
+# number of test processes, each with a TensorFlow of its own, which grows to five gigabytes
 WORKERS ?= 2
 # a file's tests stay in one process, which makes what they share once
 # memory that one thread has freed serves the others: with an arena for each thread a process takes more
