@@ -1,8 +1,7 @@
-"""The core of all inference: distinct words -> their vectors, in bounded parts -> gather -> the layers of the biLM.
+"""The core of inference on padded batches: distinct words -> vectors, in bounded parts -> gather -> the biLM's layers.
 
-`ElmoLayer`, `SentenceEmbedder` and all code that embeds or scores with them use this module. `read_sentences` performs
-all the steps. `contextualize` starts from the vectors of the words, so that a caller can keep the vectors of frequent
-words in a cache of its own.
+`read_sentences` performs all the steps, for `ElmoLayer` and what is served from it. `SentenceEmbedder` computes the
+same vectors without padding, by `elmo_tf.inference.packed_sentences`, which the tests compare with this module.
 """
 
 import tensorflow as tf
@@ -34,26 +33,8 @@ def read_sentences(
         The layers `(B, L + 1, S, directions * D)` and the states after the batch.
     """
     vectors = word_vectors.encode(sentences.words, bilm.encoder, is_trained and not is_frozen(bilm.encoder))
-    layers, state = contextualize(bilm, vectors, sentences.index, sentences.lengths, initial_state)
+    is_read = tf.sequence_mask(sentences.lengths, tf.shape(sentences.index)[1])
+    layers, state = bilm.contextualize(tf.gather(vectors, sentences.index), mask=is_read, initial_state=initial_state)
     if not is_trained:
         layers, state = tf.nest.map_structure(tf.stop_gradient, (layers, state))
     return layers, state
-
-
-def contextualize(
-    bilm: BiLM, vectors: tf.Tensor, index: tf.Tensor, lengths: tf.Tensor, initial_state: BiLMState | None = None
-) -> tuple[tf.Tensor, BiLMState]:
-    """Contextualizes rows of words whose vectors have been computed.
-
-    Args:
-        bilm: the model.
-        vectors: the vectors `(U, D)` of U distinct words.
-        index: int32 `(B, S)`: for each step, including the boundaries, the row of its word in `vectors`.
-        lengths: int32 `(B,)`: the number of steps in each row; the steps after them are padding.
-        initial_state: the LSTM states before the first step; zeros if None.
-
-    Returns:
-        The layers `(B, L + 1, S, directions * D)` and the states after the batch.
-    """
-    is_read = tf.sequence_mask(lengths, tf.shape(index)[1])
-    return bilm.contextualize(tf.gather(vectors, index), mask=is_read, initial_state=initial_state)

@@ -71,7 +71,7 @@ def contextualize_packed(
         packed: the order in which they are read.
 
     Returns:
-        The L + 1 layers, `(N, directions * D)` each, with the values of `elmo_tf.inference.contextualize`.
+        The L + 1 layers, `(N, directions * D)` each, with the values of `read_sentences`.
     """
     layers = [[tf.gather(vectors, index)] * len(bilm.stacks)]
     by_direction = [

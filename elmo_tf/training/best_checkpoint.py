@@ -4,15 +4,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import keras
-
+from elmo_tf.training.after_validation import AfterValidation
 from elmo_tf.training.state import Logs, RunState
 
 
-class BestCheckpoint(keras.callbacks.Callback):
+class BestCheckpoint(AfterValidation):
     """Saves the weights with the lowest validation perplexity, and stops a run that is out of patience.
-
-    It looks for `val_perplexity` in the logs, which `Validation` put there earlier in the same call.
 
     Args:
         state: the run's state, in which the best perplexity, its step and the validations since then are kept.
@@ -37,20 +34,10 @@ class BestCheckpoint(keras.callbacks.Callback):
         Weights that nothing has trained yet may have an infinite perplexity, which costs no patience.
         """
         if self._state.step or math.isfinite((logs or {}).get("val_perplexity", math.inf)):
-            self._consider(logs or {})
+            super().on_train_begin(logs)
 
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Considers a validation after the step."""
-        self._consider(logs or {})
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Considers a validation at the end of the epoch."""
-        self._consider(logs or {})
-
-    def _consider(self, logs: Logs) -> None:
+    def consider(self, logs: Logs) -> None:
         """Saves the best weights, or counts one more validation that was not better."""
-        if "val_perplexity" not in logs:
-            return
         state, perplexity = self._state, float(logs["val_perplexity"])
         if perplexity < _or_infinite(state.best_perplexity):
             state.best_perplexity, state.best_step, state.validations_since_best = perplexity, state.step, 0

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-import keras
-
+from elmo_tf.training.after_validation import AfterValidation
 from elmo_tf.training.optimizer import Optimizer
 from elmo_tf.training.state import Logs, RunState
 
 
-class ReduceOnPlateau(keras.callbacks.Callback):
+class ReduceOnPlateau(AfterValidation):
     """Multiplies the learning rate by a factor after so many validations in a row without a better perplexity.
 
     It stands behind `BestCheckpoint`, which counts these validations. The reduction is kept in the run's state, so a
@@ -35,21 +34,10 @@ class ReduceOnPlateau(keras.callbacks.Callback):
         self._by, self._report = factor, report
         optimizer.reduce_rate(state.rate_factor)
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Considers a validation that was made up for."""
-        self._consider(logs or {})
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Considers a validation after the step."""
-        self._consider(logs or {})
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Considers a validation at the end of the epoch."""
-        self._consider(logs or {})
-
-    def _consider(self, logs: Logs) -> None:
+    def consider(self, logs: Logs) -> None:
+        """Reduces the rate where as many validations as the patience, or a multiple of it, brought nothing better."""
         count = self._state.validations_since_best
-        if "val_perplexity" not in logs or count == 0 or count % self._patience:
+        if count == 0 or count % self._patience:
             return
         self._state.rate_factor *= self._by
         self._optimizer.reduce_rate(self._state.rate_factor)
