@@ -8,6 +8,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +69,22 @@ def kept_trainers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         keep_trainers(patch.setattr)
         yield
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of words in every call of the token encoder so far."""
+    from elmo_tf.inference import word_vectors
+
+    seen: list[int] = []
+    encode = word_vectors.encode_characters
+
+    def count(encoder: Any, ids: Any, *rest: Any) -> Any:
+        seen.append(len(ids))
+        return encode(encoder, ids, *rest)
+
+    monkeypatch.setattr(word_vectors, "encode_characters", count)
+    return seen
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,11 +4,12 @@ import contextlib
 import http.server
 import re
 import socket
-import threading
 import time
 
+from local_server import LocalServer
 
-class FileServer:
+
+class FileServer(LocalServer):
     """Serves files from memory.
 
     Args:
@@ -24,20 +25,7 @@ class FileServer:
         self.breaks = []  # for each of the next answers, the number of bytes after which it breaks off, or None
         self.answers = []  # for each of the next answers, its status, or None for the usual one
         self.pause = 0.0  # seconds to wait before each kilobyte
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    @contextlib.contextmanager
-    def running(self):
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
+        super().__init__(self._handler())
 
     def version(self, path):
         return f'"{hash(self.files[path])}"' if self.versions != "weak" else 'W/"1"'

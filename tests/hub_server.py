@@ -1,16 +1,16 @@
 """A server on this machine that speaks as much of the Hugging Face Hub's API as a download and an upload need."""
 
 import base64
-import contextlib
 import hashlib
 import http.server
 import json
 import re
-import threading
 import urllib.parse
 
+from local_server import LocalServer
 
-class HubServer:
+
+class HubServer(LocalServer):
     """Keeps repositories in memory.
 
     Args:
@@ -23,20 +23,7 @@ class HubServer:
         self.gated, self.token = set(), token
         self.requests = []
         self._commits = {}
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    @contextlib.contextmanager
-    def running(self):
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
+        super().__init__(self._handler())
 
     def commit(self, name):
         """The hash of a repository's newest commit, which follows from the files."""

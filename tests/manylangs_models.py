@@ -44,6 +44,18 @@ def changed(**changes):
     return CONFIGURATION | {section: CONFIGURATION[section] | values for section, values in changes.items()}
 
 
+CONFIGURATIONS = {
+    "usual": CONFIGURATION,
+    "no words": changed(token_embedder={"word_dim": 0}),
+    "no characters": changed(token_embedder={"char_dim": 0}),
+    "words alone, never cut": changed(token_embedder={"char_dim": 0, "name": "lstm"}),
+    "tanh, no highway": changed(token_embedder={"activation": "tanh", "n_highway": 0}),
+    "clips that bite, three layers": changed(encoder={"cell_clip": 0.3, "proj_clip": 0.2, "n_layers": 3}),
+    "no clips, one layer": changed(encoder={"cell_clip": 0, "proj_clip": 0, "n_layers": 1}),
+}
+"""Configurations that between them have every part of the architecture, and lack every part that may be missing."""
+
+
 class Model(NamedTuple):
     """A model's configuration, the rows of its lexicons, and the arrays of its two files by name."""
 

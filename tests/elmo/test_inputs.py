@@ -80,18 +80,11 @@ def test_words_go_through_the_cnn_in_parts_of_any_size(words_together, monkeypat
     is_equal(tf.function(made, jit_compile=True)(ids_of(TOKENS)), expected, 1e-6)
 
 
-def test_each_distinct_word_is_encoded_once(monkeypatch):
-    seen = []
-    encode = word_vectors.encode_characters
-    monkeypatch.setattr(
-        word_vectors,
-        "encode_characters",
-        lambda encoder, ids, *rest: seen.append(len(ids)) or encode(encoder, ids, *rest),
-    )
+def test_each_distinct_word_is_encoded_once(encoded):
     made, tokens = elmo_cases.layer(), padded([["a", "b"] * 50, ["b"] * 3])
     made(tokens)
     made(ids_of(tokens))
-    assert seen == [4, 4]  # with <S> and </S>
+    assert encoded == [4, 4]  # with <S> and </S>
 
 
 def test_character_ids_are_those_of_numpy():
@@ -252,18 +245,12 @@ def test_cached_words_have_the_vectors_of_others(output):
     is_equal(cached(ids_of(TOKENS)), plain(TOKENS), 1e-6)
 
 
-def test_a_cached_word_is_not_encoded_again(monkeypatch):
+def test_a_cached_word_is_not_encoded_again(encoded):
     made = elmo_cases.layer(vocab_to_cache=["The", "cat"])
-    seen = []
-    encode = word_vectors.encode_characters
-    monkeypatch.setattr(
-        word_vectors,
-        "encode_characters",
-        lambda encoder, ids, *rest: seen.append(len(ids)) or encode(encoder, ids, *rest),
-    )
+    encoded.clear()
     made(padded([["The", "dog", "cat", "dog"]]))
     made(padded([["The", "cat"]]))
-    assert seen == [1, 0]
+    assert encoded == [1, 0]
 
 
 def test_a_cache_is_filled_anew_on_demand_and_never_trained():

@@ -10,7 +10,6 @@ from refusals import refused
 
 from elmo_tf.bulk.token_vectors import write_token_vectors
 from elmo_tf.elmo.elmo_layer import ElmoLayer
-from elmo_tf.inference import word_vectors
 from elmo_tf.inference.sentence_embedder import SentenceEmbedder
 from elmo_tf.store.load_model import load_bilm
 
@@ -28,19 +27,6 @@ def stored(tmp_path_factory):
     write_token_vectors(loaded.bilm, ["<S>", *LISTED, "</S>"], folder / "bounded.hdf5")
     (folder / "words.txt").write_text("\n".join(LISTED), encoding="utf-8")
     return folder, loaded.bilm, SentenceEmbedder(loaded.bilm, compiled=False)(SENTENCES)
-
-
-@pytest.fixture
-def encoded(monkeypatch):
-    """The numbers of words of every call of the encoder."""
-    seen = []
-    encode = word_vectors.encode_characters
-    monkeypatch.setattr(
-        word_vectors,
-        "encode_characters",
-        lambda encoder, ids, *rest: seen.append(len(ids)) or encode(encoder, ids, *rest),
-    )
-    return seen
 
 
 @pytest.mark.parametrize("word_cache", [0, 3])

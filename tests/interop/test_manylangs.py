@@ -9,7 +9,7 @@ import interop_models
 import manylangs_models
 import numpy as np
 import pytest
-from manylangs_models import CONFIGURATION, SENTENCES, changed, random_model, write_model
+from manylangs_models import CONFIGURATIONS, SENTENCES, changed, random_model, write_model
 
 from elmo_tf.bulk.embed import embed
 from elmo_tf.inference.sentence_embedder import SentenceEmbedder
@@ -21,13 +21,7 @@ TOLERANCE = 1e-5
 PUBLISHED = "the published model in small"
 
 THEIRS = {
-    "usual": CONFIGURATION,
-    "no words": changed(token_embedder={"word_dim": 0}),
-    "no characters": changed(token_embedder={"char_dim": 0}),
-    "words alone, never cut": changed(token_embedder={"char_dim": 0, "name": "lstm"}),
-    "tanh, no highway": changed(token_embedder={"activation": "tanh", "n_highway": 0}),
-    "clips that bite, three layers": changed(encoder={"cell_clip": 0.3, "proj_clip": 0.2, "n_layers": 3}),
-    "no clips, one layer": changed(encoder={"cell_clip": 0, "proj_clip": 0, "n_layers": 1}),
+    **CONFIGURATIONS,
     PUBLISHED: changed(
         encoder={"dim": 64, "projection_dim": 16},
         token_embedder={

@@ -8,22 +8,12 @@ import zipfile
 import manylangs_models
 import numpy as np
 import pytest
-from manylangs_models import CONFIGURATION, SENTENCES, changed, random_model, write_model
+from manylangs_models import CONFIGURATIONS, SENTENCES, random_model, write_model
 from refusals import refused
 
 from elmo_tf.inference.sentence_embedder import SentenceEmbedder
 from elmo_tf.store.load_model import load_bilm, load_language_model
 from elmo_tf.store.stored_model import open_model
-
-CASES = {
-    "usual": CONFIGURATION,
-    "no words": changed(token_embedder={"word_dim": 0}),
-    "no characters": changed(token_embedder={"char_dim": 0}),
-    "words alone, never cut": changed(token_embedder={"char_dim": 0, "name": "lstm"}),
-    "tanh, no highway": changed(token_embedder={"activation": "tanh", "n_highway": 0}),
-    "clips that bite, three layers": changed(encoder={"cell_clip": 0.3, "proj_clip": 0.2, "n_layers": 3}),
-    "no clips, one layer": changed(encoder={"cell_clip": 0, "proj_clip": 0, "n_layers": 1}),
-}
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +40,9 @@ def check_same(came, expected):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CONFIGURATIONS)
 def test_every_layer_is_that_of_the_equations(tmp_path, case):
-    model = random_model(CASES[case], seed=len(case))
+    model = random_model(CONFIGURATIONS[case], seed=len(case))
     loaded = load_bilm(write_model(tmp_path, model, zipped=len(case) % 2 == 0))
     assert loaded.vocabulary is None
     came = SentenceEmbedder(loaded.bilm, compiled=False)(SENTENCES, keep_boundaries=True)

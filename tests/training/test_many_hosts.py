@@ -7,7 +7,6 @@ import csv
 import dataclasses
 import json
 import os
-import pathlib
 import random
 import shutil
 import signal
@@ -17,18 +16,16 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tiny
+import training_runs
 from forked_python import ForkedPython, wait_until
+from training_runs import arrays, assert_equal
 
 from elmo_tf.errors import InputError
 from elmo_tf.options import LstmOptions
-from elmo_tf.store.checkpoint_files import checkpoint_path
 from elmo_tf.training import resume
 from elmo_tf.training.run import train
 from elmo_tf.training.state import Division
-
-ROOT = pathlib.Path(__file__).parents[2]
 
 SUMS = 2e-6
 """How far weights may be apart where the same numbers were summed in another order, after a few steps."""
@@ -55,33 +52,13 @@ def run_of(folder, model, **changes):
 
 def command(settings, *more):
     """The run as a script and its flags."""
-    options = os.path.join(os.path.dirname(settings.vocab_file), "options.json")
-    settings.options.write(options)
     names = ("max_steps", "validation_steps", "checkpoint_steps", "seed")
-    flags = [f"--{name}={getattr(settings, name)}" for name in names]
-    return [
-        str(ROOT / "train.py"), f"--options_file={options}", f"--model_dir={settings.model_dir}",
-        f"--train_files={','.join(settings.train_files)}", f"--valid_files={','.join(settings.valid_files)}",
-        f"--vocab_file={settings.vocab_file}", *flags, *more,
-    ]  # fmt: skip
+    return training_runs.command(settings, *(f"--{name}={getattr(settings, name)}" for name in names), *more)
 
 
 def run_replicas(settings, *more):
     """Runs on two replicas of one process."""
     ForkedPython(*command(settings, "--logical_cpus=2", *more)).wait().check_returncode()
-
-
-def arrays(settings, which="latest"):
-    """The numbers in a checkpoint: weights, accumulators, LSTM states and the step."""
-    reader = tf.train.load_checkpoint(checkpoint_path(settings.model_dir, which))
-    names = [name for name in reader.get_variable_to_shape_map() if name.endswith("VARIABLE_VALUE")]
-    return {name: reader.get_tensor(name) for name in names if not name.startswith("save_counter")}
-
-
-def assert_equal(left, right, tolerance=0.0):
-    assert left.keys() == right.keys()
-    for name, array in left.items():
-        np.testing.assert_allclose(array, right[name], rtol=0, atol=tolerance, err_msg=name)
 
 
 def perplexities(settings):
@@ -150,7 +127,7 @@ def test_two_workers_of_which_one_was_killed_do_bit_for_bit_what_two_replicas_do
     assert "resumed from step" in again[0][1]
     assert again[1][1:] == ("", "")
     for which in ("latest", "best"):
-        assert_equal(arrays(replicas, which), arrays(settings, which))
+        assert_equal(arrays(replicas.model_dir, which), arrays(settings.model_dir, which))
     assert len(perplexities(replicas)) >= 3
     np.testing.assert_allclose(perplexities(replicas), perplexities(settings), rtol=1e-5)
 
@@ -165,7 +142,7 @@ def test_a_run_on_two_replicas_goes_on_with_one_that_accumulates_and_takes_its_s
     train(gone_on, report=lines.append)
     said = "2 parts of 2 rows, so far 1 on each of 2 replicas, from now on --accumulation_steps=2 on each of 1"
     assert any(said in line for line in lines)
-    assert_equal(arrays(one), arrays(gone_on), tolerance=AFTER_50_STEPS)
+    assert_equal(arrays(one.model_dir), arrays(gone_on.model_dir), tolerance=AFTER_50_STEPS)
 
 
 @pytest.mark.exhaustive
@@ -180,7 +157,7 @@ def test_four_parts_are_the_same_step_on_one_replica_and_on_two_and_a_run_goes_o
     assert any(
         "4 parts of 2 rows, so far 2 on each of 2 replicas, from now on --accumulation_steps=4" in x for x in lines
     )
-    assert_equal(arrays(four), arrays(two), tolerance=SUMS)
+    assert_equal(arrays(four.model_dir), arrays(two.model_dir), tolerance=SUMS)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +213,7 @@ def test_a_callback_of_the_user_that_stops_the_chief_stops_all(tmp_path):
     (code, out, error), (other, silent, _) = finish(start_workers(settings, "--callbacks=stops:Stops", folder=tmp_path))
     assert (code, other, silent) == (0, 0, ""), error
     assert out.count("called") == 3
-    assert arrays(settings)["step/.ATTRIBUTES/VARIABLE_VALUE"] == 3
+    assert arrays(settings.model_dir)["step/.ATTRIBUTES/VARIABLE_VALUE"] == 3
 
 
 @pytest.mark.exhaustive
@@ -263,4 +240,4 @@ def test_many_kills_of_either_worker_change_nothing(on_two_replicas):
         assert codes in ([-9, 0], [-9, 1], [0, 0]), codes
     assert [code for code, _, _ in finish(start_workers(settings))] == [0, 0]
     for which in ("latest", "best"):
-        assert_equal(arrays(replicas, which), arrays(settings, which))
+        assert_equal(arrays(replicas.model_dir, which), arrays(settings.model_dir, which))
