@@ -60,7 +60,7 @@ def embedder_of(model: Any, settings: EmbedSettings) -> Embedder:
         )
     arguments: dict[str, Any] = {"word_cache": settings.word_cache} if settings.word_cache else {}
     if settings.vocab_to_cache is not None:
-        if model.bilm.options.char_cnn is None:
+        if model.bilm.reads_word_ids:
             raise InputError(
                 "vocab_to_cache: expected it with a model that reads characters alone, for one that reads words looks "
                 "all of them up",

@@ -9,7 +9,7 @@ import numpy as np
 from elmo_tf.bulk.blocks import Share
 from elmo_tf.bulk.saved_mix import read_mix
 from elmo_tf.bulk.settings import EmbedSettings
-from elmo_tf.store.known_words import known_words
+from elmo_tf.store.known_words import known_words, lexicon_text
 from elmo_tf.store.load_model import LoadedBiLM, LoadedLanguageModel
 
 
@@ -21,8 +21,7 @@ def model_digest(loaded: LoadedBiLM) -> str:
     options: dict[str, Any] = loaded.bilm.options.to_dict()
     options.pop("training", None)
     found = hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode())
-    if loaded.bilm.reads_words:
-        found.update(json.dumps(loaded.bilm.get_config()["lexicon_encoder"]).encode())
+    found.update(lexicon_text(loaded.bilm))
     if loaded.bilm.reads_word_ids and loaded.vocabulary is not None:
         found.update("\n".join(loaded.vocabulary.words).encode())
     for variable in loaded.bilm.weights:

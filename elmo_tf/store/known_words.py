@@ -63,12 +63,17 @@ def encoder_digest(bilm: BiLM) -> str:
     64
     """
     options = bilm.options.to_dict()
-    found = hashlib.sha256(json.dumps(options.get("char_cnn"), sort_keys=True).encode())
+    found = hashlib.sha256(json.dumps(options.get("char_cnn"), sort_keys=True).encode() + lexicon_text(bilm))
     for variable in bilm.encoder.weights:
         values = np.ascontiguousarray(variable, np.float32)
         found.update(f"{values.shape}\n".encode())
         found.update(values.data if values.size else b"")
     return found.hexdigest()
+
+
+def lexicon_text(bilm: BiLM) -> bytes:
+    """The lexicons of a model of ELMoForManyLangs, whose arrays have rows by them; empty for other models."""
+    return json.dumps(bilm.get_config()["lexicon_encoder"]).encode() if bilm.reads_words else b""
 
 
 def known_words(given: Iterable[str] | str | os.PathLike[str]) -> KnownWords:
