@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from elmo_tf.layers.custom_gradient import custom_gradient
+
 _BUCKET_TWENTIETHS = (0, 6, 11, 16, 19, 20)
 """Bounds of the buckets among the words sorted by length, in twentieths of their number. Few words are long, so the
 last buckets are small; an eighth of all windows of English is then padding. More buckets mean less padding, but more
@@ -37,7 +39,7 @@ def _windows(characters: tf.Tensor, width: int) -> tf.Tensor:
     """Concatenates the characters of each window: `(U, C, E)` -> `(U, C - width + 1, width * E)`."""
     size = characters.shape[2]
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(characters: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         count = _size(characters, 1) - width + 1
         windows = tf.concat([characters[:, start : start + count] for start in range(width)], 2)
@@ -54,7 +56,7 @@ def _windows(characters: tf.Tensor, width: int) -> tf.Tensor:
     return run(characters) if width > 1 else characters
 
 
-@tf.custom_gradient
+@custom_gradient
 def _max_over_positions(windows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     """Takes the maximum over the positions P, `(U, P, n)` -> `(U, n)`, with a gradient of its own.
 

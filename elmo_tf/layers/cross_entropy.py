@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from elmo_tf.layers.compilation import compile_elementwise
+from elmo_tf.layers.custom_gradient import custom_gradient
 
 CHUNK = 8192
 """Words of the vocabulary whose logits the full softmax holds in memory at a time."""
@@ -46,7 +47,7 @@ def full_cross_entropy(
         The cross-entropies `(N,)` in nats.
     """
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
         log_sum_exp = _log_sum_exp(hidden, kernel, bias, chunk)
         true_rows = tf.gather(kernel, targets)
@@ -190,7 +191,7 @@ def _sampled_losses(
         ids: word ids of the targets `(N,)` and of the negatives `(n,)`.
     """
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(
         hidden: tf.Tensor, true_rows: tf.Tensor, rows: tf.Tensor, true_bias: tf.Tensor, biases: tf.Tensor
     ) -> tuple[tf.Tensor, Callable[..., Any]]:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from elmo_tf.layers.compilation import compile_elementwise
+from elmo_tf.layers.custom_gradient import custom_gradient
 from elmo_tf.layers.recurrence import Weights, clip, matmul_steps
 from elmo_tf.layers.scan import Sequences, State, scan, shift, stack
 
@@ -34,7 +35,7 @@ def fused_recurrence(
     has_projection = weights.projection is not None
     projection = weights.projection if has_projection else tf.zeros([0, 0], inputs.dtype)
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(
         inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, projection: tf.Tensor, cell: tf.Tensor, output: tf.Tensor
     ) -> tuple[tuple[tf.Tensor, ...], Callable[..., tuple[tf.Tensor, ...]]]:
