@@ -10,6 +10,7 @@ import oracle
 import pytest
 import tensorflow as tf
 from elmo_cases import SENTENCES, ids_of, layers_by_oracle, padded
+from grids import grid
 from layer_harness import check_layer
 from model_cases import CHARACTERS, WORD_INPUT, changed
 
@@ -36,8 +37,7 @@ def expected_vectors(made, output, sentence, boundaries=False):
     return {"top": layers[-1], "average": layers.mean(0), "all": layers}[output]
 
 
-@pytest.mark.parametrize("output", OUTPUTS)
-@pytest.mark.parametrize("boundaries", [False, True])
+@pytest.mark.parametrize(("output", "boundaries"), grid(OUTPUTS, [False, True]))
 def test_every_output_is_the_oracles(output, boundaries):
     made = elmo_cases.layer(output=output, keep_boundaries=boundaries)
     came = made(TOKENS).numpy()
@@ -48,8 +48,7 @@ def test_every_output_is_the_oracles(output, boundaries):
         np.testing.assert_array_equal(came[row, ..., n:, :], 0)
 
 
-@pytest.mark.parametrize("directions", [1, 2])
-@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize(("output", "directions"), grid(OUTPUTS, [1, 2]))
 def test_the_shapes_are_those_promised(output, directions):
     made = elmo_cases.layer(changed(CHARACTERS, bidirectional=directions == 2), output=output)
     size = 4 * directions

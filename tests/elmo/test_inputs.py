@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from elmo_cases import LIMIT, SENTENCES, ids_of, layers_by_oracle, padded
+from grids import grid, rarely
 from model_cases import CHARACTERS, WORD_INPUT
 from model_folders import trained_folder
 
@@ -23,9 +24,14 @@ def is_equal(came, expected, tolerance=5e-6):
     np.testing.assert_allclose(came, expected, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("shape", [(0, 5), (3, 0), (0, 0)])
-@pytest.mark.parametrize("as_ids", [False, True])
-@pytest.mark.parametrize("arguments", [{}, {"keep_boundaries": True}, {"pooling": "max"}, {"layer_norm": "bilm-tf"}])
+@pytest.mark.parametrize(
+    ("shape", "as_ids", "arguments"),
+    grid(
+        [(0, 5), (3, 0), (0, 0)],
+        [False, True],
+        [{}, {"keep_boundaries": True}, {"pooling": "max"}, {"layer_norm": "bilm-tf"}],
+    ),
+)
 def test_an_empty_batch_gives_an_empty_result(shape, as_ids, arguments):
     made = elmo_cases.layer(**arguments)
     tokens = tf.zeros([*shape, LIMIT], tf.int32) if as_ids else tf.fill(shape, "")
@@ -70,7 +76,7 @@ def test_a_sentence_of_ten_thousand_tokens():
     is_equal(came[0, -5:, 4:], made(padded([words[-5:]]))[0, :, 4:])  # and the backward half of its end
 
 
-@pytest.mark.parametrize("words_together", [1, 3, 1000])
+@pytest.mark.parametrize("words_together", [rarely(1), 3, rarely(1000)])
 def test_words_go_through_the_cnn_in_parts_of_any_size(words_together, monkeypatch):
     expected = elmo_cases.layer()(TOKENS)
     monkeypatch.setattr(word_vectors, "WORDS_TOGETHER", words_together)

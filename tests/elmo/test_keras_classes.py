@@ -7,6 +7,7 @@ import sys
 import keras
 import pytest
 from elmo_process import ROOT, run_new_python
+from grids import rarely
 
 import elmo_tf
 
@@ -19,7 +20,7 @@ IMPORTS = {
 }
 
 
-@pytest.mark.parametrize("order", IMPORTS)
+@pytest.mark.parametrize("order", ["elmo_tf before keras", *map(rarely, list(IMPORTS)[1:])])
 def test_a_keras_file_is_read_after_import_elmo_tf_alone(order, tmp_path):
     code = f"""
 import sys
@@ -61,9 +62,9 @@ SENTENCE = (
     ("backend", "code"),
     [
         ("torch", "import elmo_tf; elmo_tf.ElmoLayer"),
-        ("torch", "import elmo_tf; elmo_tf.load_bilm"),
-        ("torch", "from elmo_tf import StaticEmbedding"),
-        ("torch", "import keras, elmo_tf; elmo_tf.SentenceEmbedder"),
+        rarely("torch", "import elmo_tf; elmo_tf.load_bilm"),
+        rarely("torch", "from elmo_tf import StaticEmbedding"),
+        rarely("torch", "import keras, elmo_tf; elmo_tf.SentenceEmbedder"),
         ("torch", f"import keras, elmo_tf; keras.models.load_model('{FILES}/tagger.keras')"),
         ("jax", "import elmo_tf; elmo_tf.ElmoLayer"),  # which is not installed
     ],

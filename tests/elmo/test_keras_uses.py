@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from elmo_cases import LIMIT, SENTENCES, ids_of, padded
+from grids import grid
 from model_cases import CHARACTERS, changed
 
 from elmo_tf.elmo.elmo_layer import ElmoLayer
@@ -63,8 +64,9 @@ def test_the_states_keep_their_dtype_in_a_symbolic_call_under_a_mixed_policy():
     assert {pair[0].dtype for layers in state for pair in layers} == {"float32"}
 
 
-@pytest.mark.parametrize("arguments", [{}, {"pooling": "mean"}, {"output": "concat"}], ids=str)
-@pytest.mark.parametrize("reads", ["strings", "characters"])
+@pytest.mark.parametrize(
+    ("arguments", "reads"), grid([{}, {"pooling": "mean"}, {"output": "concat"}], ["strings", "characters"])
+)
 def test_time_distributed_applies_the_layer_to_each_sentence_of_a_document(arguments, reads):
     made = elmo_cases.layer(**arguments)
     tokens = np.stack([TOKENS, TOKENS[::-1]], 1)  # (documents, sentences, tokens)

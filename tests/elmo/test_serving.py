@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from elmo_cases import SENTENCES, padded
 from elmo_process import run_python
+from grids import grid
 
 from elmo_tf.elmo.serving import export_model, export_signatures
 from elmo_tf.errors import InputError
@@ -119,8 +120,7 @@ def test_a_model_without_known_inputs_is_refused(tmp_path):
         export_model(Subclassed(), tmp_path / "model")
 
 
-@pytest.mark.parametrize("batch_size", [None, 2])
-@pytest.mark.parametrize("trainable", [False, True])
+@pytest.mark.parametrize(("batch_size", "trainable"), grid([None, 2], [False, True]))
 def test_a_sequential_model_serves_strings_and_needs_no_xla(batch_size, trainable, tmp_path):
     made = elmo_cases.layer(trainable=trainable)
     model = keras.Sequential([keras.Input((4,), batch_size=batch_size, dtype="string"), made])
