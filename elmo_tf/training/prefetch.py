@@ -3,7 +3,7 @@
 import collections
 import contextlib
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from elmo_tf.data.steps import Step
 from elmo_tf.data.stream_position import Position
-from elmo_tf.data.training_stream import TrainingStream
 from elmo_tf.errors import InputError
 from elmo_tf.training.devices import still_keep_freed_memory
 from elmo_tf.training.step_input import flatten_step, signature
@@ -28,7 +27,7 @@ class PrefetchedStream:
         ahead: the number of steps that are kept ready.
     """
 
-    def __init__(self, stream: TrainingStream, ahead: int = 4) -> None:
+    def __init__(self, stream: Iterable[tuple[Step, Position]], ahead: int = 4) -> None:
         self._source = _Source(stream)
         self.first = self._source.first
         self._elements = iter(self._source.dataset(ahead))
@@ -52,7 +51,7 @@ class _Source:
     It holds no reference to the `PrefetchedStream`, which can so be deleted while the thread is running.
     """
 
-    def __init__(self, stream: TrainingStream) -> None:
+    def __init__(self, stream: Iterable[tuple[Step, Position]]) -> None:
         self.positions: collections.deque[Position] = collections.deque()
         self.error: InputError | None = None
         self.is_wanted = True
