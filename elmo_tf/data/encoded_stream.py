@@ -68,17 +68,17 @@ class EncodedStream:
         self._settings, self._step = settings, step
         self._directions, self._unroll_steps = options.directions, options.training.unroll_steps
         state = read_encoded_position(position, options.directions, settings.rows)
+        self._gzip_in_order = state.gzip_in_order and any(block.is_gzip for block in encoded.corpus.blocks)
         numbers = EncodedNumbers(encoded, options.char_cnn is not None)
         self._rows = [
             EncodedRows(
                 encoded,
-                Shuffle(encoded.corpus, settings.seed, direction, gzip_in_order=state.gzip_in_order),
+                Shuffle(encoded.corpus, settings.seed, direction, gzip_in_order=self._gzip_in_order),
                 saved,
                 numbers,
             )
             for direction, saved in enumerate(state.directions)
         ]
-        self._gzip_in_order = state.gzip_in_order
         self._vocabulary_size = len(encoded.vocabulary)
         others = [*encoded.others, *numbers.more]
         self._finder = DistinctFinder(self._vocabulary_size + len(others))

@@ -1,6 +1,6 @@
 """Looks up all words of a piece of text in a vocabulary at once, with NumPy."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,9 @@ WIDE_SPACES = "".join(map(chr, [0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x20
 _NEWLINE = ord("\n")
 _KEY_BYTES = 16
 """Bytes of a word that its key holds: two integers of 64 bits. The few longer words are looked up one by one."""
+
+_PART_BYTES = 1 << 18
+"""Bytes that are looked up at once: the arrays then stay in the cache, which takes half the time of a megabyte."""
 
 _MASKS = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
 _LOW = _MASKS[[min(count, 8) for count in range(_KEY_BYTES + 1)]]
@@ -79,6 +82,11 @@ class WordLookup:
         """
         if len(text) != len(data) and any(space in text for space in WIDE_SPACES):
             data = "\n".join(" ".join(line.split()) for line in text.split("\n")).encode()
+        parts = [self._words(part) for part in _parts(data)] or [self._words(b"")]
+        return Words(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def _words(self, data: bytes) -> Words:
+        """Looks up the words of some lines without white space outside ASCII."""
         buffer = _padded(data)
         # ASCII white space: 9 to 13 and 28 to 32; smaller numbers wrap around
         is_space = (buffer - np.uint8(9) < 5) | (buffer - np.uint8(28) < 5)
@@ -148,6 +156,15 @@ class _Rest(dict[bytes, int]):
             self.others.append(word)
         self[word] = number
         return number
+
+
+def _parts(data: bytes) -> Iterator[bytes]:
+    """Divides some lines into parts of about `_PART_BYTES`, which end with a line."""
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start + _PART_BYTES) + 1 or len(data)
+        yield data[start:end]
+        start = end
 
 
 def _padded(data: bytes) -> np.ndarray:

@@ -48,11 +48,13 @@ PIECES = st.one_of(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.lists(PIECES, max_size=12).map("".join), min_size=1, max_size=4))
-def test_words_and_sentences_are_those_of_splitting_lines(texts):
+@given(st.lists(st.lists(PIECES, max_size=12).map("".join), min_size=1, max_size=4), st.sampled_from([1, 9, 1 << 18]))
+def test_words_and_sentences_are_those_of_splitting_lines(texts, part_bytes):
     lookup, numbers = WordLookup(VOCABULARY), WordNumbers(VOCABULARY, by_characters=True)
+    before, word_lookup._PART_BYTES = word_lookup._PART_BYTES, part_bytes
     for text in texts:
         check(lookup, numbers, text)
+    word_lookup._PART_BYTES = before
 
 
 def test_the_white_space_outside_ascii_is_that_of_python():
