@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from elmo_tf.data.encoded_stream import EncodedStream
 from elmo_tf.data.training_stream import TrainingStream
 from elmo_tf.options import Options
 from elmo_tf.training import assembly
@@ -21,7 +22,7 @@ def run_settings(options: Options, **changes: Any) -> TrainSettings:
     return TrainSettings(options=options, train_files=(), vocab_file="", model_dir="", **changes)
 
 
-def make_stream(prepared: RunInput, parts: int = 1) -> TrainingStream:
+def make_stream(prepared: RunInput, parts: int = 1) -> EncodedStream | TrainingStream:
     """Makes the input of a run whose steps have `parts` times `batch_size` rows."""
     return assembly.make_stream(run_settings(prepared.options), prepared, parts)
 

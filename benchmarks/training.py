@@ -61,6 +61,7 @@ def define_flags() -> argparse.ArgumentParser:
 def main(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures, prints the table, and returns the values of the last line."""
     after_import = harness.resident_memory()
+    from elmo_tf.data.corpus_cache import CorpusCache
     from elmo_tf.training.devices import enable_determinism, make_strategy
     from elmo_tf.training.input_checks import check_run_input
 
@@ -70,7 +71,9 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
     parts = strategy.num_replicas_in_sync * arguments.accumulation_steps
     with harness.working_folder() as folder:
         found = text.find(arguments, folder)
-        prepared = check_run_input(settings.read_options(arguments), found.train_files, (), found.vocab_file, parts)
+        cache = CorpusCache(folder, lambda line: None)
+        options = settings.read_options(arguments)
+        prepared = check_run_input(options, found.train_files, (), found.vocab_file, parts, cache)
         measured = _measure(arguments, strategy, prepared, parts)
     values = {
         **_rates(measured),

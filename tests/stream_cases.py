@@ -54,4 +54,17 @@ def pairs_of(window, direction):
     ]
 
 
+def are_equal(steps, others):
+    """Whether two lists of steps are the same numbers in the same places."""
+    for step, other in zip(steps, others, strict=True):
+        for array, same in zip(arrays_of(step), arrays_of(other), strict=True):
+            assert array.dtype == same.dtype
+            np.testing.assert_array_equal(array, same)
+
+
+def arrays_of(step):
+    """The arrays of a step in order."""
+    return [step.negatives, step.tries, *(array for window in step.windows for array in window)]
+
+
 INPUTS = pytest.mark.parametrize("by_characters", [True, False], ids=["characters", "word ids"])

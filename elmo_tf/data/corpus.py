@@ -1,7 +1,8 @@
 """A corpus of text files: scanned once, then read in blocks, so that only a few blocks are in memory."""
 
+import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -46,6 +47,46 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """The bytes of a block as they are read, blocks without a sentence included.
+
+    Args:
+        path: the file.
+        start: offset of the first byte in the decompressed text.
+        lines_before: number of lines of the file before it.
+        data: the bytes: whole lines.
+    """
+
+    path: str
+    start: int
+    lines_before: int
+    data: bytes
+
+    @functools.cached_property
+    def digest(self) -> bytes:
+        """The hash of the bytes."""
+        return digest_of(self.data)
+
+    @property
+    def body(self) -> bytes:
+        """The bytes without a byte order mark."""
+        return self.data if self.start else self.data.removeprefix(BYTE_ORDER_MARK)
+
+    def decode(self) -> str:
+        """The text; an error names file and line."""
+        data = self.body
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = self.lines_before + data.count(b"\n", 0, error.start) + 1
+            raise utf8_error(self.path, line, error.start - data.rfind(b"\n", 0, error.start) - 1, error) from error
+
+
+Count = Callable[[Piece, str], tuple[int, int]]
+"""Counts the sentences and words of a piece, whose decoded text comes with it."""
+
+
+@dataclass(frozen=True)
 class Corpus:
     """The blocks of some text files in order, with the numbers of sentences and words in them.
 
@@ -70,24 +111,40 @@ class Corpus:
         return self.words + self.sentences
 
     @classmethod
-    def scan(cls, paths: Sequence[str], block_bytes: int = BLOCK_BYTES, blank_lines: bool = False) -> "Corpus":
+    def scan(
+        cls,
+        paths: Sequence[str],
+        block_bytes: int = BLOCK_BYTES,
+        blank_lines: bool = False,
+        count: Count | None = None,
+    ) -> "Corpus":
         """Reads the files once: divides them into blocks, counts sentences and words, and checks that they are UTF-8.
 
         Args:
             paths: text files with one tokenised sentence a line, plain or .gz.
             block_bytes: size of a block, which is extended to the end of a line.
             blank_lines: whether a blank line counts as a sentence without words, as in bilm-tf.
+            count: counts the sentences and words of each piece of text in order, for a caller who does more with it.
 
         Raises:
             InputError: a file cannot be read or is not UTF-8, or no file holds a word.
         """
-        blocks = tuple(block for path in paths for block in _scan_file(path, block_bytes, blank_lines))
+
+        def count_lines(piece: Piece, text: str) -> tuple[int, int]:
+            return len(_split_sentences(text, blank_lines)), len(text.split())
+
+        blocks = [block for path in paths for block in _scan_file(path, block_bytes, blank_lines, count or count_lines)]
         if not any(block.words for block in blocks):
             raise InputError(
                 f"{_name_files(paths)}: no text in it; expected a tokenised sentence a line, got blank lines alone",
                 path=paths[0],
             )
-        return cls(blocks, sum(block.sentences for block in blocks), sum(block.words for block in blocks))
+        return cls.of(blocks)
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block]) -> "Corpus":
+        """The corpus of some blocks, whose sentences and words are added up."""
+        return cls(tuple(blocks), sum(block.sentences for block in blocks), sum(block.words for block in blocks))
 
     def fingerprint(self) -> str:
         """A description by which a resumed run recognizes its text: counts, sizes and a hash, no names or folders."""
@@ -95,7 +152,7 @@ class Corpus:
         for block in self.blocks:
             sizes[block.path] = sizes.get(block.path, 0) + block.size
         counts = f"{len(sizes)} files, {sum(sizes.values())} bytes, {self.sentences} sentences, {self.words} words"
-        return f"{counts}{_OF_CONTENT}{_digest(b''.join(block.digest for block in self.blocks)).hex()}"
+        return f"{counts}{_OF_CONTENT}{digest_of(b''.join(block.digest for block in self.blocks)).hex()}"
 
     def sample(self, blocks: int = 8) -> list[str]:
         """The tokens of a few blocks, spread evenly over the corpus."""
@@ -119,7 +176,7 @@ def is_same_text(before: str, now: str) -> bool:
     return before.partition(_OF_CONTENT)[0] == now.partition(_OF_CONTENT)[0]
 
 
-def _digest(data: bytes) -> bytes:
+def digest_of(data: bytes) -> bytes:
     """The hash of some bytes, 8 bytes."""
     return hashlib.blake2b(data, digest_size=8).digest()
 
@@ -128,18 +185,28 @@ def _name_files(paths: Sequence[str]) -> str:
     return paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more files"
 
 
-def _scan_file(path: str, block_bytes: int, blank_lines: bool) -> list[Block]:
-    gzipped = is_gzip(path)
-    blocks, start, lines_before = [], 0, 0
+def read_pieces(path: str, block_bytes: int = BLOCK_BYTES) -> Iterator[Piece]:
+    """Reads a file piece by piece, as `Corpus.scan` divides it into blocks.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    start, lines_before = 0, 0
     with open_bytes(path) as file:
         while data := _read(file, path, block_bytes, lines_before):
-            text = _decode(data, path, start, lines_before)
-            sentences = len(_split_sentences(text, blank_lines))
-            if sentences:
-                words = len(text.split())
-                blocks.append(Block(path, start, len(data), sentences, words, gzipped, blank_lines, _digest(data)))
+            yield Piece(path, start, lines_before, data)
             start += len(data)
             lines_before += data.count(b"\n")
+
+
+def _scan_file(path: str, block_bytes: int, blank_lines: bool, count: Count) -> list[Block]:
+    gzipped = is_gzip(path)
+    blocks = []
+    for piece in read_pieces(path, block_bytes):
+        sentences, words = count(piece, piece.decode())
+        if sentences:
+            size = len(piece.data)
+            blocks.append(Block(path, piece.start, size, sentences, words, gzipped, blank_lines, piece.digest))
     return blocks
 
 
@@ -152,21 +219,6 @@ def _read(file: BinaryIO, path: str, size: int, lines_before: int) -> bytes:
         return data + rest
     except UNREADABLE as error:
         raise InputError(f"{path} cannot be read to its end: {error}", path=path) from error
-
-
-def _decode(data: bytes, path: str, start: int, lines_before: int) -> str:
-    """Decodes the UTF-8 text that begins at byte `start`, after `lines_before` lines; an error names file and line."""
-    data = _remove_byte_order_mark(data, start)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = lines_before + data.count(b"\n", 0, error.start) + 1
-        raise utf8_error(path, line, error.start - data.rfind(b"\n", 0, error.start) - 1, error) from error
-
-
-def _remove_byte_order_mark(data: bytes, start: int) -> bytes:
-    """Removes the byte order mark from the data of a block that begins its file."""
-    return data if start else data.removeprefix(BYTE_ORDER_MARK)
 
 
 def _split_sentences(text: str, blank_lines: bool) -> list[str]:
@@ -189,10 +241,10 @@ class BlockReader:
         """
         data = self._bytes(block)
         try:
-            lines = _split_sentences(_remove_byte_order_mark(data, block.start).decode("utf-8"), block.blank_lines)
+            lines = _split_sentences(Piece(block.path, block.start, 0, data).body.decode("utf-8"), block.blank_lines)
         except UnicodeDecodeError:  # it was UTF-8 when it was scanned
             lines = []
-        if len(data) != block.size or len(lines) != block.sentences or block.digest not in (b"", _digest(data)):
+        if len(data) != block.size or len(lines) != block.sentences or block.digest not in (b"", digest_of(data)):
             raise InputError(
                 f"{block.path} has changed while it was in use: expected the same {block.size} bytes at {block.start} "
                 "as when it was counted",
@@ -222,33 +274,3 @@ def _read_block(file: BinaryIO, block: Block) -> bytes:
         return file.read(block.size)
     except UNREADABLE as error:
         raise InputError(f"{block.path} cannot be read: {error}", path=block.path) from error
-
-
-def group_into_pools(corpus: Corpus, order: Sequence[int], pool_bytes: int) -> list[list[Block]]:
-    """Groups the blocks of a corpus into pools of about `pool_bytes`; the sentences of a pool are shuffled together.
-
-    Args:
-        corpus: the text.
-        order: the order of the runs of blocks, a permutation of the indices of `sequential_runs(corpus)`.
-        pool_bytes: size of a pool.
-    """
-    pools: list[list[Block]] = []
-    filled, runs = pool_bytes, sequential_runs(corpus)
-    for block in (block for number in order for block in runs[number]):
-        if filled >= pool_bytes:
-            pools.append([])
-            filled = 0
-        pools[-1].append(block)
-        filled += block.size
-    return pools
-
-
-def sequential_runs(corpus: Corpus) -> list[list[Block]]:
-    """The runs of blocks that are read in order: all blocks of a .gz file are one run, each other block is one."""
-    found: list[list[Block]] = []
-    for block in corpus.blocks:
-        if block.is_gzip and found and found[-1][0].path == block.path:
-            found[-1].append(block)
-        else:
-            found.append([block])
-    return found

@@ -1,15 +1,12 @@
 """The sentences of a corpus, in the order in which one direction of the model reads them, and words as numbers."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
-from elmo_tf.data.corpus import BlockReader, Corpus, group_into_pools, sequential_runs
+from elmo_tf.data.corpus import BlockReader, Corpus
+from elmo_tf.data.shuffle import POOL_BYTES, Shuffle
 from elmo_tf.data.vocabulary import Vocabulary
-
-POOL_BYTES = 16 << 20
-"""Size of a pool. Blocks of all files are shuffled before, so that a pool is a sample of the whole corpus."""
 
 
 class WordNumbers(dict[str, int]):
@@ -74,8 +71,7 @@ def word_of(number: int, vocabulary: Vocabulary, others: Sequence[str]) -> str:
 class ShuffledSentences:
     """Iterates over the sentences of a corpus, epoch after epoch without end, each epoch in another order.
 
-    The order is a function of (seed, epoch, direction): the blocks of all files are shuffled and grouped into pools of
-    some megabytes, and the sentences of each pool are shuffled. A position in it is three numbers.
+    The order is that of `Shuffle`. A position in it is three numbers.
 
     Args:
         corpus: the text.
@@ -83,6 +79,7 @@ class ShuffledSentences:
         direction: 0 forward, 1 backward; each has another order.
         position: `(epoch, pool, sentences of the pool already read)`, at which to go on.
         pool_bytes: size of a pool.
+        gzip_in_order: whether the blocks of a .gz file stay in order.
     """
 
     def __init__(
@@ -92,29 +89,22 @@ class ShuffledSentences:
         direction: int,
         position: Sequence[int] = (0, 0, 0),
         pool_bytes: int = POOL_BYTES,
+        gzip_in_order: bool = True,
     ) -> None:
-        self._corpus, self._seed, self._direction, self._pool_bytes = corpus, seed, direction, pool_bytes
+        self._shuffle = Shuffle(corpus, seed, direction, pool_bytes, gzip_in_order)
         self._reader = BlockReader()
         self._epoch, self._pool, self._read = position
         self._lines: list[str] | None = None
-        self._pools = self._pools_of_epoch()
+        self._pools = self._shuffle.pools(self._epoch)
 
     @property
     def position(self) -> tuple[int, int, int]:
         """Epoch, pool, and the number of sentences of the pool that have been read."""
         return self._epoch, self._pool, self._read
 
-    def _random(self, *numbers: int) -> np.random.Generator:
-        seeds = np.random.SeedSequence([self._seed, self._direction, self._epoch, *numbers])
-        return np.random.Generator(np.random.Philox(seeds))
-
-    def _pools_of_epoch(self) -> list[Any]:
-        order = self._random().permutation(len(sequential_runs(self._corpus)))
-        return group_into_pools(self._corpus, order.tolist(), self._pool_bytes)
-
     def _load(self) -> list[str]:
         lines = [line for block in self._pools[self._pool] for line in self._reader.lines(block)]
-        order = self._random(self._pool).permutation(len(lines)).tolist()
+        order = self._shuffle.order(self._epoch, self._pool, len(lines)).tolist()
         return [lines[number] for number in order]
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -127,7 +117,7 @@ class ShuffledSentences:
             self._pool, self._read = self._pool + 1, 0
             if self._pool == len(self._pools):
                 self._epoch, self._pool = self._epoch + 1, 0
-                self._pools = self._pools_of_epoch()
+                self._pools = self._shuffle.pools(self._epoch)
             self._lines = self._load()
         self._read += 1
         return self._lines[self._read - 1].split()

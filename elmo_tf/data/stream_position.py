@@ -1,5 +1,6 @@
 """The position of a training stream in its corpus: how it is saved in a checkpoint, and read back."""
 
+import abc
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +25,17 @@ class DirectionPosition(NamedTuple):
     left: tuple[np.ndarray, ...]
 
 
+class Position(abc.ABC):
+    """The position of a training stream after a step."""
+
+    @abc.abstractmethod
+    def to_json(self) -> str:
+        """The position as text, from which the stream can be continued."""
+
+
 @dataclass(frozen=True)
-class Position:
-    """The position of a training stream after a step.
+class SpelledPosition(Position):
+    """The position of a plain training stream, whose words are spelled out when it is saved.
 
     It is cheap to make, because it only refers to the arrays of the stream; `to_json` spells the words out.
 
@@ -52,8 +61,7 @@ class Position:
         return [word_of(number, self.vocabulary, self.others) for number in row.tolist()]
 
 
-@dataclass(frozen=True)
-class SavedDirection:
+class SavedDirection(NamedTuple):
     """The position of one direction as its text says it, the words spelled out."""
 
     sentences: tuple[int, int, int]
@@ -74,10 +82,72 @@ def read_position(text: str | None, directions: int, rows: int) -> list[SavedDir
     if text is None:
         return [SavedDirection((0, 0, 0), [[]] * rows)] * directions
     saved = [SavedDirection(tuple(values["position"]), values["left"]) for values in json.loads(text)]
-    came = (len(saved), len(saved[0].left) if saved else 0)
-    if came != (directions, rows):
-        raise InputError(
-            f"the saved position is one of {came[0]} directions of {came[1]} rows, expected {directions} of {rows}: "
-            "--batch_size times replicas times --accumulation_steps must stay as it was"
-        )
+    _check(len(saved), len(saved[0].left) if saved else 0, directions, rows)
     return saved
+
+
+def _check(saved_directions: int, saved_rows: int, directions: int, rows: int) -> None:
+    if (saved_directions, saved_rows) != (directions, rows):
+        raise InputError(
+            f"the saved position is one of {saved_directions} directions of {saved_rows} rows, expected {directions} "
+            f"of {rows}: --batch_size times replicas times --accumulation_steps must stay as it was"
+        )
+
+
+class EncodedDirection(NamedTuple):
+    """The position of one direction of a stream that reads the encoded text.
+
+    Args:
+        sentences: epoch, pool, and sentences of the pool already read, as in `DirectionPosition`.
+        left: for each row the tokens that it has left: the place of the first in the text, whose tokens are counted in
+            order with `<S>` and `</S>`, and their number. The backward direction reads on towards the front. Or the
+            words themselves, where the place is not known.
+    """
+
+    sentences: tuple[int, int, int]
+    left: list[tuple[int, int] | list[str]]
+
+
+class EncodedState(NamedTuple):
+    """The position of a stream that reads the encoded text.
+
+    Args:
+        directions: the position of each direction.
+        gzip_in_order: whether the blocks of a .gz file stay in order, as up to the release that saved words.
+    """
+
+    directions: list[EncodedDirection]
+    gzip_in_order: bool
+
+
+def read_encoded_position(text: str | None, directions: int, rows: int) -> EncodedState:
+    """Reads the text of `EncodedPosition.to_json`, or of `SpelledPosition.to_json`, as earlier releases saved it.
+
+    Args:
+        text: the text; None for the beginning of the corpus.
+        directions: directions of the stream.
+        rows: rows of the stream.
+
+    Raises:
+        InputError: the position is one of other directions or rows.
+    """
+    values = None if text is None else json.loads(text)
+    if not isinstance(values, dict):
+        saved = read_position(text, directions, rows)
+        found = [EncodedDirection(sentences, [*left]) for sentences, left in saved]
+        return EncodedState(found, values is not None)
+    found = [
+        EncodedDirection(tuple(sentences), [tuple(row) if _is_place(row) else row for row in left])
+        for sentences, left in values["directions"]
+    ]
+    _check(len(found), len(found[0].left) if found else 0, directions, rows)
+    return EncodedState(found, values["gzip_in_order"])
+
+
+def write_encoded_position(state: EncodedState) -> str:
+    """The text that `read_encoded_position` reads."""
+    return json.dumps({"directions": state.directions, "gzip_in_order": state.gzip_in_order}, ensure_ascii=False)
+
+
+def _is_place(row: Sequence[int | str]) -> bool:
+    return len(row) == 2 and not isinstance(row[0], str)

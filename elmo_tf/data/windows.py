@@ -1,13 +1,14 @@
 """A window of packed text in both directions, as the model takes it: its distinct words and their places."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from elmo_tf.data.characters import encode_words
 from elmo_tf.data.distinct import unique_in_order
 from elmo_tf.data.sentences import WordNumbers
+from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.options import Options, characters_that_count
 
 _WORDS_BUCKET, _CHARACTERS_BUCKET = 256, 8
@@ -41,9 +42,11 @@ class WindowMaker:
     """
 
     def __init__(self, numbers: WordNumbers, options: Options, buckets: bool = False) -> None:
-        self._numbers, self._char_cnn, self._buckets = numbers, options.char_cnn, buckets
-        if options.char_cnn is not None:
-            self._spelled = SpelledWords(numbers, options.char_cnn.max_characters_per_token)
+        limit = options.char_cnn.max_characters_per_token if options.char_cnn is not None else 0
+        self._vocabulary = numbers.vocabulary
+        self._assemble = WindowAssembly(
+            numbers.vocabulary, options, SpelledWords(numbers, limit) if limit else None, unique_in_order, buckets
+        )
 
     def __call__(self, inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> Window:
         """Makes a window.
@@ -52,25 +55,70 @@ class WindowMaker:
             inputs: of each direction the word numbers that are read, `(B, T)`.
             targets: of each direction the word numbers that follow, `(B, T)`.
         """
-        stacked, targets_stacked = np.stack(inputs), np.stack(targets)
+        known = known_words(np.stack(targets), self._vocabulary)
+        return self._assemble(np.stack(inputs), known)
+
+
+def known_words(numbers: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
+    """The ids of words by their numbers: that of `<UNK>` for the words outside the vocabulary, int32."""
+    return np.where(numbers < len(vocabulary), numbers, np.int32(vocabulary.unknown)).astype(np.int32, copy=False)
+
+
+class Spelling(Protocol):
+    """The character ids of words by their numbers."""
+
+    def longest(self, numbers: np.ndarray) -> int:
+        """The ids that the longest of some words would take uncut: its bytes, and two for begin and end of word."""
+
+    def rows(self, numbers: np.ndarray, width: int) -> np.ndarray:
+        """The first `width` character ids of words, int32 `(U, width)`; at most `max_characters` of them."""
+
+
+class WindowAssembly:
+    """Assembles a window from the numbers of its words.
+
+    Args:
+        vocabulary: the model's.
+        options: the model's.
+        spelling: the character ids of words; None with word input.
+        find_distinct: finds the distinct numbers, as `unique_in_order`.
+        buckets: as for `WindowMaker`.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        options: Options,
+        spelling: Spelling | None,
+        find_distinct: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+        buckets: bool,
+    ) -> None:
+        self._spelling, self._find_distinct, self._buckets = spelling, find_distinct, buckets
+        self._filters = None if options.char_cnn is None else options.char_cnn.filters
+        # read forwards a sentence begins with <S>, backwards with </S>
+        self._firsts = np.array([vocabulary.begin, vocabulary.end], np.int32)[:, None]
+
+    def __call__(self, inputs: np.ndarray, targets: np.ndarray) -> Window:
+        """Assembles a window.
+
+        Args:
+            inputs: the word numbers that are read, `(directions, B, T)`.
+            targets: the ids of the words that follow, int32 `(directions, B, T)`.
+        """
         # The number of a word outside the vocabulary depends on what the process has read before. The order of the
         # distinct words must not, or a resumed run would sum in another order than the unbroken one.
-        distinct, index = unique_in_order(stacked)
-        vocabulary = self._numbers.vocabulary
+        distinct, index = self._find_distinct(inputs)
         if self._buckets:
             distinct = np.pad(distinct, (0, -len(distinct) % _WORDS_BUCKET), mode="edge")
-        known = np.where(targets_stacked < len(vocabulary), targets_stacked, vocabulary.unknown)
-        # read forwards a sentence begins with <S>, backwards with </S>
-        firsts = np.array([vocabulary.begin, vocabulary.end], np.int32)[: len(stacked), None]
-        return Window(self._words(distinct), index, known.astype(np.int32), stacked[:, :, 0] == firsts)
+        return Window(self._words(distinct), index, targets, inputs[:, :, 0] == self._firsts[: len(inputs)])
 
     def _words(self, distinct: np.ndarray) -> np.ndarray:
-        if self._char_cnn is None:
-            return distinct.astype(np.int32)
-        length = characters_that_count(self._spelled.longest(distinct), self._char_cnn.filters)
+        if self._spelling is None or self._filters is None:
+            return distinct.astype(np.int32, copy=False)
+        length = characters_that_count(self._spelling.longest(distinct), self._filters)
         if self._buckets:
             length += -length % _CHARACTERS_BUCKET
-        return self._spelled.rows(distinct, length)  # cut to max_characters_per_token where it is longer
+        return self._spelling.rows(distinct, length)  # cut to max_characters_per_token where it is longer
 
 
 class SpelledWords:

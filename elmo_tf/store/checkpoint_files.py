@@ -4,6 +4,7 @@ The files in a folder decide which checkpoints it holds. TensorFlow's file `chec
 written only for other programs, and is not used to find them.
 """
 
+import contextlib
 import logging
 import os
 import re
@@ -68,10 +69,20 @@ def newest_checkpoint(model_dir: str, name: str, report: Callable[[str], None] =
             return prefix
         if prefix in list_checkpoints(folder):  # otherwise a run has removed it in the meantime
             damages.append(damage)
-    if damages:
+    if damages and _holds_a_complete_save(folder):
         raise InputError(damages[0], path=folder)
+    if damages:
+        report(f"{damages[0]}; a run was stopped while it saved its first checkpoint, which counts as none")
+        return None
     _check_no_checkpoint_is_named(folder)
     return None
+
+
+def _holds_a_complete_save(folder: str) -> bool:
+    """Whether a checkpoint of the folder was ever saved to its end, by the files that are written last."""
+    with contextlib.suppress(OSError):
+        return any(name == "checkpoint" or name.endswith(DIGESTS) for name in os.listdir(folder))
+    return False
 
 
 def list_checkpoints(folder: str) -> list[str]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
-from elmo_tf.data.training_stream import StreamSettings, TrainingStream
+from elmo_tf.data.encoded_stream import EncodedStream
+from elmo_tf.data.stream_settings import StreamSettings
+from elmo_tf.data.training_stream import TrainingStream
 from elmo_tf.layers.cross_entropy import log_expected_count
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.weight_names import named_variables
@@ -123,8 +125,8 @@ def make_stream(
     step: int = 0,
     position: str | None = None,
     own_parts: range | None = None,
-) -> TrainingStream:
-    """Makes the stream of a run's inputs.
+) -> EncodedStream | TrainingStream:
+    """Makes the stream of a run's inputs, from the encoded text if there is one.
 
     Args:
         settings: the run's settings.
@@ -143,6 +145,8 @@ def make_stream(
         buckets=settings.jit_compile,
         own_parts=own_parts,
     )
+    if prepared.encoded is not None:
+        return EncodedStream(prepared.encoded, prepared.options, stream_settings, step=step, position=position)
     return TrainingStream(
         prepared.corpus, prepared.vocabulary, prepared.options, stream_settings, step=step, position=position
     )

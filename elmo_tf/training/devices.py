@@ -141,10 +141,6 @@ _SETTINGS = {_MMAP_THRESHOLD: 32 * 2**20, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 
 """The threshold for mmap is the largest that glibc takes; the others keep freed memory from being returned at once."""
 
 
-_keeps_freed_memory = False
-"""Whether `keep_freed_memory` has changed the settings of this process."""
-
-
 def keep_freed_memory() -> bool:
     """Lets glibc keep freed memory, instead of returning it to the system and taking it again page by page.
 
@@ -163,15 +159,4 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
         return False  # another C library
-    global _keeps_freed_memory
-    _keeps_freed_memory = all(mallopt(name, value) == 1 for name, value in _SETTINGS.items())
-    return _keeps_freed_memory
-
-
-def still_keep_freed_memory() -> None:
-    """Calls `keep_freed_memory` again if it was called before.
-
-    TensorFlow (2.21) sets the threshold back to 128 KiB when it makes a `tf.data` dataset from a generator.
-    """
-    if _keeps_freed_memory:
-        keep_freed_memory()
+    return all(mallopt(name, value) == 1 for name, value in _SETTINGS.items())

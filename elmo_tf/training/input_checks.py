@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.corpus_cache import CorpusCache
+from elmo_tf.data.encoded_corpus import EncodedCorpus
 from elmo_tf.data.text import expand_patterns
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
@@ -29,6 +31,7 @@ class RunInput:
         validation: the held-out text, or None.
         coverage: the share of the words in a sample of the training text that are in the vocabulary.
         notes: lines for people on what the run does otherwise than the options say.
+        encoded: the training text as word numbers; None where it is read as text.
     """
 
     options: Options
@@ -37,6 +40,7 @@ class RunInput:
     validation: Corpus | None
     coverage: float
     notes: tuple[str, ...] = ()
+    encoded: EncodedCorpus | None = None
 
 
 def check_validation_settings(settings: TrainSettings) -> None:
@@ -51,7 +55,12 @@ def check_validation_settings(settings: TrainSettings) -> None:
 
 
 def check_run_input(
-    options: Options, train_files: Sequence[str], valid_files: Sequence[str], vocab_file: str, parts: int
+    options: Options,
+    train_files: Sequence[str],
+    valid_files: Sequence[str],
+    vocab_file: str,
+    parts: int,
+    cache: CorpusCache | None = None,
 ) -> RunInput:
     """Reads the vocabulary, counts the text, and checks that they fit each other and the options.
 
@@ -61,6 +70,7 @@ def check_run_input(
         valid_files: names or patterns of the held-out text; empty for no validation.
         vocab_file: the vocabulary's file.
         parts: replicas times accumulation steps.
+        cache: where the training text is encoded while it is counted, or found encoded; None to count it alone.
 
     Raises:
         InputError: something does not fit; the error is one sentence on the first thing that was found.
@@ -74,7 +84,8 @@ def check_run_input(
             f"{vocab_file}: expected {given} words by n_tokens_vocab of the options, got {len(vocabulary)}",
             path=vocab_file,
         )
-    corpus = Corpus.scan(train_paths)
+    encoded = None if cache is None else cache.encode(train_paths, vocabulary)
+    corpus = Corpus.scan(train_paths) if encoded is None else encoded.corpus
     options = options.replace(n_tokens_vocab=len(vocabulary), n_train_tokens=corpus.words)
     words = corpus.sample()
     coverage = _check_coverage(words, vocabulary, vocab_file)
@@ -83,7 +94,7 @@ def check_run_input(
     if options.training.sample_softmax:
         _check_sorted(words, vocabulary, vocab_file)
     validation = Corpus.scan(valid_paths) if valid_paths else None
-    return RunInput(options, vocabulary, corpus, validation, coverage, notes)
+    return RunInput(options, vocabulary, corpus, validation, coverage, notes, encoded)
 
 
 def _check_coverage(words: Sequence[str], vocabulary: Vocabulary, vocab_file: str) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import keras
 import tensorflow as tf
 
+from elmo_tf.data.corpus_cache import CorpusCache
 from elmo_tf.errors import InputError
 from elmo_tf.store.model_location import check_for_training
 from elmo_tf.system.atomic_folders import make_folder_or_undo
@@ -60,8 +61,12 @@ def train(
     strategy = strategy_of(settings)
     workers = Workers(strategy)
     report = workers.reporter(report)
-    with workers.end_if_one_is_lost(), _own_folder(settings.model_dir, workers, report):
-        result = _train(settings, strategy, workers, report, callbacks)
+    with (
+        workers.end_if_one_is_lost(),
+        _own_folder(settings.model_dir, workers, report),
+        CorpusCache(settings.corpus_cache or settings.model_dir, report) as cache,
+    ):
+        result = _train(settings, strategy, workers, report, callbacks, cache)
         workers.wait()  # the last checkpoint is written
     return result
 
@@ -82,6 +87,7 @@ def _train(
     workers: Workers,
     report: Report,
     callbacks: Sequence[keras.callbacks.Callback],
+    cache: CorpusCache,
 ) -> TrainResult:
     """Does what `train` does, in a folder that no other run trains in."""
     check_for_training(settings.model_dir)
@@ -89,7 +95,9 @@ def _train(
     tf.config.experimental.enable_tensor_float_32_execution(settings.precision != "float32")
     given, settings = settings, keep_parts(settings, int(strategy.num_replicas_in_sync), report)
     parts = count_parts(settings, strategy)
-    prepared = check_run_input(settings.options, settings.train_files, settings.valid_files, settings.vocab_file, parts)
+    prepared = check_run_input(
+        settings.options, settings.train_files, settings.valid_files, settings.vocab_file, parts, cache
+    )
     check_model_folder(settings.model_dir, prepared)
     check_fits_in_memory(prepared.options, strategy, workers.count)
     workers.check_same(_facts(given, prepared), "start all workers with the same command and the same files")
@@ -106,6 +114,7 @@ def _train(
     state.lstm_states = state.lstm_states[own.start : own.stop]
     if workers.is_chief:
         write_model_folder(settings.model_dir, prepared)
+    cache.keep()
     stopped_by = None
     if state.is_finished(bounds[-1], settings.patience):
         report(_why_finished(state, bounds[-1]))
@@ -123,7 +132,15 @@ def _train(
 def _facts(settings: TrainSettings, prepared: RunInput) -> dict[str, str]:
     """The facts that all workers must share, by what they are about; without the names of files."""
     held_out = prepared.validation
-    files = ("train_files", "valid_files", "vocab_file", "model_dir", "initialize_from", "initialize_vocab_file")
+    files = (
+        "train_files",
+        "valid_files",
+        "vocab_file",
+        "model_dir",
+        "initialize_from",
+        "initialize_vocab_file",
+        "corpus_cache",
+    )
     flags = {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
     flags["options"] = prepared.options
     return {

@@ -92,6 +92,12 @@ class TrainSettings:
         None,
     )
 
+    corpus_cache: str | None = documented_field(
+        "folder for the training text as word numbers, which is made once and found again by the content of text and "
+        "vocabulary, by other runs too; not set: --model_dir",
+        None,
+    )
+
     @property
     def policy(self) -> str:
         """The Keras dtype policy of `precision`."""

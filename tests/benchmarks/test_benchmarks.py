@@ -92,7 +92,12 @@ def test_input_of_a_made_up_text():
     assert values["tokens_per_second"] == pytest.approx(2 * values["tokens_per_second_and_direction"], rel=1e-4)
     assert values["tokens_per_step"] == 2 * 64 * 20
     assert values["vocabulary_size"] == 10_000
-    assert any("row_packer.py" in line for line in shown)
+    assert values["ratio_to_plain"] > 1
+    assert values["windows_tokens_per_second"] > values["plain_tokens_per_second"]
+    for way in ("counting", "encoding", "recognizing"):
+        assert values[f"{way}_bytes_per_second"] > 0
+    assert any("encoded_rows.py" in line for line in shown)
+    assert any(line.startswith("plain stream") for line in shown)
 
 
 def test_vocabulary(small):

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elmo_tf.data import text
-from elmo_tf.data.corpus import BLOCK_BYTES, Block, BlockReader, Corpus, group_into_pools, is_same_text, sequential_runs
+from elmo_tf.data.corpus import BLOCK_BYTES, Block, BlockReader, Corpus, is_same_text
+from elmo_tf.data.shuffle import group_into_pools, sequential_runs
 from elmo_tf.data.text import iterate_lines
 from elmo_tf.errors import InputError
 
@@ -333,4 +334,4 @@ def test_each_plain_block_is_a_run_and_all_blocks_of_a_gzip_file_are_one_run():
 )
 def test_pools_take_runs_in_the_order_given_until_they_are_full(order, pool_bytes, pools):
     corpus = corpus_of(("p", False, [5, 5]), ("q", True, [5, 5]), ("s", False, [5]))
-    assert names(group_into_pools(corpus, order, pool_bytes)) == pools
+    assert names(group_into_pools(sequential_runs(corpus), order, pool_bytes)) == pools

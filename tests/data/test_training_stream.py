@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stream_cases import INPUTS, as_read, expected_windows, options_of, pairs_of, words_of
+from stream_cases import INPUTS, are_equal, as_read, expected_windows, options_of, pairs_of, words_of
 
 from elmo_tf.data import training_stream
 from elmo_tf.data.corpus import Corpus
@@ -17,15 +17,6 @@ from elmo_tf.data.sentences import ShuffledSentences, sentences_in_file_order
 from elmo_tf.data.training_stream import StreamSettings, TrainingStream
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
-from elmo_tf.training.step_input import flatten_step
-
-
-def are_equal(steps, others):
-    """Whether two lists of steps are the same numbers in the same places."""
-    for step, other in zip(steps, others, strict=True):
-        for array, same in zip(flatten_step(step), flatten_step(other), strict=True):
-            assert array.dtype == same.dtype
-            np.testing.assert_array_equal(array, same)
 
 
 @INPUTS

@@ -473,6 +473,18 @@ def test_a_killed_first_checkpoint_does_no_harm_and_its_remains_are_removed_with
     assert {path.name.partition(".")[0] for path in (tmp_path / "latest").iterdir()} == {"checkpoint", "ckpt-1"}
 
 
+@pytest.mark.parametrize("spoil", [cut, zero], ids=["killed", "power cut"])
+def test_a_first_checkpoint_whose_index_was_being_written_counts_as_none(tmp_path, spoil):
+    saved(tmp_path)
+    for name in ("checkpoint", "ckpt-7.sha256"):
+        (tmp_path / "latest" / name).unlink()
+    spoil(tmp_path / "latest" / "ckpt-7.index")
+    checkpoint, states, _, _ = parts(tmp_path)
+    assert checkpoint.restore(state_of(states)) is None
+    checkpoint.save(after(7, states))
+    assert restore(tmp_path).step == 7
+
+
 def test_a_checkpoint_that_cannot_be_listed_does_not_stay(tmp_path):
     checkpoint, states, _, _ = parts(tmp_path)
     (tmp_path / "latest" / "checkpoint").mkdir(parents=True)

@@ -6,7 +6,6 @@ import pathlib
 import subprocess
 import sys
 import time
-import types
 import weakref
 
 import numpy as np
@@ -15,10 +14,10 @@ import tensorflow as tf
 from stream_cases import INPUTS, options_of
 
 from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.steps import Step
 from elmo_tf.data.training_stream import StreamSettings, TrainingStream
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
-from elmo_tf.training import prefetch
 from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.step_input import flatten_step
 
@@ -79,20 +78,56 @@ def test_steps_that_nobody_takes_any_more_are_not_computed_any_more(made):
     assert len(taken) == count < 100
 
 
-def test_a_stream_is_ended_eagerly_also_while_a_function_is_traced():
-    """The garbage collector may end a stream at any moment; inside a trace, its steps would become operations."""
-    eagerly = []
-
-    def elements():
-        eagerly.append(tf.executing_eagerly())
-        yield
+def test_a_stream_that_is_ended_while_a_function_is_traced_adds_no_operation(made):
+    """The garbage collector may end a stream at any moment, and its thread makes tensors at any moment."""
+    streams = [PrefetchedStream(TrainingStream(*made, options_of(), StreamSettings(4)), ahead=1000)]
+    end = weakref.ref(streams[0])
 
     @tf.function
     def double(x):
-        prefetch._end(types.SimpleNamespace(is_wanted=True), elements())
+        next(streams[0])
+        streams.clear()
         return 2 * x
 
-    assert (double(tf.constant(3)).numpy(), eagerly) == (6, [True])
+    graph = double.get_concrete_function(tf.TensorSpec([], tf.int32)).graph
+    assert end() is None
+    assert sorted({operation.type for operation in graph.get_operations()}) == [
+        "Const",
+        "Identity",
+        "Mul",
+        "Placeholder",
+    ]
+    assert double(tf.constant(3)).numpy() == 6
+
+
+def test_any_error_of_the_stream_is_raised_where_its_step_is_taken_and_so_is_its_end():
+    def steps(error):
+        step = Step((), np.zeros((1, 0), np.int32), np.ones(1, np.float32))
+        yield step, "first"
+        yield step, "second"
+        if error is not None:
+            raise error
+
+    for error in (OSError("the disk is gone"), None):
+        ahead = PrefetchedStream(steps(error), ahead=1)
+        assert [next(ahead)[1] for _ in range(2)] == ["first", "second"]
+        for _ in range(2):
+            with pytest.raises(StopIteration if error is None else OSError):
+                next(ahead)
+
+
+def test_no_more_steps_are_computed_than_may_be_ready(made):
+    taken = []
+
+    def steps():
+        for step in TrainingStream(*made, options_of(), StreamSettings(4)):
+            taken.append(1)
+            yield step
+
+    ahead = PrefetchedStream(steps(), ahead=3)
+    for count in range(1, 30):
+        next(ahead)
+        assert len(taken) <= count + 3 + 1  # one more is computed before there is room for it
 
 
 ABANDONED = """

@@ -18,13 +18,14 @@ from full_disk import largest_file
 from training_runs import ONE_LAYER, arrays, assert_equal, command, quiet, small
 
 from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.encoded_corpus import CorpusEncoder
 from elmo_tf.errors import InputError
 from elmo_tf.inference.evaluator import Evaluator
 from elmo_tf.options import CharCnnOptions, LstmOptions, Options
 from elmo_tf.store.checkpoint_files import checkpoint_path
 from elmo_tf.store.load_model import load_language_model
 from elmo_tf.system.process_lock import process_lock
-from elmo_tf.training import checkpoint
+from elmo_tf.training import assembly, checkpoint, run
 from elmo_tf.training.checkpoint import TrainingCheckpoint
 from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.run import train
@@ -746,3 +747,52 @@ def test_another_held_out_text_begins_a_new_search_for_the_best_with_a_line(tmp_
     lines.clear()
     train(dataclasses.replace(settings, max_steps=5), lines.append)
     assert not any("a new search" in line for line in lines)
+
+
+def test_a_run_of_a_release_that_saved_words_as_its_position_ends_with_the_numbers_of_the_unbroken_one(
+    tmp_path, monkeypatch
+):
+    unbroken = tiny.settings(tmp_path, model="unbroken", max_steps=9, valid_files=())
+    quiet(unbroken)
+    broken = dataclasses.replace(unbroken, model_dir=str(tmp_path / "broken"))
+
+    def plain_stream(settings, prepared, *rest):
+        return assembly.make_stream(settings, dataclasses.replace(prepared, encoded=None), *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "make_stream", plain_stream)
+        quiet(dataclasses.replace(broken, max_steps=4))
+    (forward, _) = json.loads(notes(broken.model_dir)["position"])
+    assert any("</S>" in row for row in forward["left"])
+    quiet(broken)
+    assert_equal(arrays(unbroken.model_dir), arrays(broken.model_dir))
+    assert notes(broken.model_dir)["position"] == notes(unbroken.model_dir)["position"]
+
+
+def test_a_run_goes_on_wherever_its_encoded_text_is_kept_which_is_made_once(tmp_path, monkeypatch):
+    unbroken = small(tmp_path, model="unbroken", max_steps=7, valid_files=())
+    quiet(unbroken)
+    (kept,) = glob.glob(os.path.join(unbroken.model_dir, "corpus-*.words"))
+    real, times = CorpusEncoder.__init__, []
+
+    def begin(self, *arguments):
+        times.append(1)
+        real(self, *arguments)
+
+    monkeypatch.setattr(CorpusEncoder, "__init__", begin)
+    broken = dataclasses.replace(unbroken, model_dir=str(tmp_path / "broken"), corpus_cache=str(tmp_path / "cache"))
+    for steps, cache, made in ((2, "cache", 1), (3, "cache", 1), (5, None, 2), (6, "unbroken", 2), (7, "broken", 2)):
+        folder = cache and str(tmp_path / cache)
+        quiet(dataclasses.replace(broken, max_steps=steps, corpus_cache=folder))
+        assert len(times) == made
+    assert_equal(arrays(unbroken.model_dir), arrays(broken.model_dir))
+    for folder in ("cache", "broken"):
+        with open(tmp_path / folder / os.path.basename(kept), "rb") as one, open(kept, "rb") as other:
+            assert one.read() == other.read()
+
+
+def test_a_run_that_is_refused_when_its_text_is_encoded_leaves_no_folder(tmp_path):
+    settings = small(tmp_path, valid_files=(), n_tokens_vocab=None, batch_size=10**6)
+    with pytest.raises(InputError, match="one batch takes"):
+        quiet(settings)
+    assert not os.path.exists(settings.model_dir)
