@@ -12,6 +12,7 @@ from elmo_tf.errors import InputError
 from elmo_tf.store.model_location import check_for_training
 from elmo_tf.system.atomic_folders import make_folder_or_undo
 from elmo_tf.system.process_lock import process_lock
+from elmo_tf.training.all_reduce import note_of_one_replica
 from elmo_tf.training.assembly import Trainer, build_trainer, count_parts, make_stream
 from elmo_tf.training.checkpoint import TrainingCheckpoint
 from elmo_tf.training.devices import strategy_of
@@ -61,6 +62,9 @@ def train(
     workers = Workers(strategy)
     report = workers.reporter(report)
     with workers.end_if_one_is_lost(), _own_folder(settings.model_dir, workers, report):
+    note = note_of_one_replica(settings, int(strategy.num_replicas_in_sync))
+    if note is not None:
+        report(note)
         result = _train(settings, strategy, workers, report, callbacks)
         workers.wait()  # the last checkpoint is written
     return result

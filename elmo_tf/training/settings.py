@@ -66,6 +66,19 @@ class TrainSettings:
         choices=("mirrored", "multi_worker"),
     )
     deterministic: bool = documented_field(
+    all_reduce: str = documented_field(
+        "how gradients are summed over replicas: nccl, between GPUs; ring, TensorFlow's own; auto, the former where "
+        "there are GPUs, else the latter; on one machine also hierarchical, by copies within two halves of the devices "
+        "and between them, or reduction_to_one, by copies to one device and back",
+        "auto",
+        choices=("auto", "nccl", "ring", "hierarchical", "reduction_to_one"),
+    )
+    gradient_dtype: str = documented_field(
+        "type in which dense gradients are summed over replicas; bfloat16 halves the bytes that cross them and rounds "
+        "to eight bits",
+        "float32",
+        choices=("float32", "bfloat16"),
+    )
         "let TensorFlow choose only operations that give the same bits every time, on GPUs too; some are slower", False
     )
     accumulation_steps: int = documented_field(
