@@ -15,7 +15,8 @@ MOST_LOGICAL_CPUS = 64
 class TrainSettings:
     """The settings of a training run.
 
-    Each field but `options` is a flag of `elmo-tf train`, whose default, bounds and help are the field's.
+    Each field but `options` and `choose_batch_size` is a flag of `elmo-tf train`, whose default, bounds and help are
+    the field's.
     """
 
     options: Options = documented_field(  # noqa: RUF009 (it is a field)
@@ -65,7 +66,6 @@ class TrainSettings:
         "mirrored",
         choices=("mirrored", "multi_worker"),
     )
-    deterministic: bool = documented_field(
     all_reduce: str = documented_field(
         "how gradients are summed over replicas: nccl, between GPUs; ring, TensorFlow's own; auto, the former where "
         "there are GPUs, else the latter; on one machine also hierarchical, by copies within two halves of the devices "
@@ -79,6 +79,7 @@ class TrainSettings:
         "float32",
         choices=("float32", "bfloat16"),
     )
+    deterministic: bool = documented_field(
         "let TensorFlow choose only operations that give the same bits every time, on GPUs too; some are slower", False
     )
     accumulation_steps: int = documented_field(
@@ -94,6 +95,10 @@ class TrainSettings:
         choices=("float32", "bfloat16", "float16"),
     )
     jit_compile: bool = documented_field("compile loss and gradients by XLA, for GPUs; slower on a CPU", False)
+    choose_batch_size: bool = documented_field(
+        "choose the largest batch that fits the device, instead of the batch_size of the options: --batch_size=auto",
+        False,
+    )
     initialize_from: str | None = documented_field(
         "a trained model, of any form that elmo-tf convert reads, whose weights a new run starts from; give its "
         "options.json for --options_file",
