@@ -1,7 +1,7 @@
 """The sum of gradients over the replicas of a run: in which way, in which order, and in which type."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,21 +42,26 @@ class AllReduce:
     gradient_dtype: str = "float32"
     bytes_per_pack: int = PACK_BYTES
 
-    def __call__(self, gradients: Sequence[Gradient], names: Sequence[str]) -> list[Gradient]:
+    def __call__(self, gradients: Sequence[Gradient], weights: Mapping[str, Any]) -> list[Gradient]:
         """Sums the gradients; called by every replica in `strategy.run`.
 
         Args:
             gradients: the gradients of this replica, sparse ones without repeated rows.
-            names: the names of their weights.
+            weights: their weights by name. The graph does not know the shapes of all gradients, and TensorFlow makes no
+                packs where it does not.
 
         Returns:
             The sums, in the order of `gradients`, sparse ones without repeated rows.
         """
         context = tf.distribute.get_replica_context()
         options = CommunicationOptions(bytes_per_pack=self.bytes_per_pack, implementation=self.implementation)
+        narrow = [self._narrow(gradient) for gradient in gradients]
+        for gradient, weight in zip(narrow, weights.values(), strict=True):
+            if not isinstance(gradient, tf.IndexedSlices):
+                gradient.set_shape(weight.shape)
         summed: dict[int, Gradient] = {}
-        for group in summing_groups(gradients, names):
-            values = [self._narrow(gradients[number]) for number in group]
+        for group in summing_groups(gradients, list(weights)):
+            values = [narrow[number] for number in group]
             for number, value in zip(
                 group, context.all_reduce(tf.distribute.ReduceOp.SUM, values, options), strict=True
             ):

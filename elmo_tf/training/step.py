@@ -78,7 +78,8 @@ class TrainStep:
         self._fresh, self._jit_compile = fresh_states, jit_compile
         self._model, self._optimizer, self._strategy, self._seed = model, optimizer, strategy, seed
         self._training = model.options.training
-        self._names, self._variables = map(list, zip(*named_variables(model).items(), strict=True))
+        self._weights = named_variables(model)
+        self._variables = list(self._weights.values())
         self._replicas, self._accumulation = strategy.num_replicas_in_sync, accumulation_steps
         self._parts = self._replicas * accumulation_steps
         self._scales = model.compute_dtype == "float16"
@@ -162,7 +163,7 @@ class TrainStep:
             entropies.append(losses)
             new_states.append(new_state)
         if self._replicas > 1:
-            gradients = self._all_reduce(gradients, self._names)
+            gradients = self._all_reduce(gradients, self._weights)
         gradients, norm = clip_by_global_norm(gradients, self._training.all_clip_norm_val)
         self._apply(gradients, norm, step)
         return tf.add_n(entropies) / len(inputs), norm, tuple(new_states)

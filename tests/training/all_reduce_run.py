@@ -8,6 +8,7 @@ import json
 import pathlib
 import sys
 
+import numpy as np
 import tensorflow as tf
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
@@ -20,7 +21,12 @@ from elmo_tf.training.input_checks import check_run_input
 from elmo_tf.training.step_input import flatten_step
 
 STEPS = 10
-NAMES = ["embedding", "RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/B", "RNN_0/RNN/MultiRNNCell/Cell1/LSTMCell/B", "softmax/W"]
+WEIGHTS = {
+    "embedding": np.zeros([9, 3]),
+    "RNN_0/RNN/MultiRNNCell/Cell0/LSTMCell/B": np.zeros(2),
+    "RNN_0/RNN/MultiRNNCell/Cell1/LSTMCell/B": np.zeros(1),
+    "softmax/W": np.zeros([9, 3]),
+}
 
 
 def sums(strategy, all_reduce):
@@ -30,7 +36,10 @@ def sums(strategy, all_reduce):
         mine = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.float32)
         count = 2 + tf.cast(mine, tf.int32)  # the replicas have different numbers of rows
         rows = tf.IndexedSlices(tf.ones([count, 3]) * (mine + 1.0), tf.range(count) * 2, tf.constant([9, 3]))
-        summed = all_reduce([rows, tf.constant([1.0, 2.0]) + mine, tf.constant([4.0]) + mine, rows], NAMES)
+        pair = (tf.constant([1.0, 2.0, 9.0]) + mine)[
+            : count - tf.cast(mine, tf.int32)
+        ]  # of a shape that the graph does not know
+        summed = all_reduce([rows, pair, tf.constant([4.0]) + mine, rows], WEIGHTS)
         dense = [tf.math.unsorted_segment_sum(value.values, value.indices, 9)[:, 0] for value in (summed[0], summed[3])]
         return [summed[1], summed[2], *dense, tf.shape(summed[0].indices)[0]]
 
