@@ -103,7 +103,7 @@ def cores() -> int:
 
 
 class MatrixProduct:
-    """The machine's rate of a float32 product of square matrices, measured between the steps of a benchmark.
+    """The machine's rate of a product of square matrices, measured between the steps of a benchmark.
 
     In training, TensorFlow runs two operations at a time, each on half of the cores, so a single product would use only
     half of a CPU. Therefore the product is also computed as two halves, which run at the same time. With one core, or
@@ -112,14 +112,17 @@ class MatrixProduct:
     Args:
         device: the device, such as "CPU:0".
         size: the number of rows and columns; by default 2048, and 8192 on a GPU.
+        dtype: the type of the matrices.
     """
 
-    def __init__(self, device: str = "CPU:0", size: int | None = None) -> None:
+    def __init__(self, device: str = "CPU:0", size: int | None = None, dtype: str = "float32") -> None:
         import tensorflow as tf
 
-        self.size = size or (8192 if "GPU" in device else 2048)
+        self.size, self.dtype = size or (8192 if "GPU" in device else 2048), dtype
         with tf.device(device):
-            left, right = (tf.random.stateless_normal([self.size] * 2, [1, number]) for number in range(2))
+            left, right = (
+                tf.cast(tf.random.stateless_normal([self.size] * 2, [1, number]), dtype) for number in range(2)
+            )
             halves = [tf.identity(right[:, : self.size // 2]), tf.identity(right[:, self.size // 2 :])]
         self._corner = tf.function(lambda: tf.matmul(left, right)[0, 0])
         self._corners = tf.function(lambda: [tf.matmul(left, half)[0, 0] for half in halves])
@@ -144,7 +147,7 @@ class MatrixProduct:
         """Returns a line that shows the rates."""
         single, halves = (self.rates[name] for name in ("single", "halves"))
         return (
-            f"float32 product of {self.size} x {self.size}: single {statistics.median(single):.1f} GFLOP/s (best "
+            f"{self.dtype} product of {self.size} x {self.size}: single {statistics.median(single):.1f} GFLOP/s (best "
             f"{max(single):.1f}), as two halves at once {statistics.median(halves):.1f} (best {max(halves):.1f})"
         )
 

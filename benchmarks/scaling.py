@@ -8,6 +8,9 @@ Logical CPUs share the cores of the machine, so more replicas are no faster here
 dealing the rows, of summing and de-duplicating gradients, and of smaller matrix products. overhead_2 is the median,
 over rounds, of `seconds with two replicas / seconds with one - 1`. The CPU must be divided before TensorFlow starts,
 so each number of replicas has a process of its own. The processes take turns, step by step.
+
+Below the table stand the bytes that each of several GPUs would send in a step with --batch_size rows on each, counted
+by formula (benchmarks/traffic.py), and the time that they take on paper by NVLink and by PCIe, if nothing overlaps.
 """
 
 import argparse
@@ -22,9 +25,14 @@ from typing import IO, Any
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # measure the checkout that this is in
 
 from benchmarks import harness, settings, text
+from benchmarks.traffic import LINKS, Traffic, of_step
 from elmo_tf.errors import InputError
+from elmo_tf.options import Options
 
 _WARM_UP = 3
+
+_GPUS = (2, 4, 8)
+"""The numbers of GPUs whose traffic is counted."""
 
 
 def define_flags() -> argparse.ArgumentParser:
@@ -56,9 +64,14 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
             )
     measured = _Measurements(_seconds(arguments), rows, rows * options.training.unroll_steps)
     _show(measured)
+    traffic = _traffic(arguments, options)
+    _show_traffic(traffic)
     return harness.rounded(
         {
             **_values(measured),
+            **{f"sent_bytes_{count}": round(traffic["float32"].sent(count)) for count in _GPUS},
+            "dense_gradient_bytes": traffic["float32"].dense,
+            "sparse_gradient_bytes": traffic["float32"].sparse,
             "rows": rows,
             "steps": arguments.steps,
             "cores": harness.cores(),
@@ -116,6 +129,39 @@ def _show(measured: _Measurements) -> None:
                 f"{measured.overhead(count):.1%}",
             ]
             for count, seconds in measured.seconds.items()
+        ],
+    )
+
+
+def _traffic(arguments: argparse.Namespace, options: Options) -> dict[str, Traffic]:
+    """The gradients of a replica, by the type in which the dense ones are summed."""
+    from benchmarks.trainer import make_stream
+    from elmo_tf.training.input_checks import check_run_input
+
+    with harness.working_folder() as folder:
+        found = text.find(arguments, folder)
+        prepared = check_run_input(options, found.train_files, (), found.vocab_file, 1)
+        step, _ = next(iter(make_stream(prepared)))
+        return {dtype: of_step(prepared.options, step, dtype) for dtype in ("float32", "bfloat16")}
+
+
+def _show_traffic(traffic: dict[str, Traffic]) -> None:
+    own = traffic["float32"]
+    print(f"gradients of a replica: dense {own.dense / 1e6:,.1f} MB in float32, rows {own.sparse / 1e6:,.1f} MB")
+    harness.table(
+        [
+            "GPUs, dense gradients",
+            "MB sent by each",
+            *(f"ms by {name}, {rate / 1e9:.0f} GB/s" for name, rate in LINKS.items()),
+        ],
+        [
+            [
+                f"{count}, {dtype}",
+                f"{own.sent(count) / 1e6:,.1f}",
+                *(f"{1e3 * own.sent(count) / rate:.2f}" for rate in LINKS.values()),
+            ]
+            for dtype, own in traffic.items()
+            for count in _GPUS
         ],
     )
 

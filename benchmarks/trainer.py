@@ -15,6 +15,7 @@ from elmo_tf.training.loss_scale import LossScale
 from elmo_tf.training.memory_estimate import MemoryEstimate, estimate_run_memory
 from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.settings import TrainSettings
+from elmo_tf.training.step import StepResult
 
 
 def run_settings(options: Options, **changes: Any) -> TrainSettings:
@@ -45,17 +46,30 @@ class TimedTrainer:
         self._states: Any = self._trainer.take_step.zero_states(options.training.batch_size)
         self._scale = LossScale.first(self._trainer.model.compute_dtype)
         self.options, self.jit_compile = options, settings.jit_compile
+        self._precision = settings.precision
         self.losses: list[float] = []
+        self._sent = 0
 
     def __call__(self, tensors: Sequence[tf.Tensor]) -> float:
         """Takes a step; returns the seconds until its results are computed."""
         started = time.perf_counter()
-        result = self._trainer.take_step(len(self.losses), tensors, self._states, self._scale)
+        result = self._trainer.take_step(len(self.losses) + self._sent, tensors, self._states, self._scale)
         self.losses.append(float(tf.reduce_mean(result.losses)) + 0.0 * float(result.norm))
         seconds = time.perf_counter() - started
         self._states, self._scale = result.states, result.loss_scale
         return seconds
 
+    def send(self, tensors: Sequence[tf.Tensor]) -> StepResult:
+        """Takes a step without waiting for its results."""
+        self._sent += 1
+        result = self._trainer.take_step(len(self.losses) + self._sent, tensors, self._states, self._scale)
+        self._states, self._scale = result.states, result.loss_scale
+        return result
+
+    def graph(self) -> Any:
+        """The graph of the step, as a concrete function; after the first step."""
+        return self._trainer.take_step._function.get_concrete_function()
+
     def estimate_run_memory(self, stream: PrefetchedStream) -> MemoryEstimate:
         """Estimates the memory of a step as a run does, from the shapes of the first window."""
-        return estimate_run_memory(self.options, self._trainer.variables, stream)
+        return estimate_run_memory(self.options, self._trainer.variables, stream, self._precision)

@@ -37,6 +37,21 @@ class _WholeParser(flags.IntegerParser):
             raise ValueError(f"expected a whole number, got {argument!r}") from error
 
 
+class _WholeOrAutoParser(_WholeParser):
+    """A whole number, or the word auto."""
+
+    def parse(self, argument: Any) -> Any:
+        """Returns the number, or the word."""
+        return argument if argument == "auto" else super().parse(argument)
+
+    def convert(self, argument: int | str) -> int:
+        """Returns the whole number that the argument stands for."""
+        try:
+            return super().convert(argument)
+        except ValueError as error:
+            raise ValueError(f"expected a whole number or auto, got {argument!r}") from error
+
+
 class _NumberParser(flags.FloatParser):
     """absl's parser with a plainer message: absl shows the error of Python's `float`."""
 
@@ -81,6 +96,11 @@ class FlagSet:
         serializer: flags.ArgumentSerializer[int] = flags.ArgumentSerializer()
         parser = _WholeParser(lower, upper)
         flags.DEFINE(parser, name, default, text, serializer=serializer, **self._declare(name, False))
+
+    def integer_or_auto(self, name: str, text: str) -> None:
+        """Declares a flag whose value is a whole number or the word auto, and which has no default."""
+        serializer: flags.ArgumentSerializer[Any] = flags.ArgumentSerializer()
+        flags.DEFINE(_WholeOrAutoParser(), name, None, text, serializer=serializer, **self._declare(name, False))
 
     def number(self, name: str, default: float | None, text: str, lower: float | None = None) -> None:
         """Declares a flag whose value is a number of at least `lower`."""

@@ -31,8 +31,11 @@ DESCRIPTION = """
 HANDLES_SIGTERM = True
 """SIGTERM ends the run after the current step, with a checkpoint."""
 
-_SETTINGS = {field.name: field for field in dataclasses.fields(TrainSettings) if field.name != "options"}
-"""The run's settings, each a flag. `options` is read from --options_file."""
+_NO_FLAGS = ("options", "choose_batch_size")
+"""The settings that are no flags of their own: one is read from --options_file, the other is --batch_size=auto."""
+
+_SETTINGS = {field.name: field for field in dataclasses.fields(TrainSettings) if field.name not in _NO_FLAGS}
+"""The run's settings, each a flag."""
 
 _OVERRIDES = {field.name: field for field in dataclasses.fields(TrainingOptions) if field.name != "n_train_tokens"}
 """The training options of the options file that a flag overrides. The words of the text are counted."""
@@ -50,7 +53,11 @@ def define_flags(flag_set: FlagSet) -> None:
         required=True,
     )
     for field in _OVERRIDES.values():
-        _define_flag(flag_set, field, None, field.metadata["help"] + "; overrides the options file")
+        text = field.metadata["help"] + "; overrides the options file"
+        if field.name == "batch_size":
+            flag_set.integer_or_auto(field.name, f"{text}; auto: the most that fit the device by the estimate")
+        else:
+            _define_flag(flag_set, field, None, text)
     flag_set.patterns(
         "callbacks",
         "Keras callbacks of yours, comma-separated, each as MODULE:NAME: a class or function in a module of the "
@@ -101,7 +108,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
     if values.initialize_from is not None:  # the file may speak of the vocabulary that the model had
         options = options.replace(n_tokens_vocab=None)
     settings = {name: _setting(field, values[name].value) for name, field in _SETTINGS.items()}
-    made = TrainSettings(options=_override(options, values), **settings)
+    made = TrainSettings(_override(options, values), choose_batch_size=values.batch_size == "auto", **settings)
     if values.dry_run:
         plan(made, report)
         return 0
@@ -119,7 +126,7 @@ def _setting(field: dataclasses.Field[Any], value: Any) -> Any:
 
 def _override(options: Options, values: FlagValues) -> Options:
     """Replaces the training options that a flag was given for."""
-    given = {name: values[name].value for name in _OVERRIDES if values[name].value is not None}
+    given = {name: values[name].value for name in _OVERRIDES if values[name].value not in (None, "auto")}
     try:
         return Options.from_dict({**options.to_dict(), **given}, "flags")
     except InputError as error:  # the file alone was right, so it is a flag

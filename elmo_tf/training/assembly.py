@@ -13,6 +13,7 @@ from elmo_tf.layers.cross_entropy import log_expected_count
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.weight_names import named_variables
 from elmo_tf.options import Options
+from elmo_tf.training.all_reduce import all_reduce_of
 from elmo_tf.training.averaging import WeightAverage
 from elmo_tf.training.input_checks import RunInput
 from elmo_tf.training.loss_scale import LossScale
@@ -87,6 +88,7 @@ def build_trainer(
         settings.fresh_states,
         settings.accumulation_steps,
         settings.jit_compile,
+        all_reduce_of(settings, strategy),
     )
     parts = count_parts(settings, strategy)
     training = options.training

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
+from elmo_tf.training.all_reduce import check_all_reduce, cross_device_ops
 from elmo_tf.training.cluster import find_cluster, join_cluster
 from elmo_tf.training.settings import MOST_LOGICAL_CPUS, TrainSettings
 
@@ -26,7 +27,7 @@ def strategy_of(settings: TrainSettings) -> tf.distribute.Strategy:
     if settings.deterministic:
         enable_determinism()
     if settings.strategy == "mirrored":
-        return make_strategy(settings.devices, settings.logical_cpus)
+        return make_strategy(settings.devices, settings.logical_cpus, settings.all_reduce)
     for name, given in (("devices", bool(settings.devices)), ("logical_cpus", settings.logical_cpus > 1)):
         if given:
             raise InputError(
@@ -35,7 +36,8 @@ def strategy_of(settings: TrainSettings) -> tf.distribute.Strategy:
                 option=name,
             )
     cluster = find_cluster()
-    _prepare_devices(1)
+    gpus = _prepare_devices(1)
+    check_all_reduce(settings.all_reduce, [f"GPU:{number}" for number in range(len(gpus))] or ["CPU:0"], workers=True)
     return join_cluster(cluster)
 
 
@@ -48,7 +50,9 @@ def enable_determinism() -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.distribute.MirroredStrategy:
+def make_strategy(
+    devices: Sequence[str] = (), logical_cpus: int = 1, all_reduce: str = "auto"
+) -> tf.distribute.MirroredStrategy:
     """Makes a `MirroredStrategy` with one replica for each device.
 
     Without a GPU it also sets, for the whole process, how many operations run at one time, and that freed memory is
@@ -58,10 +62,11 @@ def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.dist
         devices: devices such as `["GPU:0", "GPU:1"]`; empty for all GPUs, or the CPU where there is none.
         logical_cpus: the number of logical CPUs to cut the CPU into, each a replica, to try several replicas without a
             GPU. It excludes `devices`.
+        all_reduce: how gradients are summed over the replicas, as for `TrainSettings`.
 
     Raises:
-        InputError: a device does not exist, there are too many logical CPUs, or TensorFlow has already started so that
-            the CPU cannot be cut any more.
+        InputError: a device does not exist, there are too many logical CPUs, TensorFlow has already started so that the
+            CPU cannot be cut any more, or the gradients of these devices cannot be summed in this way.
     """
     if logical_cpus > MOST_LOGICAL_CPUS:
         raise InputError(f"--logical_cpus={logical_cpus}: expected at most {MOST_LOGICAL_CPUS}", option="logical_cpus")
@@ -82,7 +87,8 @@ def make_strategy(devices: Sequence[str] = (), logical_cpus: int = 1) -> tf.dist
             )
     if len({_short(device) for device in devices}) < len(devices):
         raise InputError(f"--devices={','.join(devices)}: a device is named twice", option="devices")
-    return tf.distribute.MirroredStrategy([_short(device) for device in devices])
+    short = [_short(device) for device in devices]
+    return tf.distribute.MirroredStrategy(short, cross_device_ops(all_reduce, short))
 
 
 def _prepare_devices(replicas: int) -> list[tf.config.PhysicalDevice]:

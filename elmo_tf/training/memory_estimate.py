@@ -1,18 +1,19 @@
 """An estimate of the memory that a training step takes, counted from the sizes of its tensors."""
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
 from elmo_tf.models.weight_names import expected_shapes
 from elmo_tf.options import Options
+from elmo_tf.training.device_memory import machine_memory as machine_memory
 from elmo_tf.training.prefetch import PrefetchedStream
 
-_FLOAT = 4
+_FLOAT, _HALF = 4, 2
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,18 @@ class MemoryEstimate:
 
 
 def estimate_memory(
-    options: Options, n_weights: int, n_sparse: int, rows: int, distinct: int, characters: int
+    options: Options,
+    n_weights: int,
+    n_sparse: int,
+    rows: int,
+    distinct: int,
+    characters: int,
+    precision: str = "float32",
 ) -> MemoryEstimate:
     """Estimates the memory of a training step on one replica.
+
+    A step holds most in one of four moments, by the sizes of the model: when the softmax is computed, at the first LSTM
+    layer of the backward pass, at the token encoder's, or when the optimizer applies the gradients.
 
     Args:
         options: the model's; of its training options `unroll_steps`, `sample_softmax` and `n_negative_samples_batch`
@@ -64,51 +74,90 @@ def estimate_memory(
         rows: rows of the replica, B.
         distinct: distinct words of a window, U.
         characters: character ids that a word is encoded with, C.
+        precision: what the products are computed in.
     """
     training = options.training
+    width = _FLOAT if precision == "float32" else _HALF
     tokens = rows * training.unroll_steps * options.directions
-    floats = _lstm(options, tokens) + _encoder(options, distinct, characters)
-    if training.sample_softmax:
-        # the logits and their gradients, and of each direction the sampled rows and what is kept of them
-        floats += 2 * tokens * training.n_negative_samples_batch
-        floats += 4 * options.directions * training.n_negative_samples_batch * options.lstm.projection_dim
-    else:
-        floats += n_sparse + 2 * tokens * min(8192, options.n_tokens_vocab or 0)
-    floats += 2 * (n_weights - n_sparse)  # the dense gradients, and their clipped copies
+    dense = n_weights - n_sparse
+    narrow_weights = 0 if width == _FLOAT else width * dense  # cast from the float32 ones in every step
+    lstm, encoder = _lstm(options, tokens, width), _encoder(options, distinct, characters, width)
+    softmax, sampled_rows = _softmax(options, tokens, n_sparse)
+    moments = (
+        lstm.kept + encoder.kept + softmax + sampled_rows,
+        lstm.kept + encoder.kept + lstm.passing + _FLOAT * dense // options.lstm.n_layers + sampled_rows,
+        encoder.kept + encoder.passing + _FLOAT * dense + sampled_rows,
+        2 * _FLOAT * dense + 2 * sampled_rows,  # the gradients, and their clipped copies
+    )
     copies, slots = (2 if training.average_decay else 1), (1 if training.optimizer == "adagrad" else 2)
     name = "Adagrad" if training.optimizer == "adagrad" else "Adam"
-    return MemoryEstimate(copies * _FLOAT * n_weights, slots * _FLOAT * n_weights, _FLOAT * floats, name)
+    held = narrow_weights + max(moments)
+    held += held // 20  # the fragments between tensors that come and go
+    return MemoryEstimate(copies * _FLOAT * n_weights, slots * _FLOAT * n_weights, held, name)
 
 
-def _lstm(options: Options, tokens: int) -> int:
-    """Counts the floats of the LSTM.
+class _Bytes(NamedTuple):
+    """The bytes of a part of the model.
 
-    Every layer keeps its gates, its cells, the inputs of its projection, and its outputs. One layer at a time holds the
-    products of its kernel with its inputs, or the gradients of its gates step by step and together, and its transposed
-    weights.
+    Args:
+        kept: those kept from the forward pass for the backward pass.
+        passing: those held beside them while the backward pass is in this part.
+    """
+
+    kept: int
+    passing: int
+
+
+def _softmax(options: Options, tokens: int, n_sparse: int) -> tuple[int, int]:
+    """Counts the bytes of the logits, and of the rows of the softmax or their gradients.
+
+    The sampled softmax holds the products of all directions, what XLA makes of them in between, and the exponentials.
+    """
+    training = options.training
+    if not training.sample_softmax:
+        return 2 * _FLOAT * tokens * min(8192, options.n_tokens_vocab or 0), _FLOAT * n_sparse
+    negatives, targets = options.directions * training.n_negative_samples_batch, tokens
+    return (
+        3 * _FLOAT * tokens * training.n_negative_samples_batch,
+        2 * _FLOAT * (negatives + targets) * options.lstm.projection_dim,
+    )
+
+
+def _lstm(options: Options, tokens: int, width: int) -> _Bytes:
+    """Counts the bytes of the LSTM.
+
+    Every layer keeps its gates, its cells in float32, the inputs of its projection, and its outputs. One layer at a
+    time holds the gradients of its gates step by step and together, and its transposed weights.
     """
     lstm = options.lstm
-    kept = lstm.n_layers * (6 * lstm.dim + 4 * lstm.projection_dim)
-    passing = 8 * lstm.dim + 4 * lstm.projection_dim
+    kept = lstm.n_layers * (width * (5 * lstm.dim + 4 * lstm.projection_dim) + _FLOAT * lstm.dim)
+    passing = width * (8 * lstm.dim + 4 * lstm.projection_dim)
     kernel, projection = 2 * lstm.projection_dim * 4 * lstm.dim, lstm.dim * lstm.projection_dim
-    return tokens * (kept + passing) + options.directions * (kernel + projection)
+    return _Bytes(tokens * kept, tokens * passing + width * options.directions * (kernel + projection))
 
 
-def _encoder(options: Options, distinct: int, characters: int) -> int:
-    """Counts the floats of the token encoder."""
+def _encoder(options: Options, distinct: int, characters: int, width: int) -> _Bytes:
+    """Counts the bytes of the token encoder.
+
+    The words are in groups of like length, whose longest has half of the letters of the longest of all, on average. A
+    filter reads its windows at each of them and one more.
+    """
     char_cnn = options.char_cnn
     if char_cnn is None:
-        return 2 * distinct * options.lstm.projection_dim
-    characters = -(-characters * 3 // 5)  # about the mean over the groups of words of like length
-    read = char_cnn.embedding_dim * (2 + sum(width for width, _ in char_cnn.filters))  # the characters of each window
-    windows = distinct * characters * (char_cnn.n_filters + read)
-    widest = max(number for _, number in char_cnn.filters)
-    # the convolutions' outputs are kept for the maximum's gradient; the widest one's gradient joins them
-    return windows + distinct * characters * widest + distinct * char_cnn.n_filters * (4 + 6 * char_cnn.n_highway)
+        return _Bytes(2 * _FLOAT * distinct * options.lstm.projection_dim, 0)
+    widest = max(size for size, _ in char_cnn.filters)
+    letters = max(characters - widest, characters / 3) / 2
+    places = {size: letters + widest - size + 1 for size, _ in char_cnn.filters}
+    read = sum(places[size] * size for size, _ in char_cnn.filters) + 2 * (letters + widest)
+    outputs = [places[size] * number for size, number in char_cnn.filters]
+    # the outputs of the convolutions are kept for the gradient of the maximum; that of the largest one joins them
+    kept = char_cnn.embedding_dim * read + sum(outputs) + char_cnn.n_filters * (2 + 4 * char_cnn.n_highway)
+    passing = max(outputs) + char_cnn.n_filters * (2 + 2 * char_cnn.n_highway)
+    return _Bytes(math.ceil(width * distinct * kept), math.ceil(width * distinct * passing))
 
 
 def estimate_run_memory(
-    options: Options, variables: Mapping[str, tf.Variable], stream: PrefetchedStream
+    options: Options, variables: Mapping[str, tf.Variable], stream: PrefetchedStream, precision: str = "float32"
 ) -> MemoryEstimate:
     """Estimates the memory of a step from the shapes of the first window of the text itself.
 
@@ -116,11 +165,13 @@ def estimate_run_memory(
         options: the model's.
         variables: the weights by name.
         stream: the inputs of the steps.
+        precision: what the products are computed in.
     """
     sizes, words = weight_sizes(variables), stream.first.windows[0].words
-    sparse = _sparse_size(sizes)
+    sparse = sparse_size(sizes)
     characters = words.shape[-1] if words.ndim > 1 else 1
-    return estimate_memory(options, sum(sizes.values()), sparse, options.training.batch_size, len(words), characters)
+    rows = options.training.batch_size
+    return estimate_memory(options, sum(sizes.values()), sparse, rows, len(words), characters, precision)
 
 
 def weight_sizes(variables: Mapping[str, tf.Variable]) -> dict[str, int]:
@@ -147,7 +198,7 @@ def check_fits_in_memory(options: Options, strategy: tf.distribute.Strategy, wor
     if available is None:
         return
     sizes = {name: math.prod(shape) for name, shape in expected_shapes(options, softmax=True).items()}
-    least = estimate_memory(options, sum(sizes.values()), _sparse_size(sizes), options.training.batch_size, 1, 1)
+    least = estimate_memory(options, sum(sizes.values()), sparse_size(sizes), options.training.batch_size, 1, 1)
     on_gpus = any("GPU" in device.upper() for device in strategy.extended.worker_devices)
     replicas = 1 if on_gpus else int(strategy.num_replicas_in_sync) // workers
     needed = least.weights + least.adagrad if on_gpus else replicas * least.total
@@ -160,33 +211,6 @@ def check_fits_in_memory(options: Options, strategy: tf.distribute.Strategy, wor
         )
 
 
-def machine_memory() -> int | None:
-    """The bytes of memory of this machine, swap included, or of its container; None where the system does not tell."""
-    try:
-        found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") + _read_swap()
-    except (AttributeError, OSError, ValueError):  # not on Windows
-        return None
-    limit = _read_text("/sys/fs/cgroup/memory.max").strip()
-    swap = _read_text("/sys/fs/cgroup/memory.swap.max").strip()
-    if limit.isdecimal() and swap.isdecimal():
-        return min(found, int(limit) + int(swap))
-    return found
-
-
-def _read_swap() -> int:
-    lines = _read_text("/proc/meminfo").splitlines()
-    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("SwapTotal:"))
-
-
-def _read_text(path: str) -> str:
-    """The content of a file of the system; empty where it cannot be read."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except OSError:
-        return ""
-
-
-def _sparse_size(sizes: Mapping[str, int]) -> int:
+def sparse_size(sizes: Mapping[str, int]) -> int:
     """The count of numbers in the weights whose gradient is sparse."""
     return sum(size for name, size in sizes.items() if name == "embedding" or name.startswith("softmax/"))

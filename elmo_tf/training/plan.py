@@ -7,6 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from elmo_tf.training.assembly import Trainer, build_trainer, count_parts, make_stream, new_state
+from elmo_tf.training.batch_size import choose_batch_size, recall_batch_size
 from elmo_tf.training.devices import make_strategy
 from elmo_tf.training.input_checks import RunInput, check_run_input, check_validation_settings
 from elmo_tf.training.memory_estimate import check_fits_in_memory
@@ -35,14 +36,17 @@ def plan(settings: TrainSettings, report: Callable[[str], None] = print) -> None
     """
     check_validation_settings(settings)
     tf.config.experimental.enable_tensor_float_32_execution(settings.precision != "float32")
-    strategy = make_strategy(settings.devices, settings.logical_cpus)
+    strategy = make_strategy(settings.devices, settings.logical_cpus, settings.all_reduce)
+    settings = recall_batch_size(settings)
     parts = count_parts(settings, strategy)
     prepared = check_run_input(settings.options, settings.train_files, settings.valid_files, settings.vocab_file, parts)
+    prepared, notes = choose_batch_size(settings, prepared, strategy, parts)
     check_fits_in_memory(prepared.options, strategy)
     bounds = run_bounds(settings, prepared.options.training, prepared.corpus.predictions, parts)
     trainer = build_trainer(settings, prepared.options, strategy, total_steps=bounds[-1])
     stream = PrefetchedStream(make_stream(settings, prepared, parts))
-    for line in (*prepared.notes, *describe_run(prepared, trainer.variables, bounds, parts, strategy, stream)):
+    described = describe_run(prepared, trainer.variables, bounds, parts, strategy, stream, settings.precision)
+    for line in (*notes, *prepared.notes, *described):
         report(line)
     seconds = time_steps(settings, prepared, trainer, stream)
     training = prepared.options.training

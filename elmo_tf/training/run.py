@@ -13,7 +13,9 @@ from elmo_tf.errors import InputError
 from elmo_tf.store.model_location import check_for_training
 from elmo_tf.system.atomic_folders import make_folder_or_undo
 from elmo_tf.system.process_lock import process_lock
+from elmo_tf.training.all_reduce import note_of_one_replica
 from elmo_tf.training.assembly import Trainer, build_trainer, count_parts, make_stream
+from elmo_tf.training.batch_size import choose_batch_size, recall_batch_size
 from elmo_tf.training.checkpoint import TrainingCheckpoint
 from elmo_tf.training.devices import strategy_of
 from elmo_tf.training.input_checks import (
@@ -61,6 +63,9 @@ def train(
     strategy = strategy_of(settings)
     workers = Workers(strategy)
     report = workers.reporter(report)
+    note = note_of_one_replica(settings, int(strategy.num_replicas_in_sync))
+    if note is not None:
+        report(note)
     with (
         workers.end_if_one_is_lost(),
         _own_folder(settings.model_dir, workers, report),
@@ -93,11 +98,15 @@ def _train(
     check_for_training(settings.model_dir)
     # otherwise TensorFlow lets GPUs compute float32 products with ten bits of precision, as many as half precision has
     tf.config.experimental.enable_tensor_float_32_execution(settings.precision != "float32")
+    settings = recall_batch_size(settings)
     given, settings = settings, keep_parts(settings, int(strategy.num_replicas_in_sync), report)
     parts = count_parts(settings, strategy)
     prepared = check_run_input(
         settings.options, settings.train_files, settings.valid_files, settings.vocab_file, parts, cache
     )
+    prepared, notes = choose_batch_size(settings, prepared, strategy, parts)
+    for line in notes:
+        report(line)
     check_model_folder(settings.model_dir, prepared)
     check_fits_in_memory(prepared.options, strategy, workers.count)
     workers.check_same(_facts(given, prepared), "start all workers with the same command and the same files")
@@ -184,7 +193,8 @@ def _take_steps(
     stream = PrefetchedStream(make_stream(settings, prepared, trainer.parts, state.step, saved, own))
     for line in prepared.notes:
         report(line)
-    for line in describe_run(prepared, trainer.variables, bounds, trainer.parts, trainer.strategy, stream):
+    about = (prepared, trainer.variables, bounds, trainer.parts, trainer.strategy, stream, settings.precision)
+    for line in describe_run(*about):
         report(line)
     if bounds[-1] < settings.max_steps:
         report(

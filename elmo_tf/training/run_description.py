@@ -16,6 +16,7 @@ def describe_run(
     parts: int,
     strategy: tf.distribute.Strategy,
     stream: PrefetchedStream,
+    precision: str = "float32",
 ) -> Iterator[str]:
     """Describes the text, the weights, the steps, the devices and the memory of a run in a few lines for people.
 
@@ -26,6 +27,7 @@ def describe_run(
         parts: replicas times accumulation steps.
         strategy: the strategy whose devices compute.
         stream: the inputs of the steps.
+        precision: what the products are computed in.
     """
     corpus, training = prepared.corpus, prepared.options.training
     yield (
@@ -39,5 +41,5 @@ def describe_run(
         f"{bounds[-1]:,} steps of {parts} x {training.batch_size} rows x {training.unroll_steps} tokens in "
         f"{len(bounds) - 1} epochs, on {devices}{f' and the like of {workers - 1} more workers' * (workers > 1)}"
     )
-    estimate = estimate_run_memory(prepared.options, variables, stream)
-    yield f"estimated memory: {estimate.describe()}; the text and a CPU build of TensorFlow take about 0.7 GB more"
+    estimate = estimate_run_memory(prepared.options, variables, stream, precision)
+    yield f"estimated memory: {estimate.describe()}; the text and a CPU build of TensorFlow take about 1 GB more"

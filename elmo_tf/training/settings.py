@@ -15,7 +15,8 @@ MOST_LOGICAL_CPUS = 64
 class TrainSettings:
     """The settings of a training run.
 
-    Each field but `options` is a flag of `elmo-tf train`, whose default, bounds and help are the field's.
+    Each field but `options` and `choose_batch_size` is a flag of `elmo-tf train`, whose default, bounds and help are
+    the field's.
     """
 
     options: Options = documented_field(  # noqa: RUF009 (it is a field)
@@ -65,6 +66,19 @@ class TrainSettings:
         "mirrored",
         choices=("mirrored", "multi_worker"),
     )
+    all_reduce: str = documented_field(
+        "how gradients are summed over replicas: nccl, between GPUs; ring, TensorFlow's own; auto, the former where "
+        "there are GPUs, else the latter; on one machine also hierarchical, by copies within two halves of the devices "
+        "and between them, or reduction_to_one, by copies to one device and back",
+        "auto",
+        choices=("auto", "nccl", "ring", "hierarchical", "reduction_to_one"),
+    )
+    gradient_dtype: str = documented_field(
+        "type in which dense gradients are summed over replicas; bfloat16 halves the bytes that cross them and rounds "
+        "to eight bits",
+        "float32",
+        choices=("float32", "bfloat16"),
+    )
     deterministic: bool = documented_field(
         "let TensorFlow choose only operations that give the same bits every time, on GPUs too; some are slower", False
     )
@@ -81,6 +95,10 @@ class TrainSettings:
         choices=("float32", "bfloat16", "float16"),
     )
     jit_compile: bool = documented_field("compile loss and gradients by XLA, for GPUs; slower on a CPU", False)
+    choose_batch_size: bool = documented_field(
+        "choose the largest batch that fits the device, instead of the batch_size of the options: --batch_size=auto",
+        False,
+    )
     initialize_from: str | None = documented_field(
         "a trained model, of any form that elmo-tf convert reads, whose weights a new run starts from; give its "
         "options.json for --options_file",

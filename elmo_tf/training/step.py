@@ -9,6 +9,7 @@ from elmo_tf.data.windows import Window
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.state import BiLMState
 from elmo_tf.models.weight_names import named_variables
+from elmo_tf.training.all_reduce import AllReduce
 from elmo_tf.training.gradients import (
     Gradient,
     add_gradients,
@@ -59,6 +60,7 @@ class TrainStep:
             the weights are updated: the step of a batch as many times larger.
         jit_compile: whether XLA compiles the loss and gradients of a part. Look-ups in the large tables, dropout masks,
             sums over replicas and the optimizer are not compiled by XLA.
+        all_reduce: sums the gradients of all replicas; by default in float32, as TensorFlow chooses.
     """
 
     def __init__(
@@ -70,11 +72,14 @@ class TrainStep:
         fresh_states: bool = False,
         accumulation_steps: int = 1,
         jit_compile: bool = False,
+        all_reduce: AllReduce | None = None,
     ) -> None:
+        self._all_reduce = all_reduce or AllReduce()
         self._fresh, self._jit_compile = fresh_states, jit_compile
         self._model, self._optimizer, self._strategy, self._seed = model, optimizer, strategy, seed
         self._training = model.options.training
-        self._variables = list(named_variables(model).values())
+        self._weights = named_variables(model)
+        self._variables = list(self._weights.values())
         self._replicas, self._accumulation = strategy.num_replicas_in_sync, accumulation_steps
         self._parts = self._replicas * accumulation_steps
         self._scales = model.compute_dtype == "float16"
@@ -158,8 +163,7 @@ class TrainStep:
             entropies.append(losses)
             new_states.append(new_state)
         if self._replicas > 1:
-            summed = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-            gradients = [sum_repeated_rows(gradient) for gradient in summed]
+            gradients = self._all_reduce(gradients, self._weights)
         gradients, norm = clip_by_global_norm(gradients, self._training.all_clip_norm_val)
         self._apply(gradients, norm, step)
         return tf.add_n(entropies) / len(inputs), norm, tuple(new_states)

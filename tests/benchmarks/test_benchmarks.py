@@ -8,18 +8,23 @@ import os
 import pathlib
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tiny
-from forked_python import run_script
+from forked_python import run_code, run_script
 
-from benchmarks import counting, embedding_memory
+from benchmarks import counting, embedding_memory, gpu, gpu_checks, memory, traffic
 from elmo_tf.data.characters import encode_words
+from elmo_tf.data.steps import Step
+from elmo_tf.data.windows import Window
+from elmo_tf.errors import InputError
 from elmo_tf.options import CharCnnOptions, LstmOptions, Options, TrainingOptions
 
 FOLDER = pathlib.Path(__file__).parents[2] / "benchmarks"
-SCRIPTS = ["training", "recurrence", "input", "vocabulary", "scaling", "embedding", "embedding_memory"]
+SCRIPTS = ["training", "recurrence", "input", "vocabulary", "scaling", "embedding", "embedding_memory", "gpu", "memory"]
 
 
 def run(script, *arguments, shared="/nowhere"):
@@ -113,6 +118,11 @@ def test_scaling(small):
     assert values["overhead_2"] > -1
     assert values["words_per_second_1"] > 0
     assert [line.split()[:2] for line in shown[1:3]] == [["1", "4"], ["2", "2"]]
+    sent = 7 / 4 * values["dense_gradient_bytes"] + 7 * values["sparse_gradient_bytes"]
+    assert values["sent_bytes_8"] == pytest.approx(sent, abs=1)
+    assert [line.split()[:2] for line in shown[-6:]] == [
+        [f"{n},", kind] for kind in ("float32", "bfloat16") for n in (2, 4, 8)
+    ]
 
 
 def test_embedding(tmp_path, small):
@@ -180,7 +190,95 @@ def test_a_text_that_is_not_there_is_one_sentence(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["counting", "text"])
+def test_the_gpu_script_runs_on_a_cpu_from_versions_to_the_last_line(small, monkeypatch, capsys):
+    monkeypatch.setenv("ELMO_TF_SHARED", "/nowhere")
+    values = gpu.main(gpu.define_flags().parse_args([*small[1:], "--small", "--vocabulary_size=40"]))
+    shown = capsys.readouterr().out
+    assert values["versions"]["devices"] == ["CPU:0"]
+    assert values["checks"] == {}
+    assert "no goldens and traces: expected them in /nowhere" in shown
+    assert list(values["products"]) == ["bfloat16", "float32", "tf32", "float16"]
+    assert min(values["products"].values()) > 0
+    assert values["embedding"]["tokens_per_second"] > 0
+    assert [row["case"] for row in values["training"]] == ["original 512 bfloat16", "original 512 tf32"]
+    for row in values["training"]:
+        assert row["peak_memory_bytes"] is None  # of a CPU it is not known
+        positive = ("words_per_second", "words_per_second_waiting", "estimated_memory_bytes", "fraction_of_float32")
+        assert all(row[name] > 0 for name in positive)
+    assert values["left_out"] == []
+    assert json.loads(json.dumps(values)) == values
+
+
+def test_the_gpu_script_names_the_runs_for_which_no_time_is_left_and_goes_on_after_one_that_fails(monkeypatch, capsys):
+    def measured(case, strategy, prepared, products):
+        if case.precision == "float16":
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when\nallocating")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gpu, "measure_case", measured)
+    failed = gpu._measure_or_say_why_not(gpu.Case("small", 8, "float16", False, ("GPU:0",)), None, lambda *_: None, {})
+    assert failed == {"case": "small 8 float16", "error": "ResourceExhaustedError: OOM when allocating"}
+    gpu.show([failed])
+    arguments = gpu.define_flags().parse_args(["--models=small", "--batch_sizes=8"])
+    strategy = SimpleNamespace(extended=SimpleNamespace(worker_devices=("/device:GPU:0",)))
+    values = gpu.measure_cases(arguments, None, strategy, {}, until=0.0)
+    assert len(values["left_out"]) == 8
+    assert "left out, for --seconds=440 were over: small 8 bfloat16, small 8 bfloat16 XLA" in capsys.readouterr().out
+
+
+@pytest.mark.exhaustive
+def test_the_kit_finds_the_numbers_of_bilm_tf(shared):
+    assert gpu_checks.check_embeddings(shared / "parity" / "bilm-tf-fixture") < gpu_checks.TOLERANCE
+    folder = shared / "parity" / "bilm-tf-training-trace" / "word_2towers"
+    assert gpu_checks.check_trace(folder, "CPU:0") < gpu_checks.TOLERANCE
+
+
+@pytest.mark.exhaustive
+def test_the_kit_runs_with_two_devices_and_compares_them_with_one():
+    """Two logical CPUs; also in the order of `main`, for the sums of two strategies must not meet."""
+    code = """
+from elmo_tf.training.devices import make_strategy
+strategy = make_strategy(logical_cpus=2)
+from benchmarks import gpu
+with_two = lambda *arguments: strategy if not arguments else make_alone(*arguments)
+from elmo_tf.training import devices
+make_alone, devices.make_strategy = devices.make_strategy, with_two
+import json, sys
+print(json.dumps(gpu.main(gpu.define_flags().parse_args(sys.argv[1:]))))
+"""
+    result = run_code(code, "--small", "--vocabulary_size=500", environment={"ELMO_TF_SHARED": "/nowhere"})
+    assert result.returncode == 0, result.stderr
+    values = json.loads(result.stdout.splitlines()[-1])
+    assert values["checks"]["1 x 2 B rows against 2 x B"] < 1e-5
+    assert [row["case"] for row in values["training"]] == ["original 512 bfloat16", "original 512 x 2 bfloat16"]
+    assert all(row.get("words_per_second") for row in values["training"])
+
+
+def test_memory_is_that_of_a_case_without_the_smallest_model_of_its_kind(monkeypatch, capsys):
+    peaks = {"smallest/tiny:32:float32": 500, "tiny:32:float32": 700}
+
+    def in_this_process(command, **_):
+        case = command[2].removeprefix("--measure=")
+        made = {"peak": peaks[case], "estimated": 220, "device": "CPU:0"}
+        return subprocess.CompletedProcess(command, 0, f"a line\n{json.dumps(made)}\n")
+
+    monkeypatch.setattr(subprocess, "run", in_this_process)
+    values = memory.main(memory.define_flags().parse_args(["--cases=tiny:32:float32"]))
+    assert values["cases"][0]["measured"] == 200
+    assert values["largest_error"] == 0.1
+    assert "+10.0%" in capsys.readouterr().out
+    with pytest.raises(InputError, match="--cases=tiny:x:float32: expected CONFIG:BATCH_SIZE:PRECISION"):
+        memory.main(memory.define_flags().parse_args(["--cases=tiny:x:float32"]))
+
+
+def test_memory_of_a_tiny_case_is_measured_in_this_process(small, tmp_path):
+    tiny.options(char_cnn=None, bidirectional=False).write(str(tmp_path / "options.json"))
+    case = f"--measure={tmp_path / 'options.json'}:4:float32"
+    values = memory.main(memory.define_flags().parse_args([*small[1:], "--vocabulary_size=40", case]))
+    assert values["peak"] > 10**8 > values["estimated"] > 0
+
+
+@pytest.mark.parametrize("name", ["counting", "text", "memory", "gpu", "traffic"])
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(f"benchmarks.{name}"))
     assert result.attempted
@@ -207,6 +305,22 @@ def test_multiplications_are_those_counted_by_hand():
     assert needed.convolutions == 8 * (16 + 2 * 3) + 30 * (14 + 2 * 3)
     assert needed.dense == 3 * 3 * (2 * (2 * 81) + 9 * 7)
     assert needed.total == needed.lstm + needed.softmax + needed.convolutions + needed.dense
+
+
+def test_the_bytes_between_replicas_are_those_counted_by_hand():
+    tokens = np.array([[[1, 2], [2, 7]]] * 2)
+    window = Window(np.zeros((3, 8), np.int32), tokens, tokens, np.zeros((2, 2), bool))
+    step = Step((window,), np.array([[3, 4], [4, 5]]), np.ones(2))
+    options = the_options(n_highway=0)
+    lstm = 2 * 2 * (14 * 44 + 44 + 77)  # in two directions and layers
+    encoder = 261 * 2 + (1 * 2 * 4 + 4) + (3 * 2 * 5 + 5) + 9 * 7 + 7
+    rows = 6 * (4 * 7 + 4 + 8)  # 1, 2, 7 and 3, 4, 5
+    assert traffic.of_step(options, step) == traffic.Traffic(4 * (lstm + encoder), rows)
+    assert traffic.of_step(options, step, "bfloat16") == traffic.Traffic(2 * (lstm + encoder), rows)
+    full = traffic.of_step(the_options(sample=False, n_highway=0), step)
+    assert full == traffic.Traffic(4 * (lstm + encoder + 50 * 8), 0)
+    by_words = traffic.of_step(the_options(filters=()), step)
+    assert by_words == traffic.Traffic(4 * lstm, rows + 3 * (4 * 7 + 4))
 
 
 def test_multiplications_of_embedding_are_those_counted_by_hand():

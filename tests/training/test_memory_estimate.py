@@ -1,13 +1,23 @@
 """The estimate of a step's memory: what it counts, and that more of anything takes more."""
 
+import math
+import pathlib
 from types import SimpleNamespace
 
 import pytest
 from refusals import refused
 
 from elmo_tf.models.weight_names import expected_shapes
-from elmo_tf.options import Options
-from elmo_tf.training.memory_estimate import MemoryEstimate, check_fits_in_memory, estimate_memory, machine_memory
+from elmo_tf.options import Options, characters_that_count
+from elmo_tf.training.memory_estimate import (
+    MemoryEstimate,
+    check_fits_in_memory,
+    estimate_memory,
+    machine_memory,
+    sparse_size,
+)
+
+CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 
 CHARACTERS = {
     "lstm": {"dim": 32, "projection_dim": 8, "n_layers": 2},
@@ -177,3 +187,44 @@ def test_on_gpus_the_weights_that_a_save_holds_at_one_time_count_and_no_activati
     check_fits_in_memory(options, replicas(8, "/device:GPU:0"))
     monkeypatch.setattr("elmo_tf.training.memory_estimate.machine_memory", lambda: kept - 1)
     refused(check_fits_in_memory, options, replicas(8, "/device:GPU:0"))
+
+
+MEASURED = {
+    "tiny:32:float32": 72,
+    "tiny:512:float32": 638,
+    "tiny:512:bfloat16": 432,
+    "wikitext2:64:float32": 224,
+    "wikitext2:512:float32": 1412,
+    "wikitext2:512:bfloat16": 1062,
+    "small:32:float32": 483,
+    "small:128:float32": 1360,
+    "small:128:bfloat16": 1010,
+    "medium:32:float32": 746,
+    "original:32:float32": 1883,
+}
+"""Megabytes that `benchmarks/memory.py` measured on a CPU, with WikiText-2 and 10,000 words."""
+
+DISTINCT = {32: 615, 64: 1119, 128: 1961, 512: 5432}
+"""Distinct words of a window of WikiText-2, by the rows."""
+
+
+@pytest.mark.parametrize("case", MEASURED)
+def test_the_estimate_is_within_a_fifth_of_what_was_measured(case):
+    name, rows, precision = case.split(":")
+    options = Options.from_file(str(CONFIGS / f"{name}.json")).replace(n_tokens_vocab=10_000)
+    sizes = {name: math.prod(shape) for name, shape in expected_shapes(options, softmax=True).items()}
+    characters = characters_that_count(20, options.char_cnn.filters)  # the longest word of such a window has 18 letters
+    words = DISTINCT[int(rows)]
+    made = estimate_memory(
+        options, sum(sizes.values()), sparse_size(sizes), int(rows), words, characters, precision=precision
+    )
+    assert made.total == pytest.approx(1e6 * MEASURED[case], rel=0.2)
+
+
+def test_half_precision_halves_what_a_row_keeps_but_for_the_cells():
+    options = Options.from_dict(CHARACTERS)
+    half, full = (
+        [estimate_memory(options, 1000, 400, rows, 20, 10, precision).activations for rows in (400, 800)]
+        for precision in ("bfloat16", "float32")
+    )
+    assert 0.5 < (half[1] - half[0]) / (full[1] - full[0]) < 0.7
