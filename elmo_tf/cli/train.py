@@ -29,7 +29,7 @@ DESCRIPTION = """
 """
 
 HANDLES_SIGTERM = True
-"""SIGTERM ends the run after the current step, with a checkpoint."""
+"""SIGTERM ends the run after the steps under way, with a checkpoint."""
 
 _SETTINGS = {field.name: field for field in dataclasses.fields(TrainSettings) if field.name != "options"}
 """The run's settings, each a flag. `options` is read from --options_file."""

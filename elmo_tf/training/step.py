@@ -30,7 +30,8 @@ class StepResult(NamedTuple):
             `(replicas, directions)`, before it is multiplied by `unroll_steps`; that of the sampled softmax, if the
             model is trained with it.
         norm: the norm of the summed gradient before the clip; where it is not finite, no weight was updated.
-        states: the LSTM states after the window, of this worker's parts.
+        states: the LSTM states of the next step, of this worker's parts: those after the window, or those before it
+            where the step was skipped because its gradient is not finite and no smaller loss scale can help.
         loss_scale: the loss scale of the next step.
     """
 
@@ -93,9 +94,17 @@ class TrainStep:
             loss_scale: the loss scale that the step before returned; that of a first step if left out.
         """
         scale = LossScale.first(self._model.compute_dtype) if loss_scale is None else loss_scale
+        function = self._compiled(tensors, states)
+        return StepResult(*function(tf.constant(step, tf.int32), tuple(tensors), states, scale))
+
+    def trace(self, tensors: Sequence[Any], states: LstmStates) -> Any:
+        """Traces the step for input and states of these shapes; returns the concrete function, which is not run."""
+        return self._compiled(tensors, states).get_concrete_function()
+
+    def _compiled(self, tensors: Sequence[Any], states: LstmStates) -> Any:
         if self._function is None:
             self._function = tf.function(self._step, input_signature=self._signature(tensors, states), autograph=False)
-        return StepResult(*self._function(tf.constant(step, tf.int32), tuple(tensors), states, scale))
+        return self._function
 
     def zero_states(self, rows: int) -> LstmStates:
         """The LSTM states that a text starts from, of the parts of all workers.
@@ -162,7 +171,10 @@ class TrainStep:
             gradients = [sum_repeated_rows(gradient) for gradient in summed]
         gradients, norm = clip_by_global_norm(gradients, self._training.all_clip_norm_val)
         self._apply(gradients, norm, step)
-        return tf.add_n(entropies) / len(inputs), norm, tuple(new_states)
+        is_taken = tf.math.is_finite(norm) | (factor > 1.0)
+        before_step = tuple(state for _, state in inputs)
+        states = tf.nest.map_structure(lambda new, old: tf.where(is_taken, new, old), tuple(new_states), before_step)
+        return tf.add_n(entropies) / len(inputs), norm, states
 
     def _gradients(
         self,
