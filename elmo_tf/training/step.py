@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from elmo_tf.data.windows import Window
+from elmo_tf.layers.host import on_host
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.state import BiLMState
 from elmo_tf.models.weight_names import named_variables
@@ -142,7 +143,8 @@ class TrainStep:
         per_replica = [
             tf.nest.pack_sequence_as(states[:own], [replicas[k] for replicas in flat_states]) for k in range(replicas)
         ]
-        new_scale = scale.after(tf.math.is_finite(local(norm)[0]))
+        with on_host():
+            new_scale = scale.after(tf.math.is_finite(local(norm)[0])) if self._scales else scale
         return tf.stack(local(losses)), local(norm)[0], tuple(s for part in per_replica for s in part), new_scale
 
     def _replica_step(
@@ -187,10 +189,9 @@ class TrainStep:
         factor: tf.Tensor,
     ) -> tuple[tf.Tensor, list[Gradient], BiLMState]:
         """Computes the losses, gradients and new state of one part; the objective is multiplied by `factor`."""
-        if self._fresh:
-            state = _reset_rows(state, window.begins)
         sampled = (negatives, tries) if negatives.shape[1] > 0 else (None, None)
-        seed = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(self._seed, tf.int32), step]), part)
+        with on_host():
+            seed = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(self._seed, tf.int32), step]), part)
         masks = self._model.dropout_masks(
             seed, window.inputs.shape[1], window.inputs.shape[2], window.inputs, tf.shape(window.words)[0]
         )
@@ -218,7 +219,7 @@ class TrainStep:
                 window.words,
                 window.inputs,
                 window.targets,
-                state=state,
+                state=_reset_rows(state, window.begins) if self._fresh else state,
                 negatives=negatives,
                 tries=tries,
                 dropout_masks=masks,
@@ -235,8 +236,8 @@ class TrainStep:
 
 def _reset_rows(state: BiLMState, begins: tf.Tensor) -> BiLMState:
     """Sets the states of the rows where `begins` `(directions, B)` is true to zero."""
-    fresh, zero = [rows[:, None] for rows in tf.unstack(begins)], tf.zeros_like
+    fresh = [rows[:, None] for rows in tf.unstack(begins)]
     return tuple(
-        tuple((tf.where(rows, zero(cell), cell), tf.where(rows, zero(output), output)) for cell, output in layers)
+        tuple(tuple(tf.where(rows, tf.zeros([], part.dtype), part) for part in layer) for layer in layers)
         for layers, rows in zip(state, fresh, strict=True)
     )
