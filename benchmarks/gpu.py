@@ -128,7 +128,7 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
         with harness.working_folder() as folder:
             found = text.find(arguments, folder)
             values["embedding"] = measure_embedding(arguments, found, devices[0])
-            values |= measure_cases(arguments, found, strategy, values["products"], until)
+            values |= measure_cases(arguments, found, strategy, values["products"], until, folder)
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(tf32)
     return values
@@ -185,17 +185,21 @@ def measure_cases(
     strategy: "tf.distribute.Strategy",
     products: dict[str, float],
     until: float,
+    folder: str,
 ) -> dict[str, Any]:
     """Measures the cases for which there is time; returns them, and the names of the others.
 
     `strategy` is that of all devices; a process can have one of several devices only (`gpu_checks.compare_replicas`).
     """
+    from elmo_tf.data.corpus_cache import CorpusCache
     from elmo_tf.training.input_checks import check_run_input
+
+    cache = CorpusCache(folder, lambda line: None)
 
     @functools.cache
     def prepared(model: str, rows: int, replicas: int) -> "RunInput":
         options = _options(model, rows, arguments.small)
-        return check_run_input(options, found.train_files, (), found.vocab_file, replicas)
+        return check_run_input(options, found.train_files, (), found.vocab_file, replicas, cache)
 
     sizes = [harness.whole(1)(size) for size in arguments.batch_sizes.split(",")]
     devices = tuple(name.split("/device:")[-1] for name in strategy.extended.worker_devices)

@@ -215,6 +215,7 @@ def _pipe(file: IO[str] | None) -> IO[str]:
 def work(arguments: argparse.Namespace) -> dict[str, Any]:
     """Runs as a worker: takes a step for every line of standard input, and prints its seconds."""
     from benchmarks.trainer import TimedTrainer, make_stream
+    from elmo_tf.data.corpus_cache import CorpusCache
     from elmo_tf.training.devices import make_strategy
     from elmo_tf.training.input_checks import check_run_input
     from elmo_tf.training.prefetch import PrefetchedStream
@@ -225,7 +226,8 @@ def work(arguments: argparse.Namespace) -> dict[str, Any]:
     options = options.replace(batch_size=options.training.batch_size // count)
     with harness.working_folder() as folder:
         found = text.find(arguments, folder)
-        prepared = check_run_input(options, found.train_files, (), found.vocab_file, count)
+        cache = CorpusCache(folder, lambda line: None)
+        prepared = check_run_input(options, found.train_files, (), found.vocab_file, count, cache)
         stream = PrefetchedStream(make_stream(prepared, count))
         trainer = TimedTrainer(prepared.options, strategy)
         for _ in sys.stdin:

@@ -29,7 +29,7 @@ DESCRIPTION = """
 """
 
 HANDLES_SIGTERM = True
-"""SIGTERM ends the run after the current step, with a checkpoint."""
+"""SIGTERM ends the run after the steps under way, with a checkpoint."""
 
 _NO_FLAGS = ("options", "choose_batch_size")
 """The settings that are no flags of their own: one is read from --options_file, the other is --batch_size=auto."""

@@ -7,6 +7,7 @@ import tensorflow as tf
 from elmo_tf.data.characters import BEGIN_WORD, N_CHARACTERS, encode_words
 from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE
 from elmo_tf.layers.compilation import in_xla
+from elmo_tf.layers.host import on_host
 
 _BOUNDARIES = (BEGIN_SENTENCE, END_SENTENCE)
 
@@ -76,13 +77,15 @@ def _add_boundaries(words: tf.Tensor, index: tf.Tensor, counts: tf.Tensor) -> Se
 
 def _rows(numbers: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
     """Numbers `(N,)` as rows `(B, longest)`, padded behind by 0."""
-    return tf.RaggedTensor.from_row_lengths(numbers, counts, validate=False).to_tensor(0, shape=[None, None])
+    with on_host():  # a GPU has no kernel for it
+        return tf.RaggedTensor.from_row_lengths(numbers, counts, validate=False).to_tensor(0, shape=[None, None])
 
 
 def _distinct_ids(ids: tf.Tensor, counts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The distinct rows of character ids `(N, C)`, and the number of each row where it stands, `(B, longest)`."""
     with_boundaries = tf.concat([_boundary_ids(ids.shape[1]), _check_ids(ids) - 1], 0)
-    words, numbers = tf.raw_ops.UniqueV2(x=with_boundaries, axis=[0])
+    with on_host():  # a GPU has no kernel for it
+        words, numbers = tf.raw_ops.UniqueV2(x=with_boundaries, axis=[0])
     words.set_shape([None, ids.shape[1]])
     return words, _rows(numbers[2:], counts)
 

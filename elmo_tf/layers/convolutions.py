@@ -6,6 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from elmo_tf.layers.custom_gradient import custom_gradient
+from elmo_tf.layers.host import on_host
 
 _BUCKET_TWENTIETHS = (0, 6, 11, 16, 19, 20)
 """Bounds of the buckets among the words sorted by length, in twentieths of their number. Few words are long, so the
@@ -95,17 +96,41 @@ def map_in_length_buckets(
     cuts = (
         (0, _BUCKET_TWENTIETHS[-1]) if isinstance(words, int) and words < _MIN_WORDS_FOR_BUCKETS else _BUCKET_TWENTIETHS
     )
-    # one word of padding for each bucket, so that no bucket is empty and `lengths[end - 1]` exists
-    ids = tf.pad(ids, [[0, len(cuts) - 1], [0, 0]], constant_values=padding)
-    lengths = tf.reduce_sum(tf.cast(tf.not_equal(ids, padding), tf.int32), 1)
-    order = tf.argsort(lengths, stable=True)  # stable, so that sums have the same order on every machine
-    ids, lengths = tf.gather(ids, order), tf.gather(lengths, order)
-    bounds = [bucket + words * cut // _BUCKET_TWENTIETHS[-1] for bucket, cut in enumerate(cuts)]
-    parts = [
-        compute(ids[start:end, : tf.minimum(that_count(lengths[end - 1]), longest)])
-        for start, end in itertools.pairwise(bounds)
-    ]
-    return tf.gather(tf.concat(parts, 0), tf.argsort(order, stable=True)[:words])
+    with on_host():
+        # one word of padding for each bucket, so that no bucket is empty and `lengths[end - 1]` exists
+        ids = tf.pad(ids, [[0, len(cuts) - 1], [0, 0]], constant_values=padding)
+        lengths = tf.reduce_sum(tf.cast(tf.not_equal(ids, padding), tf.int32), 1)
+        order = tf.argsort(lengths, stable=True)  # stable, so that sums have the same order on every machine
+        places = tf.argsort(order, stable=True)[:words]
+        ids, lengths = tf.gather(ids, order), tf.gather(lengths, order)
+        bounds = [bucket + words * cut // _BUCKET_TWENTIETHS[-1] for bucket, cut in enumerate(cuts)]
+        buckets = [
+            ids[start:end, : tf.minimum(that_count(lengths[end - 1]), longest)]
+            for start, end in itertools.pairwise(bounds)
+        ]
+    return _select(tf.concat([compute(bucket) for bucket in buckets], 0), places, order)
+
+
+def _select(values: tf.Tensor, places: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
+    """Selects rows, none of them twice, with a gradient of its own.
+
+    TensorFlow's gradient of a selection is sparse: to split it into the buckets' parts it looks for the rows of each.
+
+    Args:
+        values: `(N, n)`.
+        places: the row that each result is taken from, `(U,)`.
+        order: the result that each row becomes, `(N,)`; U and more where it becomes none.
+    """
+
+    @tf.custom_gradient
+    def run(values: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        def gradient(d_results: tf.Tensor) -> tf.Tensor:
+            padding = tf.shape(order)[0] - tf.shape(d_results)[0]
+            return tf.gather(tf.pad(d_results, [[0, padding], [0, 0]]), order)
+
+        return tf.gather(values, places), gradient
+
+    return run(values)
 
 
 def _size(values: tf.Tensor, axis: int) -> int | tf.Tensor:

@@ -74,7 +74,7 @@ def _forward(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor 
         )
         new_output = hidden
         if weights.projection is not None:
-            new_output = clip(tf.matmul(hidden, weights.projection), weights.proj_clip)
+            new_output = _clip_at_once(tf.matmul(hidden, weights.projection), weights.proj_clip)
         if mask is not None:
             keep = items[1][:, None]
             new_cell, new_output = tf.where(keep, new_cell, cell), tf.where(keep, new_output, output)
@@ -131,10 +131,12 @@ def _backward(
             kernel=kernel[:, size:],
             projection=None if weights.projection is None else _transpose(weights.projection),
         )
-    step = _backward_step(transposed)
-    sequences = [d_outputs, forward.gates, forward.cells, shift(state[0], forward.cells), forward.outputs]
+    step = _backward_step(transposed, tf.zeros_like(state[1]))
+    sequences = [d_outputs, forward.gates, forward.cells, shift(state[0], forward.cells)]
     if mask is not None:
         sequences.append(mask)
+    if _clips_outputs(weights):  # compared for all steps at once, because on a GPU every operation is a launch
+        sequences.append(tf.abs(stack(forward.outputs)) < weights.proj_clip)
     (d_cell, d_output), (d_gates, d_projected) = scan(step, d_state, sequences, [inputs.dtype] * 2, reverse=True)
 
     d_gates = stack(d_gates)
@@ -148,22 +150,29 @@ def _backward(
     return d_inputs, d_weights[:-1], d_weights[-1], d_projection, d_cell, d_output
 
 
-def _backward_step(transposed: Weights) -> Callable[..., Any]:
+def _clips_outputs(weights: Weights) -> bool:
+    return weights.projection is not None and weights.proj_clip is not None
+
+
+def _backward_step(transposed: Weights, zeros: tf.Tensor) -> Callable[..., Any]:
     """Makes the function of one backward step, which carries the gradients of the state from a step to the one before.
 
     Args:
         transposed: the transposed weights: `kernel` has the recurrent part alone `(4H, D)`, `projection` is `(D, H)`.
+        zeros: the gradient of outputs that were all clipped, `(B, D)`.
     """
+    clips = _clips_outputs(transposed)
 
     def step(carry: State, items: Sequence[tf.Tensor]) -> tuple[State, list[tf.Tensor]]:
-        d_outputs, gates, cell, previous_cell, output = items[:5]
+        d_outputs, gates, cell, previous_cell, *rest = items
+        is_inside = rest.pop() if clips else None
+        keep = rest[0][:, None] if rest else None
         d_cell, d_output = carry
-        keep = items[5][:, None] if len(items) > 5 else None
         d_projected = d_output + d_outputs if keep is None else _zero_unless(keep, d_output + d_outputs)
         d_new_cell = d_cell if keep is None else _zero_unless(keep, d_cell)
         d_hidden = d_projected
         if transposed.projection is not None:
-            d_projected = _clip_gradient(d_projected, output, transposed.proj_clip)
+            d_projected = d_projected if is_inside is None else tf.where(is_inside, d_projected, zeros)
             d_hidden = tf.matmul(d_projected, transposed.projection)
         d_gates, d_previous = compile_elementwise(_gates_gradient, cell)(
             d_new_cell, d_hidden, gates, cell, previous_cell, transposed.cell_clip
@@ -196,6 +205,14 @@ def _gates_gradient(
         d_hidden * tanh_cell * o * (1.0 - o),
     ]
     return tf.cast(tf.concat(d_gates, 1), gates.dtype), d_cell * f
+
+
+def _clip_at_once(values: tf.Tensor, bound: float | None) -> tf.Tensor:
+    """Computes `clip` by one operation instead of two."""
+    if bound is None:
+        return values
+    low, high = (tf.constant(value, values.dtype) for value in (-bound, bound))
+    return tf.raw_ops.ClipByValue(t=values, clip_value_min=low, clip_value_max=high)
 
 
 def _clip_gradient(gradient: tf.Tensor, result: tf.Tensor, bound: float | None) -> tf.Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from elmo_tf.layers.host import on_host
 from elmo_tf.layers.projected_lstm import ProjectedLSTM
 from elmo_tf.layers.scan import State
 
@@ -153,7 +154,8 @@ def dropout_mask(shape: Sequence[int], rate: float, seed: tf.Tensor, number: int
         number: distinguishes the masks of one seed.
         dtype: type of the mask.
     """
-    own_seed = tf.random.experimental.stateless_fold_in(seed, number)
+    with on_host():
+        own_seed = tf.random.experimental.stateless_fold_in(seed, number)
     size = math.prod(shape)
     # each random integer gives two values, in half the time of one random float a value
     bits = tf.random.stateless_uniform([-(-size // 2)], own_seed, minval=None, maxval=None, dtype=tf.int32)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from elmo_tf.layers import SoftmaxHead
 from elmo_tf.layers.cross_entropy import SampledRows
+from elmo_tf.layers.host import on_host
 from elmo_tf.layers.lstm_stack import dropout_mask
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.state import BiLMState
@@ -179,7 +180,8 @@ class LanguageModel(keras.Model):
         if not any(rates) and not training.word_dropout:
             return None
         shape = [rows, 1 if training.locked_dropout else steps, lstm.projection_dim]
-        seeds = [tf.random.experimental.stateless_fold_in(seed, d) for d in range(self.options.directions)]
+        with on_host():
+            seeds = [tf.random.experimental.stateless_fold_in(seed, d) for d in range(self.options.directions)]
         masks: list[list[tf.Tensor | None]] = [
             [
                 dropout_mask(shape, rate, own, number, self.compute_dtype) if rate else None

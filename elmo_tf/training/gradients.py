@@ -5,6 +5,8 @@ from typing import TypeAlias
 
 import tensorflow as tf
 
+from elmo_tf.layers.host import on_host
+
 Gradient: TypeAlias = "tf.Tensor | tf.IndexedSlices"
 """A dense gradient, or a sparse one: the rows of a large table that a step touched, and their indices."""
 
@@ -18,7 +20,8 @@ def sum_repeated_rows(gradient: Gradient) -> Gradient:
     """
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
-    indices, positions = tf.unique(gradient.indices)
+    with on_host():  # the indices follow from the input; a GPU would have to tell how many different ones it found
+        indices, positions = tf.unique(gradient.indices)
     values = tf.math.unsorted_segment_sum(gradient.values, positions, tf.shape(indices)[0])
     return tf.IndexedSlices(values, indices, gradient.dense_shape)
 

@@ -9,7 +9,7 @@ from types import FrameType
 
 @contextmanager
 def stop_between_steps(request_stop: Callable[[int], None], report: Callable[[str], None]) -> Iterator[None]:
-    """Lets Ctrl-C and SIGTERM end the run after the step under way, with a checkpoint, and a second signal at once.
+    """Lets Ctrl-C and SIGTERM end the run after the steps under way, with a checkpoint, and a second signal at once.
 
     Only Python's main thread may handle signals, so in any other thread this does nothing.
 
@@ -23,7 +23,8 @@ def stop_between_steps(request_stop: Callable[[int], None], report: Callable[[st
 
     def stop(number: int, _: FrameType | None) -> None:
         report(
-            f"\n{signal.Signals(number).name}: stopping after this step, with a checkpoint; once more to stop at once"
+            f"\n{signal.Signals(number).name}: stopping after the steps under way, with a checkpoint; once more to "
+            "stop at once"
         )
         request_stop(number)
         signal.signal(number, before[signal.Signals(number)])

@@ -21,6 +21,7 @@ from elmo_tf.training.plateau import ReduceOnPlateau
 from elmo_tf.training.prefetch import PrefetchedStream
 from elmo_tf.training.settings import TrainSettings
 from elmo_tf.training.state import RunState
+from elmo_tf.training.steps_in_flight import STEPS_IN_FLIGHT, FinishedStep, StepsInFlight
 
 _WINDOWS_TO_AGREE = 10
 """Windows of a validation after which several workers ask each other whether to stop."""
@@ -32,6 +33,13 @@ class _ValidationAbandonedError(Exception):
 
 class TrainingLoop:
     """Takes the steps of a run, and calls Keras callbacks as `Model.fit` would.
+
+    Up to `STEPS_IN_FLIGHT` steps are sent before the result of the one before them is read, so that the device need not
+    wait for logs and callbacks. Results are read in order, and everything that follows from them is as if one step were
+    taken at a time: before a checkpoint, a validation or the end of an epoch, all steps that were sent are finished.
+    After `request_stop` the steps in flight are finished too, and count. No step is in flight with callbacks of the
+    user, which may stop the run or look at the weights after any step, and with several workers, which agree after
+    each step.
 
     Args:
         settings: the run's settings.
@@ -64,10 +72,22 @@ class TrainingLoop:
         self._model.stop_training = False
         self._workers = trainer.workers
         self._signal, self._windows = 0, 0
+        self._flight = self._make_flight()
+        self._input_error: InputError | None = None
         self.stopped_by: int | None = None
 
+    def _make_flight(self) -> StepsInFlight:
+        average = self._trainer.average
+        return StepsInFlight(
+            self._trainer.take_step,
+            self._state.lstm_states,
+            self._state.loss_scale,
+            (lambda steps: None) if average is None else average.update,
+            most=0 if self._of_user or self._workers.count > 1 else STEPS_IN_FLIGHT,
+        )
+
     def request_stop(self, number: int) -> None:
-        """Ends the loop after the current step; `stopped_by` is then the signal's number.
+        """Ends the loop after the steps that are under way; `stopped_by` is then the signal's number.
 
         Several workers end after the same step, the first after which they have told each other.
         """
@@ -103,7 +123,8 @@ class TrainingLoop:
             LossesNotFiniteError: a validation shows that the run has diverged; the same is done.
         """
         try:
-            self._run(stream)
+            with self._flight:
+                self._run(stream)
         except (DivergenceError, LossesNotFiniteError):
             self._checkpoint.withdraw(self._guard.confirmed)
             raise
@@ -150,31 +171,52 @@ class TrainingLoop:
         """Takes the steps of an epoch that are not taken yet."""
         end = self._bounds[epoch + 1]
         callbacks.on_epoch_begin(epoch)
-        while self._state.step < end and not self._is_to_stop():
-            self._take_step(stream, callbacks)
+        while self._state.step < end and (len(self._flight) or not self._is_to_stop()):
+            callbacks.on_train_batch_begin(self._state.step)
+            self._send_steps(end, stream)
+            self._finish_step(self._flight.next(), callbacks)
         if self._state.step == end:
             with contextlib.suppress(_ValidationAbandonedError):
                 callbacks.on_epoch_end(epoch, {self._loss_name: self._state.mean_loss})
         if self._state.has_new_steps:  # false if the run was stopped before its first step
             self._save()
 
-    def _take_step(self, stream: PrefetchedStream, callbacks: keras.callbacks.CallbackList) -> None:
-        state = self._state
-        callbacks.on_train_batch_begin(state.step)
-        with self._save_if_a_text_is_gone():
-            tensors, position = next(stream)
-        result = self._trainer.take_step(state.step, tensors, state.lstm_states, state.loss_scale)
-        state.step, state.stream_position = state.step + 1, position
+    def _send_steps(self, end: int, stream: PrefetchedStream) -> None:
+        """Sends at least one step if none is in flight, and more while it is certain that they will be taken."""
+        while not len(self._flight) or self._may_send_more(end):
+            step = self._state.step + len(self._flight)
+            try:
+                with self._save_if_a_text_is_gone():
+                    if self._input_error is not None:
+                        raise self._input_error
+                    tensors, position = next(stream)
+            except InputError as error:
+                if not len(self._flight):
+                    raise
+                self._input_error = error  # raised when the steps in flight are finished
+                return
+            self._flight.send(step, tensors, position)
+
+    def _may_send_more(self, end: int) -> bool:
+        """Whether a step may be sent behind those in flight: nothing but the callbacks' logs comes between them."""
+        sent = self._state.step + len(self._flight)
+        at = [self._settings.checkpoint_steps, self._settings.validation_steps]
+        is_waited_for = sent == end or any(every and sent % every == 0 for every in at)
+        may_go_on = self._input_error is None and not self._model.stop_training
+        return self._flight.has_room and may_go_on and not is_waited_for
+
+    def _finish_step(self, finished: FinishedStep, callbacks: keras.callbacks.CallbackList) -> None:
+        """Reads the results of a step, and does everything that follows from them."""
+        state, result = self._state, finished.result
+        state.step, state.stream_position = state.step + 1, finished.position
         losses = self._exchange(np.ravel(result.losses))
         logs = {self._loss_name: float(tf.reduce_mean(losses)), "gradient_norm": float(result.norm)}
         if self._is_skipped(logs["gradient_norm"]):
             self._guard.count_skip(logs["gradient_norm"])
             logs[self._loss_name] = state.mean_loss if state.mean_loss is not None else logs[self._loss_name]
         else:
-            state.lstm_states, state.loss_scale = result.states, result.loss_scale
             self._guard.count_step(logs[self._loss_name])
-        if self._trainer.average is not None:
-            self._trainer.average.update(state.step)
+        state.lstm_states, state.loss_scale = result.states, result.loss_scale
         with contextlib.suppress(_ValidationAbandonedError):
             callbacks.on_train_batch_end(state.step - 1, logs)
         if state.step % self._settings.checkpoint_steps == 0 and state.step not in self._bounds:
@@ -241,7 +283,7 @@ class TrainingLoop:
             ) from error
         except InputError:
             # without a new step nothing has changed since the last checkpoint; and other workers do not take part
-            if self._state.has_new_steps and self._workers.count == 1:
+            if self._state.has_new_steps and self._workers.count == 1 and not len(self._flight):
                 self._save()
             raise
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from elmo_tf.data.windows import Window
+from elmo_tf.layers.host import on_host
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.state import BiLMState
 from elmo_tf.models.weight_names import named_variables
@@ -31,7 +32,8 @@ class StepResult(NamedTuple):
             `(replicas, directions)`, before it is multiplied by `unroll_steps`; that of the sampled softmax, if the
             model is trained with it.
         norm: the norm of the summed gradient before the clip; where it is not finite, no weight was updated.
-        states: the LSTM states after the window, of this worker's parts.
+        states: the LSTM states of the next step, of this worker's parts: those after the window, or those before it
+            where the step was skipped because its gradient is not finite and no smaller loss scale can help.
         loss_scale: the loss scale of the next step.
     """
 
@@ -98,9 +100,17 @@ class TrainStep:
             loss_scale: the loss scale that the step before returned; that of a first step if left out.
         """
         scale = LossScale.first(self._model.compute_dtype) if loss_scale is None else loss_scale
+        function = self._compiled(tensors, states)
+        return StepResult(*function(tf.constant(step, tf.int32), tuple(tensors), states, scale))
+
+    def trace(self, tensors: Sequence[Any], states: LstmStates) -> Any:
+        """Traces the step for input and states of these shapes; returns the concrete function, which is not run."""
+        return self._compiled(tensors, states).get_concrete_function()
+
+    def _compiled(self, tensors: Sequence[Any], states: LstmStates) -> Any:
         if self._function is None:
             self._function = tf.function(self._step, input_signature=self._signature(tensors, states), autograph=False)
-        return StepResult(*self._function(tf.constant(step, tf.int32), tuple(tensors), states, scale))
+        return self._function
 
     def zero_states(self, rows: int) -> LstmStates:
         """The LSTM states that a text starts from, of the parts of all workers.
@@ -138,7 +148,8 @@ class TrainStep:
         per_replica = [
             tf.nest.pack_sequence_as(states[:own], [replicas[k] for replicas in flat_states]) for k in range(replicas)
         ]
-        new_scale = scale.after(tf.math.is_finite(local(norm)[0]))
+        with on_host():
+            new_scale = scale.after(tf.math.is_finite(local(norm)[0])) if self._scales else scale
         return tf.stack(local(losses)), local(norm)[0], tuple(s for part in per_replica for s in part), new_scale
 
     def _replica_step(
@@ -166,7 +177,10 @@ class TrainStep:
             gradients = self._all_reduce(gradients, self._weights)
         gradients, norm = clip_by_global_norm(gradients, self._training.all_clip_norm_val)
         self._apply(gradients, norm, step)
-        return tf.add_n(entropies) / len(inputs), norm, tuple(new_states)
+        is_taken = tf.math.is_finite(norm) | (factor > 1.0)
+        before_step = tuple(state for _, state in inputs)
+        states = tf.nest.map_structure(lambda new, old: tf.where(is_taken, new, old), tuple(new_states), before_step)
+        return tf.add_n(entropies) / len(inputs), norm, states
 
     def _gradients(
         self,
@@ -179,10 +193,9 @@ class TrainStep:
         factor: tf.Tensor,
     ) -> tuple[tf.Tensor, list[Gradient], BiLMState]:
         """Computes the losses, gradients and new state of one part; the objective is multiplied by `factor`."""
-        if self._fresh:
-            state = _reset_rows(state, window.begins)
         sampled = (negatives, tries) if negatives.shape[1] > 0 else (None, None)
-        seed = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(self._seed, tf.int32), step]), part)
+        with on_host():
+            seed = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(self._seed, tf.int32), step]), part)
         masks = self._model.dropout_masks(
             seed, window.inputs.shape[1], window.inputs.shape[2], window.inputs, tf.shape(window.words)[0]
         )
@@ -210,7 +223,7 @@ class TrainStep:
                 window.words,
                 window.inputs,
                 window.targets,
-                state=state,
+                state=_reset_rows(state, window.begins) if self._fresh else state,
                 negatives=negatives,
                 tries=tries,
                 dropout_masks=masks,
@@ -227,8 +240,8 @@ class TrainStep:
 
 def _reset_rows(state: BiLMState, begins: tf.Tensor) -> BiLMState:
     """Sets the states of the rows where `begins` `(directions, B)` is true to zero."""
-    fresh, zero = [rows[:, None] for rows in tf.unstack(begins)], tf.zeros_like
+    fresh = [rows[:, None] for rows in tf.unstack(begins)]
     return tuple(
-        tuple((tf.where(rows, zero(cell), cell), tf.where(rows, zero(output), output)) for cell, output in layers)
+        tuple(tuple(tf.where(rows, tf.zeros([], part.dtype), part) for part in layer) for layer in layers)
         for layers, rows in zip(state, fresh, strict=True)
     )

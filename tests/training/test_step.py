@@ -95,6 +95,7 @@ def test_gradients_that_overflow_in_float16_change_no_weight_and_halve_the_scale
     result = take_step(0, tensors, states, LossScale.of(2.0**40, 7))
     assert not np.isfinite(result.norm)
     assert np.isfinite(result.losses).all()
+    assert all(np.any(part) for part in tf.nest.flatten(result.states))  # those after the window
     assert (float(result.loss_scale.factor), int(result.loss_scale.steady)) == (2.0**39, 0)
     for old, variable in zip(before, named_variables(model).values(), strict=True):
         np.testing.assert_array_equal(old, variable)
@@ -105,13 +106,17 @@ def test_gradients_that_overflow_in_float16_change_no_weight_and_halve_the_scale
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-def test_a_gradient_that_is_not_finite_changes_no_weight(tmp_path, policy):
+def test_a_gradient_that_is_not_finite_changes_no_weight_and_no_state(tmp_path, policy):
     take_step, (step,), model = first_steps(tmp_path, True, count=1, policy=policy)
+    states = tf.nest.map_structure(lambda state: state + 0.5, take_step.zero_states(4))
     model.bilm.stacks[0].layers[0].kernel.assign(np.nan * model.bilm.stacks[0].layers[0].kernel.numpy())
     before = model.softmax.kernel.numpy()
-    result = take_step(0, [tf.constant(array) for array in flatten_step(step)], take_step.zero_states(4))
+    result = take_step(0, [tf.constant(array) for array in flatten_step(step)], states)
     assert not np.isfinite(result.norm)
     np.testing.assert_array_equal(model.softmax.kernel, before)
+    for old, new in zip(tf.nest.flatten(states), tf.nest.flatten(result.states), strict=True):
+        assert old.dtype == new.dtype
+        np.testing.assert_array_equal(tf.cast(old, tf.float32), tf.cast(new, tf.float32))
 
 
 def test_a_row_that_begins_a_sentence_is_rid_of_a_state_that_is_not_finite(tmp_path):
