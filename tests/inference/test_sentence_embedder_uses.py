@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from grids import grid
 from layer_harness import randomise_weights
 from model_cases import CHARACTERS, WORD_INPUT
 from model_folders import WORDS
@@ -42,8 +43,7 @@ def test_arrays_of_tokens_are_embedded_as_lists_are():
     assert embed(np.array([])) == embed(np.empty((0, 3), object)) == []
 
 
-@pytest.mark.parametrize("reads", ["characters", "words"])
-@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(("reads", "compiled"), grid(["characters", "words"], [True, False]))
 def test_it_is_pickled_and_copied_before_and_after_a_call(reads, compiled):
     embed = made(reads, compiled=compiled)
     copies = [pickle.loads(pickle.dumps(embed))]

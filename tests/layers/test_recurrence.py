@@ -6,6 +6,7 @@ import numpy as np
 import oracle
 import pytest
 import tensorflow as tf
+from grids import grid
 
 from elmo_tf.layers import lean_recurrence as lean_module
 from elmo_tf.layers.fused_recurrence import fused_recurrence
@@ -104,9 +105,7 @@ def test_the_tight_clips_of_the_grid_bite_in_some_places_and_not_in_others():
     assert 0.1 < (np.abs(outputs) == 0.04).mean() < 0.9
 
 
-@pytest.mark.parametrize("masked", ["no mask", "holes"])
-@pytest.mark.parametrize("has_projection", [True, False])
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(("name", "has_projection", "masked"), grid(ALL, [True, False], ["no mask", "holes"]))
 def test_a_graph_that_knows_neither_steps_nor_rows_gives_the_eager_numbers(name, has_projection, masked):
     clips = CLIPS["tight clips"]
 

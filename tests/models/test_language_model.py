@@ -8,6 +8,7 @@ import numpy as np
 import oracle
 import pytest
 import tensorflow as tf
+from grids import grid
 from layer_harness import check_layer
 from model_cases import CASES, CHARACTERS, WORD_INPUT, changed, filled, weights_of
 
@@ -168,8 +169,10 @@ def gradients_of(model, given):
     return dict(zip(named, tape.gradient(loss, list(named.values())), strict=True))
 
 
-@pytest.mark.parametrize("sampled", [False, True])
-@pytest.mark.parametrize("case", ["characters", "no projection of the cells", "word input", "shared softmax"])
+@pytest.mark.parametrize(
+    ("case", "sampled"),
+    grid(["characters", "no projection of the cells", "word input", "shared softmax"], [False, True]),
+)
 def test_gradients_are_finite_differences(case, sampled):
     options = CASES[case]
     model, given = filled(LanguageModel(options, dtype="float64")), window(options)
