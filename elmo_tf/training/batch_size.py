@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -27,13 +27,14 @@ _SHARE = 0.8
 between tensors take memory too."""
 
 
-def recall_batch_size(settings: TrainSettings) -> TrainSettings:
-    """Takes the batch size of a run that goes on from the options in the model's folder, where it was written.
+def recall_batch_size(settings: TrainSettings, report: Callable[[str], None] = print) -> TrainSettings:
+    """Reads the batch size of a run that asks for the largest one from the options in its folder, if it has begun.
 
     A new run has the smallest batch size until its own is chosen.
 
     Args:
         settings: the run's settings.
+        report: takes a line for people where the options say the batch size.
 
     Raises:
         InputError: a new run has several workers, which might choose differently.
@@ -45,6 +46,8 @@ def recall_batch_size(settings: TrainSettings) -> TrainSettings:
     if is_new and settings.strategy == "multi_worker":
         raise _refusal("expected a number with --strategy=multi_worker, for all workers must take the same")
     rows = MULTIPLE if is_new else Options.from_file(path).training.batch_size
+    if not is_new:
+        report(f"note: --batch_size=auto: {rows} rows a replica, as {path} has it")
     return dataclasses.replace(settings, options=settings.options.replace(batch_size=rows), choose_batch_size=is_new)
 
 

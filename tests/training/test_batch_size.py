@@ -111,7 +111,9 @@ def test_the_command_prints_and_keeps_the_number_and_a_resumed_run_has_the_same(
         assert rows % 8 == 0
         monkeypatch.setattr(batch_size, "free_memory", lambda device: 0)
         assert main([*command, "--max_steps=8"]) == 0
-    assert "resumed from step 6" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "resumed from step 6" in said
+    assert f"note: --batch_size=auto: {rows} rows a replica, as {path} has it\n" in said
     assert json.loads(path.read_text())["batch_size"] == rows
 
 
