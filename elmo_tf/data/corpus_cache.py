@@ -233,7 +233,7 @@ def _errors_of_writing(folder: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"{folder}: the encoded text cannot be written: {reason(error)}; give another folder as --corpus_cache",
+            f"{folder}: the encoded text cannot be written (give another folder as --corpus_cache): {reason(error)}",
             path=folder,
             option="corpus_cache",
         ) from error

@@ -156,7 +156,7 @@ def test_a_full_disk_ends_in_one_sentence_and_leaves_nothing(tmp_path, text):
         largest_file(100),
         pytest.raises(
             InputError,
-            match=r"cache: the encoded text cannot be written: File too large; give another folder as --corpus_cache$",
+            match=r"the encoded text cannot be written \(give another folder as --corpus_cache\): File too large$",
         ) as caught,
         CorpusCache(str(tmp_path / "cache")) as cache,
     ):
