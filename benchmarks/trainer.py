@@ -61,8 +61,8 @@ class TimedTrainer:
 
     def send(self, tensors: Sequence[tf.Tensor]) -> StepResult:
         """Takes a step without waiting for its results."""
-        self._sent += 1
         result = self._trainer.take_step(len(self.losses) + self._sent, tensors, self._states, self._scale)
+        self._sent += 1
         self._states, self._scale = result.states, result.loss_scale
         return result
 

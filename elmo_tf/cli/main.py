@@ -99,7 +99,7 @@ def run_command(module: ModuleType, program: str, arguments: Sequence[str]) -> i
         return _fail(program, f"{error} (see {program} --help)", 2)
     try:
         own = getattr(module, "HANDLES_SIGTERM", False)
-        with contextlib.nullcontext() if own else _end_on_sigterm():
+        with contextlib.nullcontext() if own else end_on_sigterm():
             return module.run(flag_set.values, arguments) or 0
     except InputError as error:
         return _fail(program, _name_flag(flag_set, error), 1)
@@ -111,7 +111,7 @@ def run_command(module: ModuleType, program: str, arguments: Sequence[str]) -> i
 
 
 @contextlib.contextmanager
-def _end_on_sigterm() -> Iterator[None]:
+def end_on_sigterm() -> Iterator[None]:
     """Ends the block by an exception on SIGTERM, so that unfinished files are removed.
 
     Does nothing outside the main thread, because Python handles signals only there.

@@ -1,11 +1,13 @@
 """`elmo-tf train`."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 from elmo_tf.cli import flags as shared_flags
 from elmo_tf.cli.flags import FlagSet, FlagValues
+from elmo_tf.cli.main import end_on_sigterm
 from elmo_tf.cli.quiet import start_tensorflow
 from elmo_tf.errors import InputError, escape
 from elmo_tf.options import Options, TrainingOptions
@@ -29,7 +31,7 @@ DESCRIPTION = """
 """
 
 HANDLES_SIGTERM = True
-"""SIGTERM ends the run after the steps under way, with a checkpoint."""
+"""SIGTERM ends the run after the steps under way, with a checkpoint; before the first step it ends the program."""
 
 _NO_FLAGS = ("options", "choose_batch_size")
 """The settings that are no flags of their own: one is read from --options_file, the other is --batch_size=auto."""
@@ -112,7 +114,9 @@ def run(values: FlagValues, arguments: Sequence[str]) -> int:
     if values.dry_run:
         plan(made, report)
         return 0
-    result = train(made, report, load_callbacks(values.callbacks or ()))
+    # several workers wait for each other inside TensorFlow, where no exception could end them
+    with end_on_sigterm() if values.strategy == "mirrored" else contextlib.nullcontext():
+        result = train(made, report, load_callbacks(values.callbacks or ()))
     state = "trained" if result.finished else "stopped; the same command goes on"
     best = "" if result.best_perplexity is None else f"; best validation perplexity {result.best_perplexity:.2f}"
     report(f"{state}: {result.steps} steps, in {values.model_dir}{best}")

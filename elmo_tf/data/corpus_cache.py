@@ -1,24 +1,31 @@
 """Finds the encoded form of a text in a folder, by the content of text and vocabulary, or makes it."""
 
 import contextlib
+import glob
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO
 
 from elmo_tf.data.corpus import Corpus, Piece, read_pieces
 from elmo_tf.data.encoded_corpus import CorpusEncoder, DamagedFileError, EncodedCorpus
 from elmo_tf.data.text import is_gzip
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
-from elmo_tf.system.atomic_files import flush_folder, flush_to_disk, make_folder, temporary_name
+from elmo_tf.system import locks
+from elmo_tf.system.atomic_files import flush_folder, make_folder, temporary_name
 from elmo_tf.system.error_text import reason
 
-_BEGINNING, _ENDING = "corpus-", ".words"
+_NAME, _ENDING = "corpus", ".words"
 _WORTH_A_LINE = 1 << 20
 """The size in bytes from which the room that the file takes is announced and checked."""
 
 _SAMPLE_FILES, _SAMPLE_BYTES = 8, 1 << 16
+
+_ABANDONED = 3600.0
+"""Seconds without a change after which an unfinished file that no process has locked is removed."""
 
 
 class CorpusCache:
@@ -41,21 +48,24 @@ class CorpusCache:
 
     def __init__(self, folder: str, report: Callable[[str], None] = print) -> None:
         self._folder, self._report = folder, report
-        self._new: tuple[EncodedCorpus, str] | None = None
+        self._new: tuple[EncodedCorpus, str, BinaryIO] | None = None  # with the path to be, and the file, locked
 
     def __enter__(self) -> "CorpusCache":
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._new is not None:
+            encoded, locked = self._new[0], self._new[2]
+            locked.close()
             with contextlib.suppress(OSError):
-                os.remove(self._new[0].path)
+                os.remove(encoded.path)
             self._new = None
 
     def encode(self, paths: Sequence[str], vocabulary: Vocabulary) -> EncodedCorpus:
         """Finds the encoded form of a text, or counts and encodes the text; `keep` gives the new file its name.
 
         The text is read in both cases, so that a change to it is noticed; only its hash is computed of a known one.
+        Unfinished files of processes that were killed are removed from the folder.
 
         Args:
             paths: text files with one tokenised sentence a line, plain or .gz.
@@ -64,6 +74,7 @@ class CorpusCache:
         Raises:
             InputError: the text cannot be read, as for `Corpus.scan`; or the file cannot be written.
         """
+        self._remove_abandoned()
         known = self._find(paths, vocabulary)
         return self._encode(paths, vocabulary) if known is None else known
 
@@ -71,19 +82,27 @@ class CorpusCache:
         """Gives a file that `encode` made its name, under which later runs find it."""
         if self._new is None:
             return
-        encoded, path = self._new
-        with _errors_of_writing(path):
+        encoded, path, locked = self._new
+        locked.close()  # Windows renames no open file
+        with _errors_of_writing(self._folder):
             os.replace(encoded.path, path)
         encoded.path, self._new = path, None
         flush_folder(self._folder)
 
     def _path(self, key: str) -> str:
-        return os.path.join(self._folder, f"{_BEGINNING}{key}{_ENDING}")
+        return os.path.join(self._folder, f"{_NAME}-{key}{_ENDING}")
+
+    def _files(self, pattern: str) -> list[str]:
+        return glob.glob(os.path.join(glob.escape(self._folder), pattern))
+
+    def _remove_abandoned(self) -> None:
+        for path in self._files(f".{_NAME}.*{_ENDING}"):
+            with contextlib.suppress(OSError):  # another process has just renamed it, or the folder is read-only
+                if _is_abandoned(path):
+                    os.remove(path)
 
     def _find(self, paths: Sequence[str], vocabulary: Vocabulary) -> EncodedCorpus | None:
-        if not os.path.isdir(self._folder) or not any(
-            name.startswith(_BEGINNING) and name.endswith(_ENDING) for name in os.listdir(self._folder)
-        ):
+        if not self._files(f"{_NAME}-*{_ENDING}"):
             return None
         path = self._path(content_key(paths, vocabulary))
         if not os.path.exists(path):
@@ -97,10 +116,11 @@ class CorpusCache:
     def _encode(self, paths: Sequence[str], vocabulary: Vocabulary) -> EncodedCorpus:
         self._announce(paths)
         make_folder(self._folder)
-        temporary = temporary_name(self._folder, _BEGINNING.rstrip("-"), _ENDING)
+        temporary = temporary_name(self._folder, _NAME, _ENDING)
         content = _Content(paths, vocabulary)
         try:
-            with _errors_of_writing(self._path("*")), open(temporary, "xb") as file:
+            with _errors_of_writing(self._folder), open(temporary, "xb") as file:
+                locked = _lock(file)
                 encoder = CorpusEncoder(file, vocabulary)
 
                 def count(piece: Piece, text: str) -> tuple[int, int]:
@@ -109,13 +129,14 @@ class CorpusCache:
 
                 corpus = Corpus.scan(paths, count=count)
                 encoder.finish(corpus, paths)
-            flush_to_disk(temporary)
+                file.flush()
+                os.fsync(file.fileno())
         except BaseException:  # also on Ctrl-C
             with contextlib.suppress(OSError):
                 os.remove(temporary)
             raise
         encoded = EncodedCorpus(temporary, corpus, vocabulary, encoder.others)
-        self._new = encoded, self._path(content.key())
+        self._new = encoded, self._path(content.key()), locked
         return encoded
 
     def _announce(self, paths: Sequence[str]) -> None:
@@ -186,10 +207,33 @@ def _text_size(path: str) -> int:
     return last if last > size else 4 * size
 
 
+def _lock(file: BinaryIO) -> BinaryIO:
+    """Locks a file that is open for writing; returns it opened once more, with the lock until that is closed too."""
+    again = open(os.dup(file.fileno()), "ab")  # noqa: SIM115 - it stays open while the file is unfinished
+    with contextlib.suppress(OSError):
+        locks.try_lock(again.fileno())
+    return again
+
+
+def _is_abandoned(path: str) -> bool:
+    """Whether an unfinished file is of a process that was killed: it is not locked, and has not changed for long.
+
+    One of the two would not do. A file system may have no locks or hide those of other machines, and a process may be
+    halted for hours.
+    """
+    with open(path, "r+b") as file:
+        age = time.time() - os.fstat(file.fileno()).st_mtime
+        return age > _ABANDONED and locks.try_lock(file.fileno()) is not False
+
+
 @contextlib.contextmanager
-def _errors_of_writing(path: str) -> Iterator[None]:
-    """Turns errors of writing a file into one sentence that names it."""
+def _errors_of_writing(folder: str) -> Iterator[None]:
+    """Turns errors of writing the encoded text into one sentence that names its folder."""
     try:
         yield
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {reason(error)}", path=path) from error
+        raise InputError(
+            f"{folder}: the encoded text cannot be written (give another folder as --corpus_cache): {reason(error)}",
+            path=folder,
+            option="corpus_cache",
+        ) from error

@@ -33,7 +33,7 @@ class DamagedFileError(Exception):
 
 
 class EncodedCorpus:
-    """A corpus whose words are numbers in a file.
+    """A corpus whose words are numbers in a file. One thread at a time may read it.
 
     Args:
         path: the file.

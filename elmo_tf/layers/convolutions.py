@@ -122,7 +122,7 @@ def _select(values: tf.Tensor, places: tf.Tensor, order: tf.Tensor) -> tf.Tensor
         order: the result that each row becomes, `(N,)`; U and more where it becomes none.
     """
 
-    @tf.custom_gradient
+    @custom_gradient
     def run(values: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         def gradient(d_results: tf.Tensor) -> tf.Tensor:
             padding = tf.shape(order)[0] - tf.shape(d_results)[0]

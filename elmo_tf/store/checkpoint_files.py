@@ -4,7 +4,7 @@ The files in a folder decide which checkpoints it holds. TensorFlow's file `chec
 written only for other programs, and is not used to find them.
 """
 
-import contextlib
+import errno
 import logging
 import os
 import re
@@ -13,7 +13,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
-from elmo_tf.formats.tensorflow_checkpoint import silence_tensorflow
+from elmo_tf.formats.tensorflow_checkpoint import DAMAGED, silence_tensorflow
 from elmo_tf.store.checkpoint_digests import DIGESTS, describe_damage
 from elmo_tf.store.file_names import BEST, LATEST
 from elmo_tf.system.error_text import first_line
@@ -22,6 +22,9 @@ PREVIOUS = "-previous"
 """The ending of the name of a complete checkpoint while a new checkpoint of the same step is being written."""
 
 _NAME = re.compile(rf"ckpt-(\d{{1,18}})({PREVIOUS})?")
+
+_MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
+"""Error numbers that say that a folder does not exist; any other says that it may exist and cannot be read."""
 
 _warn = logging.getLogger("elmo_tf").warning
 """Logs a line: it appears on standard error, unless the program that uses the library configures logging otherwise."""
@@ -56,8 +59,8 @@ def newest_checkpoint(model_dir: str, name: str, report: Callable[[str], None] =
         report: a function that is called with a warning for each newer checkpoint that is damaged.
 
     Raises:
-        InputError: all checkpoints are damaged; or there is none, although the file `checkpoint` exists, so there must
-            have been one.
+        InputError: all checkpoints are damaged, unless a kill cut the first one short; or there is none, although the
+            file `checkpoint` exists, so there must have been one; or the folder cannot be read.
     """
     folder = os.path.join(model_dir, name)
     damages: list[str] = []
@@ -69,7 +72,7 @@ def newest_checkpoint(model_dir: str, name: str, report: Callable[[str], None] =
             return prefix
         if prefix in list_checkpoints(folder):  # otherwise a run has removed it in the meantime
             damages.append(damage)
-    if damages and _holds_a_complete_save(folder):
+    if damages and not _is_unfinished_first(folder):
         raise InputError(damages[0], path=folder)
     if damages:
         report(f"{damages[0]}; a run was stopped while it saved its first checkpoint, which counts as none")
@@ -78,10 +81,26 @@ def newest_checkpoint(model_dir: str, name: str, report: Callable[[str], None] =
     return None
 
 
-def _holds_a_complete_save(folder: str) -> bool:
-    """Whether a checkpoint of the folder was ever saved to its end, by the files that are written last."""
-    with contextlib.suppress(OSError):
-        return any(name == "checkpoint" or name.endswith(DIGESTS) for name in os.listdir(folder))
+def _is_unfinished_first(folder: str) -> bool:
+    """Whether the only checkpoint of a folder is one whose index was being written when its run was killed.
+
+    The index is the last file that TensorFlow writes. Digests, the file `checkpoint` or a second checkpoint show that a
+    checkpoint was complete once, and so does an index that can be read. No run may begin in its place.
+    """
+    prefixes = list_checkpoints(folder)
+    try:
+        has_more = any(name == "checkpoint" or name.endswith(DIGESTS) for name in os.listdir(folder))
+        if len(prefixes) != 1 or has_more:
+            return False
+        with open(f"{prefixes[0]}.index", "rb") as file:
+            file.read()
+    except OSError:  # it cannot be read, whatever it holds
+        return False
+    try:
+        with silence_tensorflow():
+            tf.train.load_checkpoint(prefixes[0])
+    except DAMAGED:
+        return True
     return False
 
 
@@ -90,11 +109,16 @@ def list_checkpoints(folder: str) -> list[str]:
 
     A checkpoint is listed if its index exists, which is the last file that TensorFlow writes, or if its digests exist,
     which are written after the index.
+
+    Raises:
+        InputError: the folder exists and cannot be read. To take it for empty would be to begin a run anew in it.
     """
     try:
         names = os.listdir(folder)
-    except OSError:
-        return []
+    except OSError as error:
+        if error.errno in _MISSING:
+            return []
+        raise InputError(f"{folder} cannot be read: {error.strerror}", path=folder) from error
     stems = {name.removesuffix(ending) for name in names for ending in (".index", DIGESTS) if name.endswith(ending)}
     found = [(int(match[1]), match[2] is None, name) for name in stems if (match := _NAME.fullmatch(name))]
     return [os.path.join(folder, name) for _, _, name in sorted(found, reverse=True)]

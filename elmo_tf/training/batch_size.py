@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -27,19 +27,27 @@ _SHARE = 0.8
 between tensors take memory too."""
 
 
-def recall_batch_size(settings: TrainSettings) -> TrainSettings:
-    """Takes the batch size of a run that goes on from the options in the model's folder, where it was written.
+def recall_batch_size(settings: TrainSettings, report: Callable[[str], None] = print) -> TrainSettings:
+    """Reads the batch size of a run that asks for the largest one from the options in its folder, if it has begun.
 
     A new run has the smallest batch size until its own is chosen.
 
     Args:
         settings: the run's settings.
+        report: takes a line for people where the options say the batch size.
+
+    Raises:
+        InputError: a new run has several workers, which might choose differently.
     """
     if not settings.choose_batch_size:
         return settings
     path = os.path.join(settings.model_dir, OPTIONS_FILE)
     is_new = not os.path.exists(path)
+    if is_new and settings.strategy == "multi_worker":
+        raise _refusal("expected a number with --strategy=multi_worker, for all workers must take the same")
     rows = MULTIPLE if is_new else Options.from_file(path).training.batch_size
+    if not is_new:
+        report(f"note: --batch_size=auto: {rows} rows a replica, as {path} has it")
     return dataclasses.replace(settings, options=settings.options.replace(batch_size=rows), choose_batch_size=is_new)
 
 
@@ -58,13 +66,10 @@ def choose_batch_size(
         The input with the batch size in its options, and lines for people.
 
     Raises:
-        InputError: the device does not tell its memory, not even the smallest batch fits, or the run has several
-            workers, which might choose differently.
+        InputError: the device does not tell its memory, or not even the smallest batch fits.
     """
     if not settings.choose_batch_size:
         return prepared, ()
-    if settings.strategy == "multi_worker":
-        raise _refusal("expected a number with --strategy=multi_worker, for all workers must take the same")
     devices = strategy.extended.worker_devices
     found = [free_memory(device) for device in devices]
     free = [memory for memory in found if memory is not None]

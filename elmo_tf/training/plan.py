@@ -37,7 +37,7 @@ def plan(settings: TrainSettings, report: Callable[[str], None] = print) -> None
     check_validation_settings(settings)
     tf.config.experimental.enable_tensor_float_32_execution(settings.precision != "float32")
     strategy = make_strategy(settings.devices, settings.logical_cpus, settings.all_reduce)
-    settings = recall_batch_size(settings)
+    settings = recall_batch_size(settings, report)
     parts = count_parts(settings, strategy)
     prepared = check_run_input(settings.options, settings.train_files, settings.valid_files, settings.vocab_file, parts)
     prepared, notes = choose_batch_size(settings, prepared, strategy, parts)

@@ -72,7 +72,7 @@ class _Source:
     def run(self) -> None:
         """Computes steps until they are not wanted any more, or there are none."""
         try:
-            while self._is_wanted_soon():
+            while self._wait_for_room():
                 step, position = self._following
                 with tf.device("CPU:0"):
                     tensors = tuple(tf.convert_to_tensor(array) for array in flatten_step(step))
@@ -82,8 +82,8 @@ class _Source:
         except BaseException as error:  # it is raised where the step is taken, also that there are no more steps
             self.ready.put(error)
 
-    def _is_wanted_soon(self) -> bool:
-        """Waits until there is room for a step; returns whether it is wanted then."""
+    def _wait_for_room(self) -> bool:
+        """Waits until there is room for a step; returns whether steps are still wanted."""
         self.room.acquire()
         return self.is_wanted
 

@@ -98,7 +98,7 @@ def _train(
     check_for_training(settings.model_dir)
     # otherwise TensorFlow lets GPUs compute float32 products with ten bits of precision, as many as half precision has
     tf.config.experimental.enable_tensor_float_32_execution(settings.precision != "float32")
-    settings = recall_batch_size(settings)
+    settings = recall_batch_size(settings, report)
     given, settings = settings, keep_parts(settings, int(strategy.num_replicas_in_sync), report)
     parts = count_parts(settings, strategy)
     prepared = check_run_input(

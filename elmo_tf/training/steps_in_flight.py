@@ -2,7 +2,7 @@
 
 import collections
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from elmo_tf.data.stream_position import Position
@@ -34,7 +34,7 @@ class StepsInFlight:
 
     A thread calls `take_step` with the LSTM states and the loss scale that the step before returned. The call may
     block, as it does on a CPU, or return before the device has computed the result, as on a GPU; in both cases the next
-    step begins without the caller's help.
+    step begins without the caller's help. After a call that raises an error no other step is taken.
 
     Args:
         take_step: takes a step, given its number, its input, the LSTM states and the loss scale.
@@ -64,6 +64,7 @@ class StepsInFlight:
     ) -> None:
         self._take_step, self._after_step = take_step, after_step
         self._states, self._loss_scale = states, loss_scale
+        self._is_broken = False
         self._thread = ThreadPoolExecutor(1, "training_steps") if most else None
         self._sent: collections.deque[tuple[Future[StepResult], Position]] = collections.deque()
         self.most = most
@@ -106,7 +107,11 @@ class StepsInFlight:
         return FinishedStep(future.result(), position)
 
     def _take(self, step: int, tensors: Any) -> StepResult:
+        if self._is_broken:  # the states that this step would begin with do not exist
+            raise CancelledError
+        self._is_broken = True
         result = self._take_step(step, tensors, self._states, self._loss_scale)
         self._states, self._loss_scale = result.states, result.loss_scale
         self._after_step(step + 1)
+        self._is_broken = False
         return result

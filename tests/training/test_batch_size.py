@@ -88,9 +88,10 @@ def test_the_gpu_with_least_memory_decides_and_logical_cpus_share_theirs(choose)
     assert on_gpus > cpus == halved
 
 
-def test_a_device_that_tells_nothing_and_several_workers_are_refused(choose):
+def test_a_device_that_tells_nothing_and_several_workers_are_refused(choose, tmp_path):
     assert "GPU:1 does not tell its free memory: give a number" in refused(choose, [10**9, None], replicas("GPU"))
-    message = refused(choose, [10**9], strategy="multi_worker")
+    settings = tiny.settings(tmp_path, choose_batch_size=True, strategy="multi_worker")
+    message = refused(recall_batch_size, settings)  # before the text is read
     assert message == (
         "--batch_size=auto: expected a number with --strategy=multi_worker, for all workers must take the same"
     )
@@ -110,7 +111,9 @@ def test_the_command_prints_and_keeps_the_number_and_a_resumed_run_has_the_same(
         assert rows % 8 == 0
         monkeypatch.setattr(batch_size, "free_memory", lambda device: 0)
         assert main([*command, "--max_steps=8"]) == 0
-    assert "resumed from step 6" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "resumed from step 6" in said
+    assert f"note: --batch_size=auto: {rows} rows a replica, as {path} has it\n" in said
     assert json.loads(path.read_text())["batch_size"] == rows
 
 

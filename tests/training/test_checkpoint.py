@@ -1,6 +1,7 @@
 """Saving a run, and all reasons for which a saved run cannot be resumed."""
 
 import contextlib
+import errno
 import gc
 import itertools
 import os
@@ -17,7 +18,7 @@ from riding import state_of
 from elmo_tf.errors import InputError
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.weight_names import named_variables
-from elmo_tf.store import checkpoint_writer
+from elmo_tf.store import checkpoint_files, checkpoint_writer
 from elmo_tf.store.checkpoint_files import checkpoint_path
 from elmo_tf.training.checkpoint import TrainingCheckpoint, write_imported
 from elmo_tf.training.optimizer import SparseAdagrad
@@ -483,6 +484,32 @@ def test_a_first_checkpoint_whose_index_was_being_written_counts_as_none(tmp_pat
     assert checkpoint.restore(state_of(states)) is None
     checkpoint.save(after(7, states))
     assert restore(tmp_path).step == 7
+
+
+@pytest.mark.parametrize("file", ["ckpt-7.data-00000-of-00001", "ckpt-7.index"])
+def test_a_damaged_checkpoint_that_was_complete_once_never_counts_as_none(tmp_path, file):
+    saved(tmp_path)
+    latest = tmp_path / "latest"
+    for name in ("checkpoint", "ckpt-7.sha256"):
+        (latest / name).unlink()
+    if file.endswith(".index"):  # a second checkpoint shows it
+        for path in list(latest.iterdir()):
+            shutil.copy(path, latest / path.name.replace("ckpt-7", "ckpt-3"))
+        cut(latest / "ckpt-3.index")
+    cut(latest / file)
+    with pytest.raises(InputError, match="ckpt-7"):
+        restore(tmp_path)
+
+
+def test_a_folder_of_checkpoints_that_cannot_be_read_does_not_count_as_empty(tmp_path, monkeypatch):
+    saved(tmp_path)
+
+    def fail(folder):
+        raise OSError(errno.EIO, "Input/output error", folder)
+
+    monkeypatch.setattr(checkpoint_files.os, "listdir", fail)
+    with pytest.raises(InputError, match=rf"^{tmp_path}/latest cannot be read: Input/output error$"):
+        restore(tmp_path)
 
 
 def test_a_checkpoint_that_cannot_be_listed_does_not_stay(tmp_path):

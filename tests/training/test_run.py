@@ -11,12 +11,14 @@ import textwrap
 
 import numpy as np
 import pytest
+import reused_runs
 import tensorflow as tf
 import tiny
 from forked_python import ForkedPython, run_code, wait_until
 from full_disk import largest_file
 from training_runs import ONE_LAYER, arrays, assert_equal, command, quiet, small
 
+from elmo_tf.cli.main import main
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.encoded_corpus import CorpusEncoder
 from elmo_tf.errors import InputError
@@ -207,6 +209,20 @@ def test_sigterm_ends_the_run_after_a_step_with_a_checkpoint(tmp_path):
     assert done.returncode == 128 + signal.SIGTERM, output
     assert "stopped; the same command goes on" in output
     assert int(checkpoint_path(settings.model_dir, "latest").rpartition("-")[2]) >= 1
+
+
+def test_sigterm_before_the_first_step_leaves_nothing(tmp_path, monkeypatch):
+    settings = reused_runs.short(tmp_path)
+    monkeypatch.setattr(CorpusEncoder, "finish", lambda *_: signal.raise_signal(signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a signal that nobody handles must not end the tests
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main(["train", *reused_runs.flags(settings)])
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert not os.path.exists(settings.model_dir)
 
 
 def notes(model_dir):

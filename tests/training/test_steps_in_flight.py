@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import os
 import threading
+from concurrent.futures import CancelledError
 
 import keras
 import numpy as np
@@ -168,7 +169,7 @@ def test_callbacks_of_the_user_see_the_weights_of_the_step_that_they_are_called_
     assert train(settings, lambda line: None, [StopAtThree()]).steps == 3
 
 
-def test_an_error_of_a_step_is_raised_in_its_place_and_the_thread_ends():
+def test_an_error_of_a_step_is_raised_in_its_place_no_other_is_taken_and_the_thread_ends():
     begun = []
 
     def take_step(step, tensors, states, scale):
@@ -179,10 +180,12 @@ def test_an_error_of_a_step_is_raised_in_its_place_and_the_thread_ends():
 
     flight = StepsInFlight(take_step, (), None, most=3)
     with flight:
-        for step in range(2):
+        for step in range(3):
             flight.send(step, None, None)
         assert flight.next().result.norm == 0.0
         with pytest.raises(InputError, match="step 1"):
+            flight.next()
+        with pytest.raises(CancelledError):
             flight.next()
     assert begun == [0, 1]
     assert not any(thread.is_alive() for thread in flight._thread._threads)
