@@ -5,13 +5,15 @@ import pathlib
 
 import pytest
 
+from benchmarks.recipe import read_settings
 from elmo_tf.cli import train
 from elmo_tf.cli.flags import FlagSet, beside_flagfile
 from elmo_tf.models.weight_names import expected_shapes
 from elmo_tf.options import Options, TrainingOptions
 from elmo_tf.training.plan import CONFIGURATIONS
 
-CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
+ROOT = pathlib.Path(__file__).parents[1]
+CONFIGS = ROOT / "configs"
 NAMES = sorted(str(path.relative_to(CONFIGS).with_suffix("")) for path in CONFIGS.rglob("*.flags"))
 
 
@@ -31,6 +33,22 @@ def test_the_modern_configurations_are_those_that_a_plan_names():
 def test_the_recipe_of_bilm_tf_has_none_of_the_options_that_bilm_tf_does_not_know(name):
     training = Options.from_file(str(CONFIGS / f"{name}.json")).training
     assert set(training.to_dict()) <= set(TrainingOptions().to_dict())
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "recipes", "setting"),
+    [("2m", "wikitext2", "wikitext2", "adam-zipf-32"), ("50k", "tiny", "nynorsk", "adam-full")],
+)
+def test_a_configuration_with_a_measured_perplexity_has_the_settings_that_were_measured(name, base, recipes, setting):
+    settings = read_settings(str(ROOT / "benchmarks" / "recipes" / f"{recipes}.txt"))
+    flags = next(one.flags for one in settings if one.name == setting)
+    flag_set = FlagSet()
+    train.define_flags(flag_set)
+    flag_set.values(["train", *flags])
+    measured = train._override(Options.from_file(str(CONFIGS / f"{base}.json")), flag_set.values)
+    given = Options.from_file(str(CONFIGS / "modern" / f"{name}.json"))
+    epochs = given.training.n_epochs  # the heads say how many were measured
+    assert given.to_dict() == measured.replace(n_epochs=epochs).to_dict()
 
 
 @pytest.mark.parametrize(("name", "weights"), [("small", 13_593_296), ("medium", 28_027_728), ("original", 93_600_848)])

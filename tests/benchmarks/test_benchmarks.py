@@ -221,7 +221,7 @@ def test_the_gpu_script_names_the_runs_for_which_no_time_is_left_and_goes_on_aft
     gpu.show([failed])
     arguments = gpu.define_flags().parse_args(["--models=small", "--batch_sizes=8"])
     strategy = SimpleNamespace(extended=SimpleNamespace(worker_devices=("/device:GPU:0",)))
-    values = gpu.measure_cases(arguments, None, strategy, {}, until=0.0)
+    values = gpu.measure_cases(arguments, None, strategy, {}, until=0.0, folder=".")
     assert len(values["left_out"]) == 8
     assert "left out, for --seconds=440 were over: small 8 bfloat16, small 8 bfloat16 XLA" in capsys.readouterr().out
 
