@@ -12,6 +12,7 @@ import types
 
 import tensorflow as tf
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 import tiny
 
