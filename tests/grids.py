@@ -1,13 +1,13 @@
 """Grids of settings for tests: `make test` runs a sample with every value, `make test-all` all combinations."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
 
-def grid(*axes: Sequence[Any]) -> list[Any]:
+def grid(*axes: Collection[Any]) -> list[Any]:
     """Combines the values of several axes, for `pytest.mark.parametrize`.
 
     The combinations that make up a sample, in which every value of every axis occurs, run always; the others are marked
@@ -16,10 +16,11 @@ def grid(*axes: Sequence[Any]) -> list[Any]:
     >>> [("exhaustive" if case.marks else "always", *case.values) for case in grid("ab", [0, 1])]
     [('always', 'a', 0), ('exhaustive', 'a', 1), ('exhaustive', 'b', 0), ('always', 'b', 1)]
     """
+    values = [list(axis) for axis in axes]
     longest = max(map(len, axes))
     sample = {tuple(number % len(axis) for axis in axes) for number in range(longest)}
     return [
-        pytest.param(*(axis[k] for axis, k in zip(axes, at, strict=True)), marks=_marks(at in sample))
+        pytest.param(*(axis[k] for axis, k in zip(values, at, strict=True)), marks=_marks(at in sample))
         for at in itertools.product(*(range(len(axis)) for axis in axes))
     ]
 
