@@ -16,12 +16,11 @@ def grid(*axes: Collection[Any]) -> list[Any]:
     >>> [("exhaustive" if case.marks else "always", *case.values) for case in grid("ab", [0, 1])]
     [('always', 'a', 0), ('exhaustive', 'a', 1), ('exhaustive', 'b', 0), ('always', 'b', 1)]
     """
-    values = [list(axis) for axis in axes]
     longest = max(map(len, axes))
     sample = {tuple(number % len(axis) for axis in axes) for number in range(longest)}
     return [
-        pytest.param(*(axis[k] for axis, k in zip(values, at, strict=True)), marks=_marks(at in sample))
-        for at in itertools.product(*(range(len(axis)) for axis in axes))
+        pytest.param(*values, marks=_marks(at in sample))
+        for at, values in (zip(*case, strict=True) for case in itertools.product(*map(enumerate, axes)))
     ]
 
 
