@@ -198,7 +198,7 @@ def batch(
     if "cases" in names:
         inputs["cases"] = _stack([example.cases for example in examples])
     if "layers" in names:
-        arrays = _stack([np.swapaxes(example.layers, 0, 1) for example in examples])  # type: ignore[arg-type]
+        arrays = _stack([np.swapaxes(np.asarray(example.layers), 0, 1) for example in examples])
         inputs["layers"] = np.swapaxes(arrays, 1, 2)
     return inputs, _stack([example.tags for example in examples])
 

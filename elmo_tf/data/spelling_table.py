@@ -52,7 +52,7 @@ class SpellingTable:
 
     def longest(self, numbers: np.ndarray) -> int:
         """The ids that the longest of some words would take uncut: its bytes, and two for begin and end of word."""
-        return int(self._longest.take(numbers).max())
+        return int(np.max(self._longest.take(numbers)))
 
     def rows(self, numbers: np.ndarray, width: int) -> np.ndarray:
         """The first `width` character ids of words, int32 `(U, width)`; at most `max_characters` of them."""
