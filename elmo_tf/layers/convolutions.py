@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from elmo_tf.layers.custom_gradient import custom_gradient
 from elmo_tf.layers.host import on_host
+from elmo_tf.layers.shared_trace import trace_once
 
 _BUCKET_TWENTIETHS = (0, 6, 11, 16, 19, 20)
 """Bounds of the buckets among the words sorted by length, in twentieths of their number. Few words are long, so the
@@ -108,6 +109,8 @@ def map_in_length_buckets(
             ids[start:end, : tf.minimum(that_count(lengths[end - 1]), longest)]
             for start, end in itertools.pairwise(bounds)
         ]
+    if len(buckets) > 1:
+        compute = trace_once(compute, tf.TensorSpec([None, None], ids.dtype))
     return _select(tf.concat([compute(bucket) for bucket in buckets], 0), places, order)
 
 

@@ -10,6 +10,7 @@ from elmo_tf.layers.compilation import compile_elementwise
 from elmo_tf.layers.custom_gradient import custom_gradient
 from elmo_tf.layers.recurrence import Weights, clip, matmul_steps
 from elmo_tf.layers.scan import Sequences, State, scan, shift, stack
+from elmo_tf.layers.shared_trace import share_trace
 
 
 def fused_recurrence(
@@ -27,7 +28,8 @@ def fused_recurrence(
     - Only gates, cells and outputs of the forward pass are kept for the backward pass.
     - XLA compiles the gates of a step to one kernel where the number of rows is known. The loop as a whole is not
       compiled: on a CPU that is slower, and takes seconds to compile.
-    - Each direction is a call of its own, and the two run in parallel; one loop over both is no faster.
+    - Each direction is a call of its own, and the two run in parallel; one loop over both is no faster. Layers and
+      directions of like shape are traced once for all of them.
 
     Arguments and results are those of `plain_recurrence`.
     """
@@ -62,6 +64,7 @@ class _Activations(NamedTuple):
     outputs: Sequences  # [B, D]: at a masked step the output of the step before
 
 
+@share_trace
 def _forward(inputs: tf.Tensor, weights: Weights, state: State, mask: tf.Tensor | None) -> _Activations:
     size = inputs.shape[-1]
     from_inputs = matmul_steps(inputs, weights.kernel[:size])  # [T, B, 4H]
@@ -112,6 +115,7 @@ def _gates(
     return tf.cast(gates, from_input.dtype), new_cell, tf.cast(o * tf.tanh(new_cell), from_input.dtype)
 
 
+@share_trace
 def _backward(
     inputs: tf.Tensor,
     weights: Weights,
