@@ -3,6 +3,7 @@
 
     python benchmarks/training.py
     python benchmarks/training.py --stages
+    python benchmarks/training.py --kinds
     python benchmarks/training.py --config=configs/original.json --batch_size=32 --steps=10
 
 A word counts once, although both directions read it. Of the multiplications, only those that the algorithm needs are
@@ -12,6 +13,9 @@ measured between the steps. The step is that of `elmo-tf train`, and its time in
 --stages measures the step without its optimizations, and then adds them one after the other. The stages take turns,
 step by step, on the same words, and begin with the same weights, so that their losses (the mean of the last 50 steps)
 can be compared. --stages --steps=500 shows that all of them learn equally well.
+
+--kinds shows afterwards how much of a step each kind of operation takes: matrix products, compiled gates, copies,
+look-ups and others, by TensorFlow's profiler, which itself takes some time.
 
 peak_memory_bytes is the peak of the process, with --stages before the other stages are made; on a GPU, that of
 TensorFlow on the GPU. first_step_seconds is the time from the start of the process to the end of the first step.
@@ -55,6 +59,7 @@ def define_flags() -> argparse.ArgumentParser:
     parser.add_argument(
         "--stages", action="store_true", help="compare the step without optimizations with each stage up to the default"
     )
+    parser.add_argument("--kinds", action="store_true", help="show the time of a step by kind of operation too")
     return parser
 
 
@@ -74,7 +79,7 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
         cache = CorpusCache(folder, lambda line: None)
         options = settings.read_options(arguments)
         prepared = check_run_input(options, found.train_files, (), found.vocab_file, parts, cache)
-        measured = _measure(arguments, strategy, prepared, parts)
+        measured = _measure(arguments, strategy, prepared, parts, folder)
     values = {
         **_rates(measured),
         "peak_memory_bytes": measured.peak_memory,
@@ -90,6 +95,7 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
         "vocabulary_size": len(prepared.vocabulary),
         "text": found.name,
         "stages": [harness.rounded(_stage_values(measured, stage)) for stage in measured.stages],
+        **({"seconds_by_kind": harness.rounded(measured.kinds)} if measured.kinds else {}),
     }
     _show(measured, values)
     return harness.rounded(values)
@@ -109,6 +115,8 @@ class _Measurements:
         first_step: the seconds from the start of the process to the end of the first step.
         peak_memory, estimated_memory: bytes of the stage that `elmo-tf train` uses, measured and estimated.
         device: the device that computed.
+        kinds: the seconds of a step by kind of operation, of all cores together; empty if they are not asked for.
+        profiled_seconds: the seconds of such a step.
     """
 
     stages: "list[StageSteps]"
@@ -121,6 +129,8 @@ class _Measurements:
     peak_memory: int
     estimated_memory: int
     device: str
+    kinds: dict[str, float]
+    profiled_seconds: float
 
     @property
     def mflop_per_word(self) -> float:
@@ -129,8 +139,9 @@ class _Measurements:
 
 
 def _measure(
-    arguments: argparse.Namespace, strategy: "tf.distribute.Strategy", prepared: "RunInput", parts: int
+    arguments: argparse.Namespace, strategy: "tf.distribute.Strategy", prepared: "RunInput", parts: int, folder: str
 ) -> _Measurements:
+    from benchmarks.kinds import profile
     from benchmarks.stages import STAGES, TRAINED
     from benchmarks.trainer import make_stream
     from benchmarks.turns import Turns, warm_up
@@ -152,18 +163,25 @@ def _measure(
     turns = Turns(stages, product, prepared.options)
     for _ in range(arguments.steps):
         turns.take(stream)
-    taken = turns.steps()
+    taken, trained = turns.steps(), STAGES.index(TRAINED) if arguments.stages else 0
+    peak = peak if arguments.stages else harness.peak_memory(device)
+    kinds: dict[str, float] = {}
+    profiled = 0.0
+    if arguments.kinds:
+        kinds, profiled = profile(lambda: stages[trained](next(stream)[0]), arguments.steps, folder)
     return _Measurements(
         stages=taken,
-        trained=taken[STAGES.index(TRAINED) if arguments.stages else 0],
+        trained=taken[trained],
         words=parts * prepared.options.training.batch_size * prepared.options.training.unroll_steps,
         multiplications=turns.multiplications,
         distinct=turns.distinct,
         product=product,
         first_step=first_step,
-        peak_memory=peak if arguments.stages else harness.peak_memory(device),
+        peak_memory=peak,
         estimated_memory=estimated,
         device=device,
+        kinds=kinds,
+        profiled_seconds=profiled,
     )
 
 
@@ -243,6 +261,10 @@ def _show(measured: _Measurements, values: dict[str, Any]) -> None:
         f"after the import of TensorFlow, and {values['estimated_memory_bytes'] / 1e6:,.0f} MB above that by estimate"
     )
     print(f"first step {values['first_step_seconds']:.1f} s after the start, on {values['device']}")
+    if measured.kinds:
+        from benchmarks.kinds import show
+
+        show(measured.kinds, measured.profiled_seconds)
 
 
 if __name__ == "__main__":

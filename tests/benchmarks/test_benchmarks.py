@@ -16,7 +16,7 @@ import tensorflow as tf
 import tiny
 from forked_python import run_code, run_script
 
-from benchmarks import counting, embedding_memory, gpu, gpu_checks, memory, traffic
+from benchmarks import counting, embedding_memory, gpu, gpu_checks, kinds, memory, traffic
 from elmo_tf.data.characters import encode_words
 from elmo_tf.data.steps import Step
 from elmo_tf.data.windows import Window
@@ -59,7 +59,7 @@ def small(tmp_path_factory):
 def test_training_shows_stages_that_compute_the_same(small, tmp_path):
     tiny.options(bidirectional=False).write(str(tmp_path / "options.json"))  # which compiles in half the time
     flags = [f"--config={tmp_path / 'options.json'}", "--vocabulary_size=40", "--batch_size=2"]
-    shown, values = run("training", *small, *flags, "--steps=2", "--stages")
+    shown, values = run("training", *small, *flags, "--steps=2", "--stages", "--kinds")
     for name in ("words_per_second", "matmul_gflops", "fraction_of_matmul", "needed_mflop_per_word"):
         assert values[name] > 0
     assert values["peak_memory_bytes"] > values["memory_after_import_bytes"] > values["estimated_memory_bytes"] > 0
@@ -72,6 +72,30 @@ def test_training_shows_stages_that_compute_the_same(small, tmp_path):
     assert len(losses) == len(values["stages"]) == 6
     np.testing.assert_allclose(losses, losses[0], atol=2e-4)
     assert values["stages"][0]["ratio"] == 1.0
+    for kind in (kinds.PRODUCTS, kinds.COMPILED, kinds.MOVES, kinds.TABLES, kinds.OPTIMIZER, kinds.SCHEDULING):
+        assert values["seconds_by_kind"][kind] > 0, kind
+        assert sum(line.startswith(kind) for line in shown) == 1
+
+
+def test_the_time_of_an_event_is_without_those_inside_of_it_which_count_by_their_own_kind():
+    events = [
+        ("ExecutorState::Process", 0, 100),
+        ("dense/MatMul_1:_MklMatMul", 10, 30),
+        ("CpuExecutable::ExecuteAsyncOnStream", 50, 40),
+        ("add_tanh_fusion", 55, 20),
+        ("cond/ResourceApplyAdagradV2:ResourceApplyAdagradV2", 120, 7),
+        ("stack_3:Pack", 130, 5),
+    ]
+    times = {}
+    for kind, own in kinds._own_times(events):
+        times[kind] = times.get(kind, 0) + own
+    assert times == {
+        kinds.SCHEDULING: 100 - 30 - 40,
+        kinds.PRODUCTS: 30,
+        kinds.COMPILED: 40,
+        kinds.OPTIMIZER: 7,
+        kinds.MOVES: 5,
+    }
 
 
 def test_training_in_half_precision_under_xla_with_accumulation(small):
