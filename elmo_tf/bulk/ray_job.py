@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from elmo_tf.bulk.manifest import read_manifest, write_manifest
-from elmo_tf.bulk.parts import check_same
+from elmo_tf.bulk.parts import check_same, only_writer
 from elmo_tf.bulk.ray_text import ERROR, ID, PIECE_BYTES, TEXT, TOKENS, column_of, read_files
 from elmo_tf.bulk.settings import INPUT_FORMATS
 from elmo_tf.bulk.vector_column import pyarrow
@@ -88,8 +88,13 @@ class Job:
         """Prepares the folder of parts, from which a killed job goes on in the block if it was the same job.
 
         Raises:
-            InputError: the folder holds another unfinished job.
+            InputError: the folder holds another unfinished job, or another process works on this one.
         """
+        with only_writer(os.path.normpath(self._output)), self._going_on(identity):
+            yield
+
+    @contextlib.contextmanager
+    def _going_on(self, identity: Mapping[str, Any]) -> Iterator[None]:
         run = {**identity, "input": self._digest(), "share": {"num_shards": 1, "shard_index": 0}}
         manifest = os.path.join(self._parts, "manifest.json")
         if os.path.exists(manifest) and not self._overwrite:
