@@ -20,7 +20,7 @@ from elmo_tf.options import Options
 from elmo_tf.store.known_words import known_words
 from elmo_tf.store.load_model import read_vocabulary
 from elmo_tf.store.load_weights import initial_weights
-from elmo_tf.store.stored_model import open_model
+from elmo_tf.store.open_model import open_model
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
