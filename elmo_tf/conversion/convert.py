@@ -34,7 +34,7 @@ from elmo_tf.store.model_location import CHECKPOINT, HDF5, SAFETENSORS, TF1
 from elmo_tf.store.open_model import open_model
 from elmo_tf.store.stored_model import StoredModel
 from elmo_tf.system import atomic_files, atomic_folders, error_text
-from elmo_tf.training.checkpoint import write_imported
+from elmo_tf.training.imported_checkpoint import write_imported
 
 __all__ = ["ConvertSettings", "Converted", "allennlp_limits", "convert"]
 
