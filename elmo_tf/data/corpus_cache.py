@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
-from elmo_tf.data.corpus import Corpus, Piece, read_pieces
+from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.encoded_corpus import CorpusEncoder, DamagedFileError, EncodedCorpus
 from elmo_tf.data.text import is_gzip
+from elmo_tf.data.text_blocks import Piece, read_pieces
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.system import locks
