@@ -92,17 +92,17 @@ def test_a_run_killed_at_any_of_its_file_operations_goes_on_and_leaves_nothing(
     if shares > 1 and output_format != "txt":
         pytest.skip("the manifest of a share does not depend on the format")
     needs(output_format)
-    text.write_text("\n".join(LINES[:20]))
+    text.write_text("\n".join(LINES[:14]))
     settings = {"output_format": output_format, "block_bytes": 80, "num_shards": shares, "layers": "top"}
     calls = [(KINDS[output_format], name) for name in ("add", "append", "close")]
     with kill_snapshots(monkeypatch, tmp_path / "first", calls) as points:
         embed_file(loaded, text, tmp_path / "first" / "out", **settings)
     whole = content_of(tmp_path / "first")
-    assert len(points) >= (40 if shares == 1 else 25)
+    assert len(points) >= 20
     kinds = [("out" in point, any("/." in name for name in point)) for point in points]
     assert set(kinds) == {(False, False), (False, True), (True, False)}
     for number, point in enumerate(points):
-        for torn in (False, True):
+        for torn in {False, any("/." in name and data for name, data in point.items())}:
             again = tmp_path / f"{number}-{torn}"
             restore(point, again, torn)
             if "out" in point:  # what was left to do is to remove the parts
