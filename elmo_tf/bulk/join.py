@@ -1,5 +1,6 @@
 """Joins several files of vectors into one file."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -28,7 +29,8 @@ def join(
         output_file: the file to write.
         settings: the settings with which the files were written, and with which the output is written.
         manifest: the values of the manifest `OUTPUT.manifest.json`, to which the size of the output is added. The
-            manifest is written before the output appears under its name. None for no manifest.
+            manifest is written before the output appears under its name, and after an old output is removed, which
+            would be taken for the one that the manifest describes. None for no manifest.
         links: whether to write links to the files instead of their vectors; for HDF5 alone.
         temporary_folder: the folder of the unfinished output and manifest; by default that of the output.
     """
@@ -43,5 +45,12 @@ def join(
             raise InputError(f"{temporary} cannot be written: {reason(error)}", path=temporary) from error
         flush_to_disk(temporary)
         if manifest is not None:
+            _remove(output_file)
             values = {**manifest, "bytes": os.path.getsize(temporary)}
             write_manifest(output_file + ENDING, values, temporary_folder)
+
+
+def _remove(path: str) -> None:
+    """Removes a file, or the file that a symbolic link names, if there is one."""
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(os.path.realpath(path))
