@@ -199,7 +199,9 @@ def measure_cases(
     @functools.cache
     def prepared(model: str, rows: int, replicas: int) -> "RunInput":
         options = _options(model, rows, arguments.small)
-        return check_run_input(options, found.train_files, (), found.vocab_file, replicas, cache)
+        made = check_run_input(options, found.train_files, (), found.vocab_file, replicas, cache)
+        cache.keep()  # the next case finds the text encoded; it is removed with the folder
+        return made
 
     sizes = [harness.whole(1)(size) for size in arguments.batch_sizes.split(",")]
     devices = tuple(name.split("/device:")[-1] for name in strategy.extended.worker_devices)

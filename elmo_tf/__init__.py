@@ -53,8 +53,8 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run `__getattr_
     from elmo_tf.store.load_model import LoadedLanguageModel as LoadedLanguageModel
     from elmo_tf.store.load_model import load_bilm as load_bilm
     from elmo_tf.store.load_model import load_language_model as load_language_model
+    from elmo_tf.store.open_model import open_model as open_model
     from elmo_tf.store.published_models import fetch as fetch
-    from elmo_tf.store.stored_model import open_model as open_model
     from elmo_tf.training.perplexity_callback import PerplexityCallback as PerplexityCallback
     from elmo_tf.training.run import train as train
     from elmo_tf.training.settings import TrainSettings as TrainSettings
@@ -98,7 +98,7 @@ _HOMES = {
     "load_bilm": "elmo_tf.store.load_model",
     "load_language_model": "elmo_tf.store.load_model",
     "merge_files": "elmo_tf.bulk.merge_files",
-    "open_model": "elmo_tf.store.stored_model",
+    "open_model": "elmo_tf.store.open_model",
     "ray": "elmo_tf.bulk",
     "save_bilm": "elmo_tf.elmo.save_bilm",
     "score_file": "elmo_tf.bulk.score_file",

@@ -19,8 +19,9 @@ import tensorflow as tf
 import tf1
 from riding import state_of
 
-from elmo_tf.data.corpus import BlockReader, Corpus
+from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.text import iterate_lines
+from elmo_tf.data.text_blocks import BlockReader
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.data.word_vector_files import read_word_vectors
 from elmo_tf.errors import InputError

@@ -83,4 +83,4 @@ def keep_trainers(replace: Callable[[str, Any], None]) -> None:
         replace: replaces an attribute, given by its dotted name, until the module's tests are done.
     """
     replace("elmo_tf.training.run.build_trainer", KeptTrainers())
-    replace("elmo_tf.training.loop.Evaluator", KeptEvaluator)
+    replace("elmo_tf.training.evaluation.Evaluator", KeptEvaluator)

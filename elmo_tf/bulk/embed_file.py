@@ -9,7 +9,7 @@ from elmo_tf.bulk.embed import BlockEmbedder, embedder_of
 from elmo_tf.bulk.fingerprint import identity
 from elmo_tf.bulk.formats import check_installed, open_vector_file
 from elmo_tf.bulk.input_text import STANDARD_INPUT
-from elmo_tf.bulk.parts import remove_parts
+from elmo_tf.bulk.parts import only_writer, remove_parts
 from elmo_tf.bulk.progress import Embedded, Progress
 from elmo_tf.bulk.run import Run
 from elmo_tf.bulk.settings import EmbedSettings
@@ -55,8 +55,8 @@ def embed_file(
         The numbers of sentences and of tokens in the output.
 
     Raises:
-        InputError: the input cannot be read, is not UTF-8 or is empty; or the output is one of the input files, exists
-            or cannot be written; or a setting does not fit.
+        InputError: the input cannot be read, is not UTF-8 or is empty; or the output is one of the input files, exists,
+            is being written by another process or cannot be written; or a setting does not fit.
     """
     chosen = EmbedSettings(batch_tokens=batch_tokens, **settings)
     check_installed(chosen)
@@ -78,9 +78,10 @@ def embed_file(
         with open_vector_file(output_file, chosen) as file:
             run.write_all(file)
     else:
-        if overwrite:
-            remove_parts(output_file)
-        run.write_parts(output_file, identity(share, embedder.loaded, chosen))
+        with only_writer(output_file):
+            if overwrite:
+                remove_parts(output_file)
+            run.write_parts(output_file, identity(share, embedder.loaded, chosen))
     return Embedded(run.lines, run.tokens)
 
 

@@ -1,5 +1,6 @@
 """Joins several files of vectors into one file."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,6 +20,7 @@ def join(
     settings: EmbedSettings,
     manifest: Mapping[str, Any] | None = None,
     links: bool = False,
+    temporary_folder: str | None = None,
 ) -> None:
     """Joins finished files of vectors in order; the output is written completely or not at all.
 
@@ -27,10 +29,12 @@ def join(
         output_file: the file to write.
         settings: the settings with which the files were written, and with which the output is written.
         manifest: the values of the manifest `OUTPUT.manifest.json`, to which the size of the output is added. The
-            manifest is written before the output appears under its name. None for no manifest.
+            manifest is written before the output appears under its name, and after an old output is removed, which
+            would be taken for the one that the manifest describes. None for no manifest.
         links: whether to write links to the files instead of their vectors; for HDF5 alone.
+        temporary_folder: the folder of the unfinished output and manifest; by default that of the output.
     """
-    with atomic_write(output_file) as temporary:
+    with atomic_write(output_file, temporary_folder) as temporary:
         try:
             folder = os.path.dirname(output_file)
             opened = Hdf5Links(temporary, settings, folder) if links else open_vector_file(temporary, settings)
@@ -41,4 +45,12 @@ def join(
             raise InputError(f"{temporary} cannot be written: {reason(error)}", path=temporary) from error
         flush_to_disk(temporary)
         if manifest is not None:
-            write_manifest(output_file + ENDING, {**manifest, "bytes": os.path.getsize(temporary)})
+            _remove(output_file)
+            values = {**manifest, "bytes": os.path.getsize(temporary)}
+            write_manifest(output_file + ENDING, values, temporary_folder)
+
+
+def _remove(path: str) -> None:
+    """Removes a file, or the file that a symbolic link names, if there is one."""
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(os.path.realpath(path))

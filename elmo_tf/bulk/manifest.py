@@ -15,9 +15,9 @@ _FORM = 1
 """The version of the format of manifests; increase it when a name in the manifest changes its meaning."""
 
 
-def write_manifest(path: str, values: Mapping[str, Any]) -> None:
-    """Writes a manifest, completely or not at all."""
-    write_text(path, json.dumps({"elmo_tf_manifest": _FORM, **values}, indent=1) + "\n")
+def write_manifest(path: str, values: Mapping[str, Any], temporary_folder: str | None = None) -> None:
+    """Writes a manifest, completely or not at all; `temporary_folder` is that of `atomic_write`."""
+    write_text(path, json.dumps({"elmo_tf_manifest": _FORM, **values}, indent=1) + "\n", temporary_folder)
 
 
 def read_manifest(path: str) -> dict[str, Any]:

@@ -16,9 +16,22 @@ from elmo_tf.bulk.vector_file import VectorFile
 from elmo_tf.errors import InputError
 from elmo_tf.system.atomic_files import atomic_write, make_folder
 from elmo_tf.system.error_text import reason, rename_in_errors
+from elmo_tf.system.process_lock import process_lock
 
 _MANIFEST = "manifest.json"
 _NAME = re.compile(r"(\d+)-(\d+)\.(\d+)-lines\.(\d+)-tokens\.")
+
+
+@contextlib.contextmanager
+def only_writer(path: str) -> Iterator[None]:
+    """Keeps other processes that use this function from writing the same output, or its parts, during the block.
+
+    Raises:
+        InputError: another process writes the output, or the folder of the output cannot be made or written.
+    """
+    make_folder(os.path.dirname(path) or ".")
+    with process_lock(path + ".lock", path, lambda line: None):
+        yield
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,8 @@ class Parts:
         run: the identity of the run, from `elmo_tf.bulk.fingerprint.identity`. A run resumes from the parts of an
             earlier run only if the two identities are equal.
 
+    The unfinished files of a run that was killed are removed from the folder.
+
     Raises:
         InputError: the folder holds parts of a run with a different identity, or it cannot be made.
     """
@@ -58,11 +73,17 @@ class Parts:
         manifest = os.path.join(self.folder, _MANIFEST)
         if os.path.exists(manifest):
             check_same(self.folder, read_manifest(manifest), run)
+            self._remove_unfinished()
             return
         make_folder(os.path.dirname(output_file) or ".")
         make_folder(self.folder)
         with self._named_errors():
             write_manifest(manifest, run)
+
+    def _remove_unfinished(self) -> None:
+        for name in os.listdir(self.folder):
+            if name.startswith("."):
+                os.remove(os.path.join(self.folder, name))
 
     def finished(self) -> list[Part]:
         """The finished parts, in the order of the text."""
@@ -108,11 +129,12 @@ class Parts:
 def remove_parts(output_file: str) -> None:
     """Removes the folder of parts of an output, if there is one.
 
-    The manifest is removed last: if this process is killed before the end, the remaining parts can still be identified.
+    The last part is removed first and the manifest last. If this process is killed before the end, the remaining parts
+    can still be identified and are those of the beginning of the text, which a run can go on from.
     """
     folder = output_file + ".parts"
     with contextlib.suppress(OSError):
-        for name in os.listdir(folder):
+        for name in sorted(os.listdir(folder), reverse=True):
             if name != _MANIFEST:
                 os.remove(os.path.join(folder, name))
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,8 +1,8 @@
 """Embeds and scores with Ray Data, on one machine or on many (https://docs.ray.io/en/latest/data/data.html).
 
-`embed` and `score` work on any dataset of Ray. `embed_file` and `score_file` do all of a job: text or Parquet in, a
-folder of Parquet files out. They go on where a killed job was, and report bad rows. `Actors` says how many actors there
-are and what each of them gets; `cluster` starts a cluster on this machine or connects to one.
+`embed` and `score` work on any dataset of Ray. `embed_file` and `score_file` do all of a job: text, CoNLL-U or Parquet
+in, a folder of Parquet files out. They go on where a killed job was, and report bad rows. `Actors` says how many actors
+there are and what each of them gets; `cluster` starts a cluster on this machine or connects to one.
 """
 
 import os
@@ -53,7 +53,10 @@ def embed(
     Raises:
         InputError: Ray is not installed, or a setting has a wrong value.
     """
-    return _mapped(dataset, EmbedRows, _worker(model, column, which, vocab_file, actors), actors, _settings(settings))
+    chosen = _settings(settings)
+    if chosen.input_format != "text":
+        raise InputError("input_format: expected it with files alone, got it with a dataset", option="input_format")
+    return _mapped(dataset, EmbedRows, _worker(model, column, which, vocab_file, actors), actors, chosen)
 
 
 def score(
@@ -98,13 +101,15 @@ def embed_file(
 ) -> Done:
     """Embeds files into a folder of Parquet files, which appears when it is complete.
 
-    The rows keep their ids: a line of text has its number in all files together, from 0, which is the `id` in the
-    Parquet file of `elmo-tf embed` too; a row of Parquet has its column `id`. The rows are in no order.
+    The rows keep their ids: a line of text or a sentence of CoNLL-U has its number in all files together, from 0, which
+    is the `id` in the Parquet file of `elmo-tf embed` too; a row of Parquet has its column `id`. The rows are in no
+    order.
 
     Args:
         model: a model's folder or file, which every machine must find by this path, or a published name.
-        input_file: text files with one tokenised sentence a line, plain or .gz; or Parquet files (their names end in
-            .parquet) with the columns `id`, each once, and `text` or `tokens`. All machines need them by this path.
+        input_file: text files with one tokenised sentence a line, or CoNLL-U, plain or .gz; or Parquet files (their
+            names end in .parquet) with the columns `id`, each once, and `text` or `tokens`. All machines need them by
+            this path.
         output_folder: the folder to make, on a disk of all machines. `OUTPUT.parts` beside it keeps what is finished.
         address: the address of a running cluster, "auto" for that of this machine; None starts one on this machine.
         actors: the number of actors and the resources of each.
@@ -124,7 +129,8 @@ def embed_file(
 
     chosen = _settings(settings)
     imported_ray()
-    job = Job(_paths(input_file), os.fspath(output_folder), overwrite, _BLOCKS_A_TASK * chosen.block_bytes)
+    piece_bytes = _BLOCKS_A_TASK * chosen.block_bytes
+    job = Job(_paths(input_file), os.fspath(output_folder), overwrite, piece_bytes, chosen.input_format)
     loaded = load_bilm(model, which, vocab_file, chosen.dtype_policy)
     chosen = chosen.with_mix_of(loaded.source)
     BlockEmbedder(embedder_of(loaded, chosen), chosen)  # raises an error before the cluster is started
@@ -147,6 +153,7 @@ def score_file(
     overwrite: bool = False,
     batch_tokens: int = 2048,
     per_token: bool = False,
+    input_format: str = "text",
 ) -> Done:
     """Scores files into a folder of Parquet files; the arguments are those of `embed_file` and of `score`.
 
@@ -157,9 +164,10 @@ def score_file(
     from elmo_tf.store.load_model import load_language_model
 
     imported_ray()
-    job = Job(_paths(input_file), os.fspath(output_folder), overwrite)
+    job = Job(_paths(input_file), os.fspath(output_folder), overwrite, input_format=input_format)
     loaded = load_language_model(model, which, vocab_file)
-    identity = {"model": language_model_digest(loaded), "settings": {"per_token": per_token}}
+    settings = {"per_token": per_token, "input_format": input_format}
+    identity = {"model": language_model_digest(loaded), "settings": settings}
     del loaded
     scoring: dict[str, Any] = {
         "batch_tokens": batch_tokens,
@@ -199,18 +207,19 @@ def _worker(
 
 def _settings(settings: Mapping[str, Any]) -> EmbedSettings:
     chosen = EmbedSettings(**{"output_format": "parquet", **settings})
-    if chosen.output_format != "parquet" or chosen.input_format != "text":
+    if chosen.output_format != "parquet":
         raise InputError(
-            "output_format: expected text or Parquet as the input and parquet as the output with Ray, got "
-            f"{chosen.input_format} and {chosen.output_format}",
-            option="output_format",
+            f"output_format: expected parquet with Ray, got {chosen.output_format}", option="output_format"
         )
     return chosen
 
 
 def _given(settings: EmbedSettings) -> dict[str, Any]:
-    """The settings as arguments; files in them get absolute paths, because the actors run in other folders."""
-    values = settings.to_dict()
+    """The settings of a dataset as arguments: what its files were does not matter any more.
+
+    Files in the settings get absolute paths, because the actors run in other folders.
+    """
+    values = {name: value for name, value in settings.to_dict().items() if name != "input_format"}
     for name in ("mix_from", "vocab_to_cache"):
         if isinstance(values[name], (str, os.PathLike)):
             values[name] = os.path.abspath(values[name])

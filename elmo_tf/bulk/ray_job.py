@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from elmo_tf.bulk.manifest import read_manifest, write_manifest
-from elmo_tf.bulk.parts import check_same
-from elmo_tf.bulk.ray_text import ERROR, ID, PIECE_BYTES, TEXT, read_lines
+from elmo_tf.bulk.parts import check_same, only_writer
+from elmo_tf.bulk.ray_text import ERROR, ID, PIECE_BYTES, TEXT, TOKENS, column_of, read_files
+from elmo_tf.bulk.settings import INPUT_FORMATS
 from elmo_tf.bulk.vector_column import pyarrow
 from elmo_tf.errors import InputError
 from elmo_tf.system.atomic_files import check_regular, make_folder
@@ -47,12 +48,20 @@ class Job:
         output: the folder to make.
         overwrite: whether to replace an output that exists, and to discard an unfinished job.
         piece_bytes: the text that one task reads, in bytes.
+        input_format: "text" or "conllu", which Parquet files cannot be.
 
     Raises:
         InputError: Ray or pyarrow is not installed, a file is missing, or the output exists.
     """
 
-    def __init__(self, paths: Sequence[str], output: str, overwrite: bool, piece_bytes: int = PIECE_BYTES) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        output: str,
+        overwrite: bool,
+        piece_bytes: int = PIECE_BYTES,
+        input_format: str = "text",
+    ) -> None:
         pyarrow()
         for path in paths:
             check_readable(path)
@@ -61,9 +70,17 @@ class Job:
             raise InputError(
                 f"input_file: expected text files or Parquet files, got both: {', '.join(paths)}", option="input_file"
             )
+        if input_format not in INPUT_FORMATS:
+            raise InputError(
+                f"input_format: expected {' or '.join(INPUT_FORMATS)}, got {input_format!r}", option="input_format"
+            )
+        if True in kinds and input_format != "text":
+            raise InputError(
+                f"input_format: expected text with Parquet files, got {input_format}", option="input_format"
+            )
         _check_folder(output, overwrite)
         self._paths, self._is_parquet, self._overwrite = list(paths), kinds == {True}, overwrite
-        self._piece_bytes = piece_bytes
+        self._piece_bytes, self._input_format = piece_bytes, input_format
         self._output, self._parts = output, os.path.abspath(output) + ".parts"
 
     @contextlib.contextmanager
@@ -71,8 +88,13 @@ class Job:
         """Prepares the folder of parts, from which a killed job goes on in the block if it was the same job.
 
         Raises:
-            InputError: the folder holds another unfinished job.
+            InputError: the folder holds another unfinished job, or another process works on this one.
         """
+        with only_writer(os.path.normpath(self._output)), self._going_on(identity):
+            yield
+
+    @contextlib.contextmanager
+    def _going_on(self, identity: Mapping[str, Any]) -> Iterator[None]:
         run = {**identity, "input": self._digest(), "share": {"num_shards": 1, "shard_index": 0}}
         manifest = os.path.join(self._parts, "manifest.json")
         if os.path.exists(manifest) and not self._overwrite:
@@ -128,12 +150,13 @@ class Job:
     def _read(self, ray: Any) -> tuple[Any, str]:
         """The dataset of the input, and its column of sentences."""
         if not self._is_parquet:
-            return read_lines(ray, self._paths, self._piece_bytes), TEXT
+            dataset = read_files(ray, self._paths, self._piece_bytes, self._input_format)
+            return dataset, column_of(self._input_format)
         try:
             names = pyarrow().parquet.read_schema(self._paths[0]).names
         except (OSError, pyarrow().ArrowInvalid) as error:
             raise InputError(f"{self._paths[0]} cannot be read as Parquet: {error}", path=self._paths[0]) from error
-        column = next((name for name in ("tokens", TEXT) if name in names), None)
+        column = next((name for name in (TOKENS, TEXT) if name in names), None)
         if ID not in names or column is None:
             raise InputError(
                 f"{self._paths[0]}: expected the columns id and text or tokens, got {', '.join(names)}",

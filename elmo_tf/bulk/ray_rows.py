@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from elmo_tf.bulk.ray_text import ERROR
+from elmo_tf.bulk.ray_text import ERROR, TOKENS
 from elmo_tf.bulk.settings import EmbedSettings
 from elmo_tf.bulk.vector_column import pyarrow, vector_column
 from elmo_tf.data.vocabulary import BEGIN_SENTENCE, END_SENTENCE
 
-TOKENS, VECTORS = "tokens", "vectors"
-"""The columns that are added beside `ERROR`: the tokens of a row, and their vectors."""
+VECTORS = "vectors"
+"""The column of the vectors, which is added beside `TOKENS` and `ERROR`."""
 
 _FAILURES = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
 """The errors by which a row fails, beside those of TensorFlow."""

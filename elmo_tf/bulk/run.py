@@ -56,9 +56,7 @@ class Run:
         try:
             self._write_missing(parts)
             self._check_lines()
-            manifest = {**identity, "lines": self.lines, "tokens": self.tokens}
-            paths = [part.path for part in parts.finished()]
-            join(paths, output_file, self._settings, manifest if self._share.num_shards > 1 else None)
+            self._join(parts, output_file, {**identity, "lines": self.lines, "tokens": self.tokens})
         except BaseException:  # also on Ctrl-C
             if is_known:
                 parts.remove_if_empty()
@@ -66,6 +64,11 @@ class Run:
                 parts.remove()
             raise
         parts.remove()
+
+    def _join(self, parts: Parts, output_file: str, manifest: Mapping[str, Any]) -> None:
+        paths = [part.path for part in parts.finished()]
+        own_manifest = manifest if self._share.num_shards > 1 else None
+        join(paths, output_file, self._settings, own_manifest, temporary_folder=parts.folder)
 
     def _write_missing(self, parts: Parts) -> None:
         finished = parts.finished()

@@ -27,7 +27,7 @@ DESCRIPTION = """
       zcat text.gz | elmo-tf embed --model_dir=model --input_file=- --output_format=txt --layers=top --output_file=-
 
     On many machines each embeds a share, and elmo-tf merge joins them: --num_shards=100 --shard_index=7. On a cluster
-    of Ray: --engine=ray --ray_address=auto --output_format=parquet, text or Parquet in, a folder of Parquet files out.
+    of Ray: --engine=ray --ray_address=auto --output_format=parquet, with a folder of Parquet files as the output.
 """
 
 

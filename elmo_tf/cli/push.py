@@ -43,7 +43,7 @@ def run(values: FlagValues, arguments: Sequence[str]) -> None:
     from elmo_tf.conversion.convert import ConvertSettings, convert
     from elmo_tf.conversion.push import PushSettings, push, write_card
     from elmo_tf.store.hub import import_hub
-    from elmo_tf.store.stored_model import open_model
+    from elmo_tf.store.open_model import open_model
 
     settings = PushSettings(values.repo, values.license, tuple(values.language or ()), values.private)
     which = shared_flags.which_checkpoint(values)

@@ -84,14 +84,15 @@ def _score_by_ray(values: FlagValues) -> None:
     from elmo_tf.bulk.ray import score_file as score_file_by_ray
     from elmo_tf.data.text import expand_patterns
 
-    if values.output_file == "-" or "-" in values.input_file or values.input_format != "text":
-        raise InputError("--engine=ray: expected files of text or Parquet, and a folder to write", option="engine")
+    if values.output_file == "-" or "-" in values.input_file:
+        raise InputError("--engine=ray: expected files to read and a folder to write, got -", option="engine")
     done = score_file_by_ray(
         values.model_dir,
         expand_patterns(values.input_file, "--input_file"),
         values.output_file,
         batch_tokens=values.batch_tokens,
         per_token=values.per_token,
+        input_format=values.input_format,
         **ray_flags.arguments_of_ray(values),
     )
     ray_flags.print_rows(values.output_file, done)

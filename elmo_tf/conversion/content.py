@@ -14,7 +14,8 @@ from elmo_tf.models.weight_names import SOFTMAX_PREFIX, expected_shapes
 from elmo_tf.options import Options
 from elmo_tf.store.file_names import OPTIONS_FILE, VOCAB_FILE
 from elmo_tf.store.model_location import CHECKPOINT, TF1
-from elmo_tf.store.stored_model import WORD_INPUT, StoredModel, read_softmax
+from elmo_tf.store.open_model import read_softmax
+from elmo_tf.store.stored_model import WORD_INPUT, StoredModel
 from elmo_tf.store.vocabulary_transfer import own_vocabulary, transfer_vocabulary
 
 

@@ -31,9 +31,10 @@ from elmo_tf.options import Options
 from elmo_tf.store.file_names import HASHES_FILE, MIX_FILE, OPTIONS_FILE, SAFETENSORS_FILE, SOFTMAX_FILE, VOCAB_FILE
 from elmo_tf.store.model_hashes import write_hashes
 from elmo_tf.store.model_location import CHECKPOINT, HDF5, SAFETENSORS, TF1
-from elmo_tf.store.stored_model import StoredModel, open_model
+from elmo_tf.store.open_model import open_model
+from elmo_tf.store.stored_model import StoredModel
 from elmo_tf.system import atomic_files, atomic_folders, error_text
-from elmo_tf.training.checkpoint import write_imported
+from elmo_tf.training.imported_checkpoint import write_imported
 
 __all__ = ["ConvertSettings", "Converted", "allennlp_limits", "convert"]
 
@@ -77,7 +78,7 @@ def convert(
     folder of its training run, which keeps its options and vocabulary.
 
     Args:
-        model_dir: any model that `elmo_tf.store.stored_model.open_model` takes; or a `.keras` file with one
+        model_dir: any model that `elmo_tf.store.open_model.open_model` takes; or a `.keras` file with one
             `ElmoLayer`, whose fine-tuned biLM is written, with the mixes that it has learned (`mix.json`).
         output_dir: the new folder, created if it is missing; for a ZIP file its name, with or without `.zip`.
         which: the checkpoint to read, "best" or "latest"; None for the best if there is one, else the latest.

@@ -15,8 +15,9 @@ from elmo_tf.models.weight_names import SOFTMAX_PREFIX
 from elmo_tf.options import Options
 from elmo_tf.store.file_names import OPTIONS_FILE
 from elmo_tf.store.model_location import CHECKPOINT, HDF5, MANYLANGS, SAFETENSORS, TF1
+from elmo_tf.store.open_model import open_model
 from elmo_tf.store.published_files import PUBLISHED
-from elmo_tf.store.stored_model import StoredModel, open_model
+from elmo_tf.store.stored_model import StoredModel
 from elmo_tf.system import input_files
 
 KNOWN = {
@@ -69,7 +70,7 @@ def inspect(path: str, which: str | None = None) -> Inspection:
     """Describes a model; reads every array.
 
     Args:
-        path: any model that `elmo_tf.store.stored_model.open_model` takes.
+        path: any model that `elmo_tf.store.open_model.open_model` takes.
         which: the checkpoint to read, "best" or "latest"; None for the best if there is one, else the latest.
 
     Raises:

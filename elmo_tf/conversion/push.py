@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from elmo_tf.conversion.model_card import CARD_FILE, model_card
 from elmo_tf.errors import InputError
 from elmo_tf.store.hub import endpoint, explain, import_hub
-from elmo_tf.store.stored_model import open_model
+from elmo_tf.store.open_model import open_model
 from elmo_tf.system.atomic_files import write_text
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
-from elmo_tf.data.corpus import Corpus, Piece, read_pieces
+from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.encoded_corpus import CorpusEncoder, DamagedFileError, EncodedCorpus
 from elmo_tf.data.text import is_gzip
+from elmo_tf.data.text_blocks import Piece, read_pieces
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.system import locks
@@ -75,8 +76,28 @@ class CorpusCache:
             InputError: the text cannot be read, as for `Corpus.scan`; or the file cannot be written.
         """
         self._remove_abandoned()
-        known = self._find(paths, vocabulary)
+        known = self.find(paths, vocabulary)
         return self._encode(paths, vocabulary) if known is None else known
+
+    def find(self, paths: Sequence[str], vocabulary: Vocabulary) -> EncodedCorpus | None:
+        """Finds the encoded form of a text; None where the folder has none, and nothing is written.
+
+        Args:
+            paths, vocabulary: as for `encode`.
+
+        Raises:
+            InputError: the text cannot be read.
+        """
+        if not self._files(f"{_NAME}-*{_ENDING}"):
+            return None
+        path = self._path(content_key(paths, vocabulary))
+        if not os.path.exists(path):
+            return None
+        try:
+            return EncodedCorpus.open(path, paths, vocabulary)
+        except DamagedFileError as error:
+            self._report(f"note: {path} is damaged ({error}), so the text is encoded anew")
+            return None
 
     def keep(self) -> None:
         """Gives a file that `encode` made its name, under which later runs find it."""
@@ -100,18 +121,6 @@ class CorpusCache:
             with contextlib.suppress(OSError):  # another process has just renamed it, or the folder is read-only
                 if _is_abandoned(path):
                     os.remove(path)
-
-    def _find(self, paths: Sequence[str], vocabulary: Vocabulary) -> EncodedCorpus | None:
-        if not self._files(f"{_NAME}-*{_ENDING}"):
-            return None
-        path = self._path(content_key(paths, vocabulary))
-        if not os.path.exists(path):
-            return None
-        try:
-            return EncodedCorpus.open(path, paths, vocabulary)
-        except DamagedFileError as error:
-            self._report(f"note: {path} is damaged ({error}), so the text is encoded anew")
-            return None
 
     def _encode(self, paths: Sequence[str], vocabulary: Vocabulary) -> EncodedCorpus:
         self._announce(paths)

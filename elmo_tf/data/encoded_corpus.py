@@ -14,8 +14,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from elmo_tf.data.corpus import Block, Corpus, Piece
+from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.text import is_gzip
+from elmo_tf.data.text_blocks import Block, Piece
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.data.word_lookup import WordLookup, join_words, split_words
 from elmo_tf.errors import InputError

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from elmo_tf.data.corpus import BlockReader, Corpus
+from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.shuffle import POOL_BYTES, Shuffle
+from elmo_tf.data.text_blocks import BlockReader
 from elmo_tf.data.vocabulary import Vocabulary
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elmo_tf.data.corpus import Block, Corpus
+from elmo_tf.data.corpus import Corpus
+from elmo_tf.data.text_blocks import Block
 
 POOL_BYTES = 16 << 20
 """Size of a pool. Blocks of all files are shuffled before, so that a pool is a sample of the whole corpus."""

@@ -1,21 +1,18 @@
 """`ElmoLayer`: the Keras layer that turns tokens into ELMo's vectors."""
 
 import os
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from elmo_tf.elmo.inputs import form_of, from_lists, is_token, only_tokens_with_spaces, tokens_of
-from elmo_tf.elmo.outputs import check_output, combine_layers, mix_layers, output_shape, place_vectors
-from elmo_tf.elmo.token_mask import Places, TokenMask, places_of
-from elmo_tf.inference.contextualize import read_sentences
-from elmo_tf.inference.distinct_words import Sentences, sentences_of_batch
+from elmo_tf.elmo.arguments import check_arguments
+from elmo_tf.elmo.outputs import combine_layers, mix_layers, output_shape, place_vectors
+from elmo_tf.elmo.sentence_reader import SentenceReader
+from elmo_tf.elmo.token_mask import Places, TokenMask
 from elmo_tf.inference.fill_word_table import fill_word_table
-from elmo_tf.inference.word_vectors import WordVectors, is_frozen
-from elmo_tf.layers.pooling import POOLINGS, SentencePooling
+from elmo_tf.layers.pooling import SentencePooling
 from elmo_tf.layers.scalar_mix import MixNumbers, ScalarMix
 from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.state import BiLMState, state_shapes
@@ -23,11 +20,11 @@ from elmo_tf.options import Options
 from elmo_tf.store.known_words import known_words
 from elmo_tf.store.load_model import read_vocabulary
 from elmo_tf.store.load_weights import initial_weights
-from elmo_tf.store.stored_model import open_model
+from elmo_tf.store.open_model import open_model
 
 
 @keras.saving.register_keras_serializable(package="elmo_tf")
-class ElmoLayer(keras.layers.Layer):
+class ElmoLayer(SentenceReader):
     """Turns tokens into the vectors of a biLM.
 
     Every sentence starts from the zero state, so its vectors depend neither on its batch nor on padding. A model that
@@ -98,22 +95,11 @@ class ElmoLayer(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if isinstance(options, (str, os.PathLike)):
-            raise ValueError(
-                f"options: expected a JSON object, got {os.fspath(options)!r}; a model's path goes to "
-                "ElmoLayer.from_pretrained"
-            )
-        if pooling is not None and pooling not in POOLINGS:
-            raise ValueError(f"pooling: expected None or one of {POOLINGS}, got {pooling!r}")
-        if isinstance(vocab_to_cache, str):
-            raise ValueError(f"vocab_to_cache: expected a list of words, got the text {vocab_to_cache!r}")
-        if trainable not in (True, False):
-            raise ValueError(f"trainable: expected True or False, got {trainable!r}")
-        self.bilm = BiLM(options, lexicon_encoder=lexicon_encoder, name="bilm", dtype=self.dtype_policy)
-        self.bilm.trainable = bool(trainable)
         first = None if scalar_mix_init is None else [float(value) for value in scalar_mix_init]
         mixing = {"scalar_mix_init": first, "l2": l2, "layer_norm": layer_norm}
-        check_output(output, num_mixes, **mixing)
+        check_arguments(options, output, pooling, num_mixes, vocab_to_cache, trainable, **mixing)
+        self.bilm = BiLM(options, lexicon_encoder=lexicon_encoder, name="bilm", dtype=self.dtype_policy)
+        self.bilm.trainable = bool(trainable)
         n_layers, policy = self.bilm.options.lstm.n_layers + 1, self.dtype_policy
         self.mixes = [
             ScalarMix(n_layers, first, l2, layer_norm, name=f"mix_{number}", dtype=policy)
@@ -133,18 +119,7 @@ class ElmoLayer(keras.layers.Layer):
             "return_state": return_state,
         }
         self.supports_masking = True
-        self.words = WordVectors(
-            self.bilm.options,
-            vocabulary,
-            vocab_to_cache,
-            self.bilm.reads_words,
-            self.bilm.boundaries,
-            name="words",
-            dtype=policy,
-        )
-        self._fill_cache = True
-        self._warns_of_spaces = True
-        self._check_cache()
+        self.words = self._make_words(vocabulary, vocab_to_cache)
 
     @classmethod
     def from_pretrained(
@@ -201,18 +176,6 @@ class ElmoLayer(keras.layers.Layer):
         self.words.prepare(self.bilm.encoder, self._fill_cache)
         self.built = True
 
-    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Turns Python lists of tokens into tensors, which Keras requires, and then calls the layer."""
-        tokens = from_lists(inputs, form_of(self.words.max_characters))
-        if self._warns_of_spaces and only_tokens_with_spaces(tokens):
-            self._warns_of_spaces = False
-            warnings.warn(
-                "inputs: every token of the batch holds a space, as sentences that are not split into tokens do; "
-                "a sentence is a row of tokens",
-                stacklevel=2,
-            )
-        return super().__call__(tokens, *args, **kwargs)
-
     def call(
         self,
         inputs: Any,
@@ -234,42 +197,6 @@ class ElmoLayer(keras.layers.Layer):
         if self.pool is not None:
             vectors = self.pool(vectors, mask=places.is_shown)
         return self.drop(vectors, training=training)
-
-    def read(
-        self,
-        inputs: Any,
-        mask: tf.Tensor | None = None,
-        initial_state: BiLMState | None = None,
-        keep_boundaries: bool = False,
-    ) -> tuple[tf.Tensor, Sentences, Places, BiLMState]:
-        """Computes the biLM's layers.
-
-        Returns:
-            The layers `(B, L + 1, S, size)`, the sentences as the biLM reads them, the places at which the steps of
-            the layers belong in the result, and the LSTM states after the batch.
-        """
-        self._check_cache()
-        tokens = tokens_of(inputs, self.words.max_characters)
-        present = is_token(tokens, mask)
-        sentences = sentences_of_batch(tokens, present, self.bilm.boundaries)
-        is_trained = not is_frozen(self.bilm)
-        layers, state = read_sentences(self.bilm, self.words, sentences, initial_state, is_trained)
-        return layers, sentences, places_of(present, keep_boundaries), state
-
-    def refresh_cache(self) -> None:
-        """Computes the table of `vocab_to_cache` again; call it after assigning weights of the biLM by hand."""
-        self.words.refresh(self.bilm.encoder)
-
-    def _check_cache(self) -> None:
-        if self.words.cached_words is not None and (self.bilm.trainable or not is_frozen(self.bilm)):
-            raise ValueError(
-                "vocab_to_cache: expected None where the biLM is trained, for its words' vectors change, got "
-                f"{len(self.words.cached_words)} words"
-            )
-
-    def zero_state(self, batch_size: int | tf.Tensor) -> BiLMState:
-        """The LSTM states at the start of a text, for `initial_state`."""
-        return self.bilm.zero_state(batch_size)
 
     @property
     def mix_numbers(self) -> list[MixNumbers]:

@@ -1,7 +1,6 @@
 """The results of `ElmoLayer`: layers mixed or selected, vectors put back at the tokens' places, and the Keras mask."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -11,17 +10,6 @@ from elmo_tf.layers import ScalarMix
 from elmo_tf.options import Options
 
 OUTPUTS = ("mix", "top", "average", "all", "concat")
-
-
-def check_output(output: str, num_mixes: int, **mixing: Any) -> None:
-    """Raises a `ValueError` if an argument is not one that `ElmoLayer` accepts, or two contradict each other."""
-    if output not in OUTPUTS:
-        raise ValueError(f"output: expected one of {OUTPUTS}, got {output!r}")
-    if num_mixes < 1:
-        raise ValueError(f"num_mixes: expected a number from 1, got {num_mixes}")
-    given = [name for name, value in {"num_mixes": num_mixes > 1, **mixing}.items() if value]
-    if output != "mix" and given:
-        raise ValueError(f"{given[0]}: expected with output='mix' alone, got it with output={output!r}")
 
 
 def mix_layers(

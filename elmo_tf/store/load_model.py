@@ -10,7 +10,8 @@ from elmo_tf.models.bilm import BiLM
 from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.store.file_names import OPTIONS_FILE, VOCAB_FILE
 from elmo_tf.store.load_weights import load_weights
-from elmo_tf.store.stored_model import WORD_INPUT, StoredModel, open_model
+from elmo_tf.store.open_model import open_model
+from elmo_tf.store.stored_model import WORD_INPUT, StoredModel
 
 
 @dataclass(frozen=True)

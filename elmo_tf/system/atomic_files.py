@@ -13,7 +13,7 @@ from elmo_tf.system.error_text import reason, rename_in_errors
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
+def atomic_write(path: str | os.PathLike[str], temporary_folder: str | None = None) -> Iterator[str]:
     """Yields a temporary path beside `path`; renames it to `path` when the block ends, removes it on an error.
 
     The content is on the disk before the file is renamed, and the new name before the block is left, so after a power
@@ -21,6 +21,12 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
 
     The folder of `path` is made if it is missing. Of a symbolic link the file that it names is written. The temporary
     path keeps the ending of `path`, for libraries that look at it (`.hdf5`, `.gz`).
+
+    Args:
+        path: the file.
+        temporary_folder: the folder of the temporary path, on the file system of `path`: one whose left-over files a
+            later run removes, if this process is killed. By default, and for a symbolic link, which may lead to another
+            file system, the folder of the file.
 
     Raises:
         InputError: the file cannot be written, for example because the disk is full; the message names `path`.
@@ -39,7 +45,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
     make_folder(folder)
     check_regular(path)
     stem, ending = os.path.splitext(os.path.basename(target))
-    temporary = temporary_name(folder, stem, ending)
+    temporary = temporary_name(folder if target != path else temporary_folder or folder, stem, ending)
     try:
         os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
         with rename_in_errors(path, temporary):
@@ -147,9 +153,12 @@ def make_folder(folder: str) -> None:
         raise InputError(f"the folder {folder} cannot be made: {error.strerror}", path=folder) from error
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Writes `text` to `path` in UTF-8, whole or not at all."""
-    with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+def write_text(path: str | os.PathLike[str], text: str, temporary_folder: str | None = None) -> None:
+    """Writes `text` to `path` in UTF-8, whole or not at all; the arguments are those of `atomic_write`."""
+    with (
+        atomic_write(path, temporary_folder) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="\n") as file,
+    ):
         file.write(text)
 
 

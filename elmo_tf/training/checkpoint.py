@@ -1,34 +1,20 @@
 """The checkpoints of a training run: `latest` holds all that a run needs to continue, `best` the best weights."""
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
 from elmo_tf.formats.tensorflow_checkpoint import DAMAGED
-from elmo_tf.store.checkpoint_files import checkpoint_step, has_checkpoint, list_checkpoints, newest_checkpoint
+from elmo_tf.store.checkpoint_files import checkpoint_step, has_checkpoint, newest_checkpoint
 from elmo_tf.store.checkpoint_writer import CheckpointWriter, save_checkpoint
 from elmo_tf.store.file_names import BEST, LATEST
 from elmo_tf.system.error_text import first_line
 from elmo_tf.training.averaging import WeightAverage
+from elmo_tf.training.checkpoint_content import SavedText, has_part, join_rows, split_rows
 from elmo_tf.training.optimizer import Optimizer
-from elmo_tf.training.state import Division, LstmStates, RunState
-
-
-class _Text(tf.train.experimental.PythonState):
-    """A string that is saved in a checkpoint."""
-
-    def __init__(self, text: str = "") -> None:
-        self.text = text
-
-    def serialize(self) -> str:
-        return self.text
-
-    def deserialize(self, string_value: str | bytes) -> None:
-        self.text = string_value.decode() if isinstance(string_value, bytes) else string_value
+from elmo_tf.training.state import LstmStates, RunState
 
 
 class TrainingCheckpoint:
@@ -57,7 +43,7 @@ class TrainingCheckpoint:
     ) -> None:
         self._writes = writes
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._text = _Text()
+        self._text = SavedText()
         self._rows: list[tf.Variable] = []
         self._weights, self._optimizer = dict(variables), optimizer
         self._model_dir, self._report, self._average = model_dir, report, average
@@ -70,7 +56,7 @@ class TrainingCheckpoint:
     def _writer(self, states: LstmStates) -> CheckpointWriter:
         """The writer of `latest`, made at the first use, when the shapes of the LSTM states are known."""
         if self._latest is None:
-            self._rows = [tf.Variable(tf.zeros_like(rows), trainable=False) for rows in _join(states)]
+            self._rows = [tf.Variable(tf.zeros_like(rows), trainable=False) for rows in join_rows(states)]
             checkpoint = self._checkpoint(with_states=True, with_average=True)
             self._latest = CheckpointWriter(checkpoint, os.path.join(self._model_dir, LATEST), max_to_keep=2)
         return self._latest
@@ -96,7 +82,7 @@ class TrainingCheckpoint:
             return self._last_saved[2]
         self._step.assign(state.step)
         self._text.text = text
-        for variable, rows in zip(self._rows, _join(state.lstm_states), strict=True):
+        for variable, rows in zip(self._rows, join_rows(state.lstm_states), strict=True):
             variable.assign(rows)
         path = save_checkpoint(writer, state.step, confirmed)
         self._last_saved = state.step, text, path
@@ -148,10 +134,23 @@ class TrainingCheckpoint:
             self._check_empty()
             return None
         writer.adopt(path)
+        keys = self._assign(writer, path)
+        if self._average is not None and not has_part(keys, "average"):
+            self._average.reset()
+        states = split_rows(self._rows, new.lstm_states) if has_part(keys, "states") else new.lstm_states
+        try:
+            return RunState.from_json(self._text.text, new, int(self._step), states)
+        except (ValueError, TypeError, AttributeError) as error:  # such as a number of thousands of digits
+            raise InputError(
+                f"{path} is damaged: the notes on the run in it cannot be read: {first_line(error)}", path=path
+            ) from error
+
+    def _assign(self, writer: CheckpointWriter, path: str) -> list[str]:
+        """Assigns all that a checkpoint holds; returns its keys."""
         status = None
         try:
             keys = [key for key, _ in tf.train.list_variables(path)]
-            imported, averaged = not _has(keys, "states"), _has(keys, "average")
+            imported, averaged = not has_part(keys, "states"), has_part(keys, "average")
             fits = self._has_optimizer(path, keys, imported)
             is_complete = not imported and (averaged or self._average is None)
             target = writer.checkpoint if is_complete else self._checkpoint(not imported, averaged, fits)
@@ -170,15 +169,7 @@ class TrainingCheckpoint:
                 f"was saved with, or the file is damaged ({first_line(error)})",
                 path=path,
             ) from error
-        if self._average is not None and not averaged:
-            self._average.reset()
-        states = new.lstm_states if imported else _split(self._rows, new.lstm_states)
-        try:
-            return RunState.from_json(self._text.text, new, int(self._step), states)
-        except (ValueError, TypeError, AttributeError) as error:  # such as a number of thousands of digits
-            raise InputError(
-                f"{path} is damaged: the notes on the run in it cannot be read: {first_line(error)}", path=path
-            ) from error
+        return keys
 
     def _has_optimizer(self, path: str, keys: Sequence[str], imported: bool) -> bool:
         """Whether the checkpoint, which has these keys, was saved with the run's optimizer.
@@ -220,65 +211,3 @@ class TrainingCheckpoint:
                 "--model_dir",
                 path=folder,
             )
-
-
-def read_division(model_dir: str) -> Division | None:
-    """Reads how the rows of a step were divided when the newest checkpoint in `latest` was saved.
-
-    Returns:
-        None if there is no checkpoint, if it is of an earlier release, or if it cannot be read: `restore` finds the
-        reason, and may take another one.
-    """
-    for path in list_checkpoints(os.path.join(model_dir, LATEST)):
-        try:
-            reader = tf.train.load_checkpoint(path)
-            (key,) = [key for key in reader.get_variable_to_shape_map() if key.startswith("notes/")]
-            return Division(*json.loads(reader.get_tensor(key))["division"])
-        except (*DAMAGED, TypeError, KeyError, RecursionError):
-            continue
-    return None
-
-
-def write_imported(model_dir: str, weights: Mapping[str, Any], accumulators: Mapping[str, Any], step: int) -> str:
-    """Writes a model that was trained elsewhere as the latest checkpoint of a run, which can then be continued.
-
-    The checkpoint holds no LSTM states and no position in a text: the continued run starts with zero states at the
-    beginning of its text.
-
-    Args:
-        model_dir: the new model's folder.
-        weights: the weights by name.
-        accumulators: Adagrad's accumulators by the same names.
-        step: steps that the model was trained for.
-
-    Returns:
-        The checkpoint's path.
-
-    Raises:
-        InputError: the checkpoint cannot be written.
-    """
-    checkpoint = tf.train.Checkpoint(
-        weights={name: tf.Variable(array) for name, array in weights.items()},
-        adagrad={name: tf.Variable(array, trainable=False) for name, array in accumulators.items()},
-        step=tf.Variable(step, dtype=tf.int64, trainable=False),
-        notes=_Text("{}"),
-    )
-    return save_checkpoint(CheckpointWriter(checkpoint, os.path.join(model_dir, LATEST), max_to_keep=1), step)
-
-
-def _has(keys: Sequence[str], part: str) -> bool:
-    """Whether a checkpoint with these keys has a part of this name."""
-    return any(key.startswith(f"{part}/") for key in keys)
-
-
-def _join(states: LstmStates) -> list[tf.Tensor]:
-    """Joins the rows of all parts: each LSTM state as one float32 tensor."""
-    flat = [tf.nest.flatten(state) for state in states]
-    return [tf.cast(tf.concat(parts, 0), tf.float32) for parts in zip(*flat, strict=True)]
-
-
-def _split(rows: list[tf.Variable], states: LstmStates) -> LstmStates:
-    """Reverses `_join`: deals the rows to as many parts as `states` has, in its structure and types."""
-    like = tf.nest.flatten(states[0])
-    parts = [tf.split(tf.cast(v, one.dtype), len(states)) for v, one in zip(rows, like, strict=True)]
-    return tuple(tf.nest.pack_sequence_as(state, [part[k] for part in parts]) for k, state in enumerate(states))

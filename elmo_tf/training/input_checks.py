@@ -61,6 +61,7 @@ def check_run_input(
     vocab_file: str,
     parts: int,
     cache: CorpusCache | None = None,
+    encodes: bool = True,
 ) -> RunInput:
     """Reads the vocabulary, counts the text, and checks that they fit each other and the options.
 
@@ -71,6 +72,7 @@ def check_run_input(
         vocab_file: the vocabulary's file.
         parts: replicas times accumulation steps.
         cache: where the training text is encoded while it is counted, or found encoded; None to count it alone.
+        encodes: whether a text that is not found encoded is encoded, and not counted alone.
 
     Raises:
         InputError: something does not fit; the error is one sentence on the first thing that was found.
@@ -84,7 +86,9 @@ def check_run_input(
             f"{vocab_file}: expected {given} words by n_tokens_vocab of the options, got {len(vocabulary)}",
             path=vocab_file,
         )
-    encoded = None if cache is None else cache.encode(train_paths, vocabulary)
+    encoded = None
+    if cache is not None:
+        encoded = (cache.encode if encodes else cache.find)(train_paths, vocabulary)
     corpus = Corpus.scan(train_paths) if encoded is None else encoded.corpus
     options = options.replace(n_tokens_vocab=len(vocabulary), n_train_tokens=corpus.words)
     words = corpus.sample()

@@ -2,33 +2,28 @@
 
 import bisect
 import contextlib
-import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from elmo_tf.errors import InputError
-from elmo_tf.inference.evaluator import Evaluator, LossesNotFiniteError
+from elmo_tf.inference.evaluator import LossesNotFiniteError
 from elmo_tf.training.assembly import Trainer
 from elmo_tf.training.callbacks import make_callbacks
 from elmo_tf.training.checkpoint import TrainingCheckpoint
 from elmo_tf.training.divergence import DivergenceError, DivergenceGuard
+from elmo_tf.training.evaluation import make_evaluation
 from elmo_tf.training.input_checks import RunInput
 from elmo_tf.training.plateau import ReduceOnPlateau
 from elmo_tf.training.prefetch import PrefetchedStream
+from elmo_tf.training.run_saver import RunSaver
 from elmo_tf.training.settings import TrainSettings
 from elmo_tf.training.state import RunState
 from elmo_tf.training.steps_in_flight import STEPS_IN_FLIGHT, FinishedStep, StepsInFlight
-
-_WINDOWS_TO_AGREE = 10
-"""Windows of a validation after which several workers ask each other whether to stop."""
-
-
-class _ValidationAbandonedError(Exception):
-    """Raised inside a validation when the run is asked to stop. The resumed run makes up for the validation."""
+from elmo_tf.training.stop_agreement import StopAgreement, ValidationAbandonedError
 
 
 class TrainingLoop:
@@ -65,16 +60,14 @@ class TrainingLoop:
     ) -> None:
         self._of_user = of_user
         self._settings, self._prepared, self._trainer = settings, prepared, trainer
-        self._checkpoint, self._state, self._bounds, self._report = checkpoint, state, bounds, report
+        self._state, self._bounds, self._report = state, bounds, report
         self._loss_name = "sampled_loss" if prepared.options.training.sample_softmax else "loss"
         self._guard = DivergenceGuard(state, len(prepared.vocabulary), report, trainer.variables.values())
-        self._model = trainer.model
-        self._model.stop_training = False
-        self._workers = trainer.workers
-        self._signal, self._windows = 0, 0
+        self._model, self._workers = trainer.model, trainer.workers
+        self._stops = StopAgreement(self._model, self._workers, bool(of_user))
         self._flight = self._make_flight()
+        self._saver = RunSaver(checkpoint, state, self._guard, self._flight, self._workers)
         self._input_error: InputError | None = None
-        self.stopped_by: int | None = None
 
     def _make_flight(self) -> StepsInFlight:
         average = self._trainer.average
@@ -91,28 +84,12 @@ class TrainingLoop:
 
         Several workers end after the same step, the first after which they have told each other.
         """
-        self._signal = number
-        if self._workers.count == 1:
-            self._stop(number)
+        self._stops.request(number)
 
-    def _stop(self, number: int) -> None:
-        self.stopped_by = number
-        self._model.stop_training = True
-
-    def _is_to_stop(self) -> bool:
-        """Whether the run ends here. The user's callbacks run on the chief, which then tells the other workers."""
-        if self._of_user and self._workers.count > 1:
-            stops = self._workers.gather(np.array([self._model.stop_training], np.float32))
-            self._model.stop_training = bool(stops.any())
-        return bool(self._model.stop_training)
-
-    def _exchange(self, numbers: np.ndarray) -> np.ndarray:
-        """Gathers a vector from all workers, `(workers, n)`, and stops if one of them was asked to stop."""
-        gathered = self._workers.gather(np.append(numbers, np.float32(self._signal)))
-        signal = int(gathered[:, -1].max())
-        if signal:
-            self._stop(signal)
-        return gathered[:, :-1]
+    @property
+    def stopped_by(self) -> int | None:
+        """The number of the signal that stopped the run, if one did."""
+        return self._stops.stopped_by
 
     def run(self, stream: PrefetchedStream) -> None:
         """Takes all steps, unless the run is out of patience or `request_stop` is called before.
@@ -126,17 +103,22 @@ class TrainingLoop:
             with self._flight:
                 self._run(stream)
         except (DivergenceError, LossesNotFiniteError):
-            self._checkpoint.withdraw(self._guard.confirmed)
+            self._saver.withdraw()
             raise
 
     def _run(self, stream: PrefetchedStream) -> None:
         callbacks = keras.callbacks.CallbackList(self._callbacks(), model=self._model)
         self._begin(callbacks)
         epoch = bisect.bisect_right(self._bounds, self._state.step) - 1
-        while epoch + 1 < len(self._bounds) and not self._is_to_stop():
+        while epoch + 1 < len(self._bounds) and not self._stops.is_to_stop():
             self._run_epoch(epoch, stream, callbacks)
             epoch += 1
         callbacks.on_train_end()
+
+    def _make_evaluation(self) -> Callable[[], dict[str, float | int]] | None:
+        rows, after_window = self._settings.validation_batch_size, self._stops.abandon_if_stopped
+        evaluate = make_evaluation(self._prepared, self._trainer, rows, after_window)
+        return None if evaluate is None else self._saver.save_if_a_text_is_gone()(evaluate)
 
     def _callbacks(self) -> list[keras.callbacks.Callback]:
         training = self._prepared.options.training
@@ -147,7 +129,7 @@ class TrainingLoop:
             self._loss_name,
             self._trainer.parts * training.batch_size * training.unroll_steps,
             self._make_evaluation(),
-            self._save_best,
+            self._saver.save_best,
             self._report,
             self._of_user,
             self._workers.is_chief,
@@ -162,31 +144,31 @@ class TrainingLoop:
         was_due = self._state.validation_due is not None
         if self._trainer.average is not None and not self._state.is_resumed:
             self._trainer.average.reset()  # to the weights of --initialize_from, if it was given
-        with contextlib.suppress(_ValidationAbandonedError):
+        with contextlib.suppress(ValidationAbandonedError):
             callbacks.on_train_begin({})
             if was_due:
-                self._save()
+                self._saver.save()
 
     def _run_epoch(self, epoch: int, stream: PrefetchedStream, callbacks: keras.callbacks.CallbackList) -> None:
         """Takes the steps of an epoch that are not taken yet."""
         end = self._bounds[epoch + 1]
         callbacks.on_epoch_begin(epoch)
-        while self._state.step < end and (len(self._flight) or not self._is_to_stop()):
+        while self._state.step < end and (len(self._flight) or not self._stops.is_to_stop()):
             callbacks.on_train_batch_begin(self._state.step)
             self._send_steps(end, stream)
             self._finish_step(self._flight.next(), callbacks)
         if self._state.step == end:
-            with contextlib.suppress(_ValidationAbandonedError):
+            with contextlib.suppress(ValidationAbandonedError):
                 callbacks.on_epoch_end(epoch, {self._loss_name: self._state.mean_loss})
         if self._state.has_new_steps:  # false if the run was stopped before its first step
-            self._save()
+            self._saver.save()
 
     def _send_steps(self, end: int, stream: PrefetchedStream) -> None:
         """Sends at least one step if none is in flight, and more while it is certain that they will be taken."""
         while not len(self._flight) or self._may_send_more(end):
             step = self._state.step + len(self._flight)
             try:
-                with self._save_if_a_text_is_gone():
+                with self._saver.save_if_a_text_is_gone():
                     if self._input_error is not None:
                         raise self._input_error
                     tensors, position = next(stream)
@@ -209,7 +191,7 @@ class TrainingLoop:
         """Reads the results of a step, and does everything that follows from them."""
         state, result = self._state, finished.result
         state.step, state.stream_position = state.step + 1, finished.position
-        losses = self._exchange(np.ravel(result.losses))
+        losses = self._stops.exchange(np.ravel(result.losses))
         logs = {self._loss_name: float(tf.reduce_mean(losses)), "gradient_norm": float(result.norm)}
         if self._is_skipped(logs["gradient_norm"]):
             self._guard.count_skip(logs["gradient_norm"])
@@ -217,10 +199,10 @@ class TrainingLoop:
         else:
             self._guard.count_step(logs[self._loss_name])
         state.lstm_states, state.loss_scale = result.states, result.loss_scale
-        with contextlib.suppress(_ValidationAbandonedError):
+        with contextlib.suppress(ValidationAbandonedError):
             callbacks.on_train_batch_end(state.step - 1, logs)
         if state.step % self._settings.checkpoint_steps == 0 and state.step not in self._bounds:
-            self._save()
+            self._saver.save()
 
     def _is_skipped(self, norm: float) -> bool:
         """Whether the gradient of a step overflows, so that the weights stay as they are.
@@ -235,68 +217,3 @@ class TrainingLoop:
         if self._settings.precision == "float16":
             raise InputError(f"the gradient of step {self._state.step} overflows float16: take --precision=bfloat16")
         return True
-
-    def _make_evaluation(self) -> Callable[[], dict[str, float | int]] | None:
-        """The function that validates; None without held-out text."""
-        settings, prepared = self._settings, self._prepared
-        if prepared.validation is None:
-            return None
-        evaluator = Evaluator(
-            self._model,
-            prepared.validation,
-            prepared.vocabulary,
-            settings.validation_batch_size,
-            helpers=self._workers if self._workers.count > 1 else None,
-        )
-
-        def evaluate() -> dict[str, float | int]:
-            with self._save_if_a_text_is_gone():
-                average = self._trainer.average
-                with contextlib.nullcontext() if average is None else average.in_place():
-                    return evaluator(self._abandon_if_stopped).to_dict()
-
-        return evaluate
-
-    def _abandon_if_stopped(self, _: int) -> None:
-        """Ends the current validation if the run is to stop; a scheduler may not wait until it is complete.
-
-        Every worker takes rows of its own of the same windows, so all ask each other in the same window.
-        """
-        self._windows += 1
-        if self._workers.count > 1 and self._windows % _WINDOWS_TO_AGREE == 0:
-            self._exchange(np.zeros(0, np.float32))
-        if self.stopped_by is not None:
-            raise _ValidationAbandonedError
-
-    @contextlib.contextmanager
-    def _save_if_a_text_is_gone(self) -> Iterator[None]:
-        """Saves the run if a text cannot be read any more, before the error ends it.
-
-        The steps that were taken are correct. Once the text is back, the same command resumes the run after them, and
-        first makes up for a validation that was interrupted.
-        """
-        try:
-            yield
-        except LossesNotFiniteError as error:
-            raise LossesNotFiniteError(
-                f"{error}; take a smaller --learning_rate or --all_clip_norm_val and go on from the last checkpoint"
-            ) from error
-        except InputError:
-            # without a new step nothing has changed since the last checkpoint; and other workers do not take part
-            if self._state.has_new_steps and self._workers.count == 1 and not len(self._flight):
-                self._save()
-            raise
-
-    def _save(self) -> bool:
-        """Saves the run, unless it has diverged; returns whether it is saved."""
-        if not self._guard.may_save():
-            return False
-        states = self._workers.gather_states(self._state.lstm_states)
-        state = dataclasses.replace(self._state, lstm_states=states)
-        self._checkpoint.save(state, self._guard.confirmed)
-        return True
-
-    def _save_best(self, step: int) -> None:
-        """Saves the latest checkpoint first, because a run cannot be continued from its best weights alone."""
-        if self._save():
-            self._checkpoint.save_best(step)

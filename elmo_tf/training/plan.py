@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from elmo_tf.data.corpus_cache import CorpusCache
 from elmo_tf.training.assembly import Trainer, build_trainer, count_parts, make_stream, new_state
 from elmo_tf.training.batch_size import choose_batch_size, recall_batch_size
 from elmo_tf.training.devices import make_strategy
@@ -39,7 +40,7 @@ def plan(settings: TrainSettings, report: Callable[[str], None] = print) -> None
     strategy = make_strategy(settings.devices, settings.logical_cpus, settings.all_reduce)
     settings = recall_batch_size(settings, report)
     parts = count_parts(settings, strategy)
-    prepared = check_run_input(settings.options, settings.train_files, settings.valid_files, settings.vocab_file, parts)
+    prepared = read_input(settings, parts, report)
     prepared, notes = choose_batch_size(settings, prepared, strategy, parts)
     check_fits_in_memory(prepared.options, strategy)
     bounds = run_bounds(settings, prepared.options.training, prepared.corpus.predictions, parts)
@@ -53,12 +54,36 @@ def plan(settings: TrainSettings, report: Callable[[str], None] = print) -> None
     words = parts * training.batch_size * training.unroll_steps
     report(
         f"a step takes {seconds:.3g} s, {words / seconds:,.0f} words/s: {bounds[-1]:,} steps, or "
-        f"{bounds[-1] * words:,} words, take about {describe_hours(bounds[-1] * seconds)}, without the validations"
+        f"{bounds[-1] * words:,} words, take about {describe_hours(bounds[-1] * seconds)}, without the validations; "
+        + describe_text(prepared)
     )
     report(
         f"of configs/modern, {configuration_for(prepared.corpus.words)}.flags is for a text of this size; nothing was "
         "trained"
     )
+
+
+def read_input(settings: TrainSettings, parts: int, report: Callable[[str], None]) -> RunInput:
+    """Reads and checks the input of a run, as `train` does; the text is encoded only where an earlier run has done it.
+
+    Args:
+        settings: the run's settings.
+        parts: replicas times accumulation steps.
+        report: takes a line for people.
+
+    Raises:
+        InputError: something about the input is wrong.
+    """
+    cache = CorpusCache(settings.corpus_cache or settings.model_dir, report)
+    files = (settings.train_files, settings.valid_files, settings.vocab_file)
+    return check_run_input(settings.options, *files, parts, cache, encodes=False)
+
+
+def describe_text(prepared: RunInput) -> str:
+    """Says from which form of the text the timed steps had their input."""
+    if prepared.encoded is None:
+        return "timed with the text files as they are, while a run encodes them first, to wait less for its input"
+    return "timed with the encoded text, as a run reads it"
 
 
 def time_steps(settings: TrainSettings, prepared: RunInput, trainer: Trainer, stream: PrefetchedStream) -> float:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from elmo_tf.data.corpus import is_same_text
 from elmo_tf.errors import InputError
 from elmo_tf.training.assembly import Trainer, new_state
-from elmo_tf.training.checkpoint import TrainingCheckpoint, read_division
+from elmo_tf.training.checkpoint import TrainingCheckpoint
+from elmo_tf.training.checkpoint_content import read_division
 from elmo_tf.training.input_checks import RunInput
 from elmo_tf.training.settings import TrainSettings
 from elmo_tf.training.state import RunState

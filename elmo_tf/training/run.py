@@ -98,29 +98,14 @@ def _train(
     check_for_training(settings.model_dir)
     # otherwise TensorFlow lets GPUs compute float32 products with ten bits of precision, as many as half precision has
     tf.config.experimental.enable_tensor_float_32_execution(settings.precision != "float32")
-    settings = recall_batch_size(settings, report)
-    given, settings = settings, keep_parts(settings, int(strategy.num_replicas_in_sync), report)
+    settings, prepared = _prepare(settings, strategy, workers, report, cache)
     parts = count_parts(settings, strategy)
-    prepared = check_run_input(
-        settings.options, settings.train_files, settings.valid_files, settings.vocab_file, parts, cache
-    )
-    prepared, notes = choose_batch_size(settings, prepared, strategy, parts)
-    for line in notes:
-        report(line)
-    check_model_folder(settings.model_dir, prepared)
-    check_fits_in_memory(prepared.options, strategy, workers.count)
-    workers.check_same(_facts(given, prepared), "start all workers with the same command and the same files")
     bounds = run_bounds(settings, prepared.options.training, prepared.corpus.predictions, parts)
     trainer = build_trainer(settings, prepared.options, strategy, total_steps=bounds[-1])
     checkpoint = TrainingCheckpoint(
         settings.model_dir, trainer.variables, trainer.optimizer, report, workers.is_chief, trainer.average
     )
-    state = begin_or_resume(settings, prepared, trainer, checkpoint, report)
-    workers.check_same(
-        {"checkpoint": str(state.step)}, f"{settings.model_dir} must be on a file system that all workers share"
-    )
-    own = workers.own_parts(parts)
-    state.lstm_states = state.lstm_states[own.start : own.stop]
+    state = _begin(settings, prepared, trainer, checkpoint, report)
     if workers.is_chief:
         write_model_folder(settings.model_dir, prepared)
     cache.keep()
@@ -136,6 +121,38 @@ def _train(
         best_perplexity=state.best_perplexity,
         stopped_by=stopped_by,
     )
+
+
+def _prepare(
+    settings: TrainSettings, strategy: tf.distribute.Strategy, workers: Workers, report: Report, cache: CorpusCache
+) -> tuple[TrainSettings, RunInput]:
+    """Finds all mistakes in the input, and what is left to the run to choose; returns the settings and the input."""
+    settings = recall_batch_size(settings, report)
+    given, settings = settings, keep_parts(settings, int(strategy.num_replicas_in_sync), report)
+    parts = count_parts(settings, strategy)
+    prepared = check_run_input(
+        settings.options, settings.train_files, settings.valid_files, settings.vocab_file, parts, cache
+    )
+    prepared, notes = choose_batch_size(settings, prepared, strategy, parts)
+    for line in notes:
+        report(line)
+    check_model_folder(settings.model_dir, prepared)
+    check_fits_in_memory(prepared.options, strategy, workers.count)
+    workers.check_same(_facts(given, prepared), "start all workers with the same command and the same files")
+    return settings, prepared
+
+
+def _begin(
+    settings: TrainSettings, prepared: RunInput, trainer: Trainer, checkpoint: TrainingCheckpoint, report: Report
+) -> RunState:
+    """The state that the run begins or goes on with, which has the LSTM states of this worker's parts."""
+    state = begin_or_resume(settings, prepared, trainer, checkpoint, report)
+    trainer.workers.check_same(
+        {"checkpoint": str(state.step)}, f"{settings.model_dir} must be on a file system that all workers share"
+    )
+    own = trainer.workers.own_parts(trainer.parts)
+    state.lstm_states = state.lstm_states[own.start : own.stop]
+    return state
 
 
 def _facts(settings: TrainSettings, prepared: RunInput) -> dict[str, str]:

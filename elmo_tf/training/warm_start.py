@@ -9,7 +9,8 @@ import tensorflow as tf
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.options import Options
-from elmo_tf.store.stored_model import StoredModel, open_model
+from elmo_tf.store.open_model import open_model
+from elmo_tf.store.stored_model import StoredModel
 from elmo_tf.store.vocabulary_transfer import TransferredModel, own_vocabulary, transfer_vocabulary
 
 
@@ -31,7 +32,7 @@ def warm_start(
         variables: the run's weights by name.
         options: the run's options.
         vocabulary: the run's vocabulary.
-        path: the trained model, as `elmo_tf.store.stored_model.open_model` takes it.
+        path: the trained model, as `elmo_tf.store.open_model.open_model` takes it.
         seed: the seed of new rows.
         vocab_file: the trained model's vocabulary, where none lies beside it. Without either, the run's vocabulary is
             taken for it if it has as many words.

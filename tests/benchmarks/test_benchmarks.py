@@ -4,6 +4,7 @@ import argparse
 import doctest
 import importlib
 import json
+import math
 import os
 import pathlib
 import subprocess
@@ -16,7 +17,7 @@ import tensorflow as tf
 import tiny
 from forked_python import run_code, run_script
 
-from benchmarks import counting, embedding_memory, gpu, gpu_checks, kinds, memory, traffic
+from benchmarks import counting, embedding_memory, gpu, gpu_checks, kinds, memory, text, traffic
 from elmo_tf.data.characters import encode_words
 from elmo_tf.data.steps import Step
 from elmo_tf.data.windows import Window
@@ -248,6 +249,24 @@ def test_the_gpu_script_names_the_runs_for_which_no_time_is_left_and_goes_on_aft
     values = gpu.measure_cases(arguments, None, strategy, {}, until=0.0, folder=".")
     assert len(values["left_out"]) == 8
     assert "left out, for --seconds=440 were over: small 8 bfloat16, small 8 bfloat16 XLA" in capsys.readouterr().out
+
+
+def test_the_gpu_script_encodes_the_text_once_for_all_runs(small, monkeypatch, tmp_path):
+    read = []
+
+    def measured(case, strategy, prepared, products):
+        read.append((prepared.options.training.batch_size, prepared.encoded.path))
+        return {"error": "not measured"}
+
+    monkeypatch.setattr(gpu, "measure_case", measured)
+    flags = ["--models=small", "--batch_sizes=2,3", "--vocabulary_size=40"]
+    arguments = gpu.define_flags().parse_args([*small[1:], *flags])
+    found = text.find(arguments, str(tmp_path))
+    strategy = SimpleNamespace(extended=SimpleNamespace(worker_devices=("/device:CPU:0",)))
+    gpu.measure_cases(arguments, found, strategy, {}, until=math.inf, folder=str(tmp_path / "folder"))
+    (encoded,) = (tmp_path / "folder").iterdir()
+    assert set(read) == {(2, str(encoded)), (3, str(encoded))}
+    assert not encoded.name.startswith(".")
 
 
 @pytest.mark.exhaustive

@@ -16,10 +16,14 @@ from refusals import refused
 import elmo_tf
 from elmo_tf.bulk.embed_file import embed_file
 from elmo_tf.bulk.ray import Actors
+from elmo_tf.cli.main import main
 
 pytest.importorskip("pyarrow.parquet")
 LINES = [f"the cat {'sat on ' * (number % 5)}w{number % 11} {'.' * (number % 2)}" for number in range(3_000)]
 BAD = 1234
+EMPTY = "\t_" * 8
+"""The columns of CoNLL-U after the word."""
+
 SETTINGS = {"layers": "0,2", "block_bytes": 200}
 
 
@@ -138,6 +142,38 @@ def test_parquet_is_embedded_and_scored_and_datasets_are_mapped(folder, monkeypa
         assert np.asarray(row["vectors"]).shape == (2, 8)
         message = refused(elmo_tf.ray.embed_file, "model", "in.parquet", "pooled")
         assert message == "pooled exists; give --overwrite to replace it (overwrite=True from Python)"
+
+
+TREES = "".join(
+    f"# {text}\n" + "".join(f"{place}\t{word}{EMPTY}\n" for place, word in enumerate(text.split(), 1)) + "\n"
+    for text in LINES[:40]
+)
+"""The first lines as CoNLL-U."""
+
+
+@pytest.mark.exhaustive
+def test_conllu_is_embedded_and_scored_as_by_one_process(folder, monkeypatch, capsys):
+    pytest.importorskip("ray", reason="Ray is not installed")
+    monkeypatch.chdir(folder)
+    (folder / "a.conllu").write_text(f"\n1-2\tdelcat{EMPTY}\n1\tdel{EMPTY}\n2\tcat{EMPTY}\n2.1\tx{EMPTY}\n\n{TREES}")
+    (folder / "b.conllu").write_text(TREES.rstrip("\n"))
+    (folder / "bad.conllu").write_text(f"{TREES}1\tcat\n")
+    embed = "embed --model_dir=model --input_file=a.conllu,b.conllu --input_format=conllu --output_format=parquet"
+    settings = "--layers=top --block_bytes=10"
+    assert main([*embed.split(), *settings.split(), "--output_file=trees.parquet"]) == 0
+    wanted = rows("trees.parquet")
+    assert (len(wanted), wanted[0]["tokens"]) == (81, ["del", "cat"])
+    with elmo_tf.ray.cluster(None):
+        assert main([*embed.split(), *settings.split(), "--output_file=trees", "--engine=ray"]) == 0
+        assert "trees: 81 rows, 0 of them bad" in capsys.readouterr().out
+        for row, right in zip(rows("trees"), wanted, strict=True):
+            assert (row["id"], row["tokens"], row["error"]) == (right["id"], right["tokens"], None)
+            np.testing.assert_allclose(row["vectors"], right["vectors"], rtol=0, atol=1e-6)
+        done = elmo_tf.ray.score_file("model", "a.conllu", "scored_trees", input_format="conllu")
+        assert (done, rows("scored_trees")[0]["words"]) == ((41, 0, []), ["del", "cat"])
+        message = refused(elmo_tf.ray.embed_file, "model", "bad.conllu", "bad", input_format="conllu")
+        assert message.startswith(f"{folder}/bad.conllu, line {TREES.count(chr(10)) + 1}: expected 10 columns")
+        assert not list(folder.glob("bad*parts"))
 
 
 def test_without_ray_it_is_said_in_one_sentence(folder, monkeypatch):

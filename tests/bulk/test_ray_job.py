@@ -6,7 +6,7 @@ import pytest
 from model_folders import content_of
 from refusals import refused
 
-from elmo_tf.bulk.ray import Actors, _paths, _settings
+from elmo_tf.bulk.ray import Actors, _paths, _settings, embed
 from elmo_tf.bulk.ray_job import Job
 
 pytest.importorskip("pyarrow")
@@ -66,9 +66,16 @@ def test_files_that_do_not_fit_are_refused(here):
     before = content_of(here)
     assert refused(Job, ["none.txt"], "out", False).startswith("none.txt cannot be read: No such file")
     assert "expected text files or Parquet files, got both" in refused(Job, ["a.txt", "a.parquet"], "out", False)
+    assert "expected text with Parquet files, got conllu" in refused(
+        Job, ["a.parquet"], "out", False, input_format="conllu"
+    )
+    assert "input_format: expected text or conllu, got 'tree'" in refused(
+        Job, ["a.txt"], "out", False, input_format="tree"
+    )
     assert "expected files with Ray, got -" in refused(_paths, "-")
-    assert "parquet as the output with Ray, got text and hdf5" in refused(_settings, {"output_format": "hdf5"})
+    assert "output_format: expected parquet with Ray, got hdf5" in refused(_settings, {"output_format": "hdf5"})
     assert "expected a cpus of at least 1, got 0" in refused(Actors, cpus=0)
+    assert "expected it with files alone" in refused(embed, None, "model", input_format="conllu")
     message = "actors: expected a cluster with 6 cores and 0.5 GPUs or more, got one with 5 cores and 0 GPUs"
     assert refused(Actors(cpus=4, gpus=0.5).count, {"CPU": 5.0}) == message
     assert "a.parquet cannot be read as Parquet" in refused(Job(["a.parquet"], "out", False)._read, None)

@@ -6,10 +6,16 @@ import subprocess
 import sys
 
 import pytest
+from kill_snapshots import kill_snapshots, restore
 from model_folders import content_of, trained_folder
 from refusals import refused
 
 from elmo_tf.bulk.embed_file import embed_file
+from elmo_tf.bulk.hdf5_vectors import Hdf5Vectors
+from elmo_tf.bulk.npz_vectors import NpzVectors
+from elmo_tf.bulk.parquet_vectors import ParquetVectors
+from elmo_tf.bulk.parts import only_writer
+from elmo_tf.bulk.text_vectors import TextVectors
 
 LINES = [
     f"the cat {'sat on ' * (number % 5)}{'a mat' if number % 3 else ''} w{number % 11}"
@@ -73,6 +79,57 @@ def test_a_run_stopped_again_and_again_gives_the_bytes_of_an_unbroken_one(loaded
     assert done[-1].lines == len(LINES)
     assert (tmp_path / "out").read_bytes() == (tmp_path / "whole").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "text.txt", "whole"]
+
+
+KINDS = {"hdf5": Hdf5Vectors, "parquet": ParquetVectors, "npz": NpzVectors, "txt": TextVectors}
+
+
+@pytest.mark.parametrize(("output_format", "shares"), [*((name, 1) for name in FORMATS), ("txt", 2)])
+def test_a_run_killed_at_any_of_its_file_operations_goes_on_and_leaves_nothing(
+    loaded, text, tmp_path, monkeypatch, output_format, shares
+):
+    needs(output_format)
+    text.write_text("\n".join(LINES[:14]))
+    settings = {"output_format": output_format, "block_bytes": 80, "num_shards": shares, "layers": "top"}
+    calls = [(KINDS[output_format], name) for name in ("add", "append", "close")]
+    with kill_snapshots(monkeypatch, tmp_path / "first", calls) as points:
+        embed_file(loaded, text, tmp_path / "first" / "out", **settings)
+    whole = content_of(tmp_path / "first")
+    assert len(points) >= 20
+    kinds = [("out" in point, any("/." in name for name in point)) for point in points]
+    assert set(kinds) == {(False, False), (False, True), (True, False)}
+    for number, point in enumerate(points):
+        for torn in {False, any("/." in name and data for name, data in point.items())}:
+            again = tmp_path / f"{number}-{torn}"
+            restore(point, again, torn)
+            if "out" in point:  # what was left to do is to remove the parts
+                assert point["out"] == whole["out"]
+                assert "out exists; give --overwrite" in refused(embed_file, loaded, text, again / "out", **settings)
+                (again / "out").unlink()
+            embed_file(loaded, text, again / "out", **settings)
+            assert content_of(again) == whole, (number, torn, sorted(point))
+
+
+def test_at_no_moment_an_old_share_has_the_manifest_of_the_new_one(loaded, text, tmp_path, monkeypatch):
+    settings = {"output_format": "txt", "num_shards": 2, "layers": "1"}
+    embed_file(loaded, text, tmp_path / "first" / "out", **settings)
+    old = content_of(tmp_path / "first")
+    with kill_snapshots(monkeypatch, tmp_path / "first") as points:
+        embed_file(loaded, text, tmp_path / "first" / "out", overwrite=True, **{**settings, "layers": "top"})
+    new = content_of(tmp_path / "first")
+    assert (set(old), old["out"] == new["out"]) == ({"out", "out.manifest.json"}, False)
+    pairs = [(point.get("out"), point["out.manifest.json"]) for point in points]
+    assert (old["out"], new["out.manifest.json"]) not in pairs
+    assert {(old["out"], old["out.manifest.json"]), (new["out"], new["out.manifest.json"])} <= set(pairs)
+
+
+def test_a_second_process_that_writes_the_same_output_is_refused(loaded, text, tmp_path):
+    with only_writer(str(tmp_path / "out")):
+        for overwrite in (False, True):
+            message = refused(embed_file, loaded, text, tmp_path / "out", overwrite=overwrite, **SETTINGS)
+            assert message.startswith(f"{tmp_path}/out is in use by process ")
+    assert sorted(content_of(tmp_path)) == ["text.txt"]
+    embed_file(loaded, text, tmp_path / "out", **SETTINGS)
 
 
 def killed_run(model, text, folder, output_format, kills):

@@ -146,7 +146,7 @@ def test_shares_are_merged_to_the_bytes_of_one_run(here, capsys):
         (f"{EMBED} --layers=mix", "layers: expected mix with mix_weights or mix_from, got neither"),
         (f"{EMBED} --layers=mix --mix_from=none.keras", "--mix_from=none.keras cannot be read: No such file"),
         (f"{EMBED} --vocab_to_cache=absent", "--vocab_to_cache=absent cannot be read: No such file"),
-        (f"{EMBED} --engine=ray", "expected text or Parquet as the input and parquet as the output with Ray"),
+        (f"{EMBED} --engine=ray", "output_format: expected parquet with Ray, got hdf5"),
         (f"{EMBED} --engine=ray --num_shards=2", "--num_shards=2: expected 1 with --engine=ray"),
         (f"{EMBED} --compression=zstd", "compression: expected none or gzip or lzf with the output format hdf5"),
         (f"{EMBED} --num_shards=2 --shard_index=2", "shard_index: expected a number from 0 to 1, got 2"),

@@ -104,7 +104,7 @@ def test_vectors_of_a_word_list(folder, capsys):
         ),
         (
             "score --model_dir=model --input_file=text.txt --engine=ray --output_format=parquet",
-            "--engine=ray: expected files of text or Parquet, and a folder",
+            "--engine=ray: expected files to read and a folder to write, got -",
         ),
         (
             "tokens --model_dir=model --words_file=empty.txt --output_file=o",

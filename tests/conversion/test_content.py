@@ -10,7 +10,7 @@ from model_folders import LATEST_STEP, WORDS, trained_folder
 from elmo_tf.conversion.content import content_of
 from elmo_tf.conversion.settings import ConvertSettings
 from elmo_tf.errors import InputError
-from elmo_tf.store.stored_model import open_model
+from elmo_tf.store.open_model import open_model
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from elmo_tf.errors import InputError
 from elmo_tf.formats import hdf5
 from elmo_tf.formats.arrays import Arrays
 from elmo_tf.store.load_model import load_bilm, load_language_model
-from elmo_tf.store.stored_model import open_model
+from elmo_tf.store.open_model import open_model
 from elmo_tf.training.run import train
 
 

@@ -11,7 +11,7 @@ from elmo_tf.cli.main import main
 from elmo_tf.conversion.model_card import model_card
 from elmo_tf.models.weight_names import named_variables
 from elmo_tf.store.load_model import load_bilm, load_language_model
-from elmo_tf.store.stored_model import open_model
+from elmo_tf.store.open_model import open_model
 
 LOG = """step,epoch,loss,val_perplexity_forward,val_perplexity_backward,val_perplexity
 4,1,3.5,900,950,925

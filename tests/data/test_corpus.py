@@ -6,31 +6,15 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from text_files import NUMBERS, PACKINGS, cut_short, damaged, lines_of, written
 
-from elmo_tf.data import text
-from elmo_tf.data.corpus import BLOCK_BYTES, Block, BlockReader, Corpus, is_same_text
+from elmo_tf.data.corpus import Corpus, is_same_text
 from elmo_tf.data.shuffle import group_into_pools, sequential_runs
 from elmo_tf.data.text import iterate_lines
+from elmo_tf.data.text_blocks import BLOCK_BYTES, Block
 from elmo_tf.errors import InputError
 
-PACKINGS = pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
 MARK = b"\xef\xbb\xbf"
-
-
-def written(folder, *contents, pack=bytes):
-    """Writes files with these contents; returns their paths."""
-    paths = [folder / f"{number}.txt" for number in range(len(contents))]
-    for path, content in zip(paths, contents, strict=True):
-        path.write_bytes(pack(content))
-    return list(map(str, paths))
-
-
-def lines_of(blocks):
-    """The sentences of blocks, read by one reader in the order of the blocks."""
-    reader = BlockReader()
-    lines = [line.strip() for block in blocks for line in reader.lines(block)]
-    reader.close()
-    return lines
 
 
 @PACKINGS
@@ -159,19 +143,8 @@ def test_bytes_that_are_not_utf8_are_refused_with_file_line_and_byte_as_in_readi
         assert str(caught.value) == str(of_lines.value)
 
 
-def cut_short(packed):
-    return packed[: len(packed) // 2]
-
-
-def damaged(packed):
-    return packed[:40] + b"\xff" * 40 + packed[80:]
-
-
 def wrong_checksum(packed):
     return packed[:-8] + b"\0" * 8
-
-
-NUMBERS = "".join(f"line {number} {number * 7919 % 1009}\n" for number in range(3000)).encode()
 
 
 @pytest.mark.parametrize("damage", [cut_short, damaged, wrong_checksum])
@@ -207,58 +180,6 @@ def test_files_without_a_word_are_refused(tmp_path, pack, contents, message):
 def test_a_path_that_cannot_be_opened_is_refused_by_name(tmp_path, name, why):
     with pytest.raises(InputError, match=f"{name} cannot be read: {why}"):
         Corpus.scan([str(tmp_path / name)])
-
-
-@PACKINGS
-@pytest.mark.parametrize(
-    "changed",
-    [
-        b"a b\nc d\n",
-        b"a b\nc\ne\n",
-        b"",
-        b"a b\nc d\n\xff\xff\n",
-        b"a b c d e\n\n",
-        b"a b\nc d e \xe6\x97",
-        b"a b\nc f\ne\n\n",
-    ],
-    ids=["shorter", "fewer words", "empty", "no longer UTF-8", "fewer sentences", "cut in a character", "same counts"],
-)
-def test_a_file_that_changed_after_the_scan_is_refused(tmp_path, pack, changed):
-    paths = written(tmp_path, b"a b\nc d\ne\n\n", pack=pack)
-    (block,) = Corpus.scan(paths).blocks
-    written(tmp_path, changed, pack=pack)
-    with pytest.raises(InputError, match=r"0\.txt has changed while it was in use") as caught:
-        BlockReader().lines(block)
-    assert "\n" not in str(caught.value)
-
-
-@PACKINGS
-def test_a_file_that_is_gone_after_the_scan_is_refused(tmp_path, pack):
-    paths = written(tmp_path, b"a\n", pack=pack)
-    (block,) = Corpus.scan(paths).blocks
-    (tmp_path / "0.txt").unlink()
-    with pytest.raises(InputError, match=r"0\.txt cannot be read: No such file"):
-        BlockReader().lines(block)
-
-
-@pytest.mark.parametrize("damage", [cut_short, damaged])
-def test_a_gzip_file_that_broke_after_the_scan_is_refused(tmp_path, damage):
-    path = tmp_path / "0.gz"
-    path.write_bytes(gzip.compress(NUMBERS))
-    blocks = Corpus.scan([str(path)], 1000).blocks
-    path.write_bytes(damage(gzip.compress(NUMBERS)))
-    with pytest.raises(InputError, match=r"0\.gz (cannot be read|has changed)"):  # here it seeks over the damage
-        BlockReader().lines(blocks[-1])
-
-
-def test_a_gzip_file_read_in_order_is_opened_once(tmp_path, monkeypatch):
-    paths = written(tmp_path, b"a b c\n" * 50, b"d e f\n" * 50, pack=gzip.compress)
-    blocks = Corpus.scan(paths, 30).blocks
-    assert len(blocks) > 10
-    opened = []
-    monkeypatch.setattr("elmo_tf.data.corpus.open_bytes", lambda path: opened.append(path) or text.open_bytes(path))
-    assert lines_of(blocks) == ["a b c"] * 50 + ["d e f"] * 50
-    assert opened == paths
 
 
 def test_the_fingerprint_depends_on_the_text_but_not_on_the_folder(tmp_path):

@@ -1,8 +1,5 @@
 """`ElmoLayer` in every form of input and output, compared with NumPy."""
 
-import pathlib
-import re
-
 import elmo_cases
 import keras
 import numpy as np
@@ -248,26 +245,6 @@ def test_it_keeps_what_keras_asks_of_a_layer(config, tmp_path):
     check_layer(ElmoLayer, config, ids_of(TOKENS[:2]), n_weights=n_weights, tmp_path=tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"pooling": "sum"}, "pooling: expected None or one of .*, got 'sum'"),
-        ({"vocab_to_cache": "abc"}, "vocab_to_cache: expected a list of words, got the text 'abc'"),
-    ],
-    ids=str,
-)
-def test_a_wrong_argument_is_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        elmo_cases.layer(**arguments)
-
-
 def test_a_mask_of_another_shape_is_refused():
     with pytest.raises(ValueError, match=r"mask: expected shape \(1, 2\), that of the tokens, got \(1, 3\)"):
         elmo_cases.layer()(tf.constant([["a", "b"]]), mask=tf.ones([1, 3], tf.bool))
-
-
-@pytest.mark.parametrize("path", ["hdf5", pathlib.Path("hdf5")])
-def test_a_path_for_options_is_refused_and_from_pretrained_is_named(path):
-    expected = "options: expected a JSON object, got 'hdf5'; a model's path goes to ElmoLayer.from_pretrained"
-    with pytest.raises(ValueError, match=re.escape(expected)):
-        ElmoLayer(path)

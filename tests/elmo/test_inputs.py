@@ -1,4 +1,4 @@
-"""Unusual inputs of `ElmoLayer`, which give correct results or one clear error; and the table of cached words."""
+"""Unusual inputs of `ElmoLayer`, which give correct results or one clear error."""
 
 import re
 
@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from elmo_cases import LIMIT, SENTENCES, ids_of, layers_by_oracle, padded
 from grids import grid, rarely
-from model_cases import CHARACTERS, WORD_INPUT
+from model_cases import WORD_INPUT
 from model_folders import trained_folder
 
 from elmo_tf.elmo.elmo_layer import ElmoLayer
@@ -191,26 +191,6 @@ def test_ids_for_a_model_that_reads_words_are_refused():
         made(np.ones((2, 3), "int32"))
 
 
-WRONG_ARGUMENTS = [
-    ({"output": "last"}, "output: expected one of"),
-    ({"num_mixes": 0}, "num_mixes: expected a number from 1, got 0"),
-    ({"output": "top", "num_mixes": 2}, "num_mixes: expected with output='mix' alone"),
-    ({"output": "all", "l2": 0.1}, "l2: expected with output='mix' alone"),
-    ({"output": "concat", "layer_norm": "token"}, "layer_norm: expected with output='mix' alone"),
-    ({"scalar_mix_init": [1, 2]}, "scalar_mix_init: expected 3 numbers"),
-    ({"pooling": "sum"}, "pooling: expected None or one of"),
-    ({"vocabulary": ["a"]}, "vocabulary: expected None, for the model reads characters"),
-    ({"vocab_to_cache": ["a"], "trainable": True}, "vocab_to_cache: expected None where the biLM is trained"),
-    ({"vocab_to_cache": ["a", ""]}, "expected strings that are not empty"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "message"), WRONG_ARGUMENTS)
-def test_wrong_arguments_are_one_clear_error(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        ElmoLayer(CHARACTERS, **arguments)
-
-
 def test_word_input_needs_its_vocabulary_and_has_no_cache():
     words = ["<S>", "</S>", "<UNK>", *"abcdefgh"]
     with pytest.raises(ValueError, match="expected the 11 words of the model, for it reads words, got none"):
@@ -239,56 +219,6 @@ def test_a_missing_model_is_one_clear_error(tmp_path):
     assert "--" not in str(raised.value).removeprefix(str(missing))
     with pytest.raises(InputError, match=r"words\.txt cannot be read"):
         ElmoLayer.from_pretrained(tmp_path, vocab_to_cache=tmp_path / "words.txt")
-
-
-@pytest.mark.parametrize("output", ["mix", "all"])
-def test_cached_words_have_the_vectors_of_others(output):
-    cached = elmo_cases.layer(output=output, vocab_to_cache=["The", "cat", "日本", "x" * 30, "never", "cat"])
-    plain = elmo_cases.layer(output=output)
-    for tokens in (TOKENS, padded([["The", "cat"]]), padded([["else"]]), padded([[]], 3)):
-        for call in (cached, tf.function(cached)):
-            is_equal(call(tokens), plain(tokens), 1e-6)
-    is_equal(cached(ids_of(TOKENS)), plain(TOKENS), 1e-6)
-
-
-def test_a_cached_word_is_not_encoded_again(encoded):
-    made = elmo_cases.layer(vocab_to_cache=["The", "cat"])
-    encoded.clear()
-    made(padded([["The", "dog", "cat", "dog"]]))
-    made(padded([["The", "cat"]]))
-    assert encoded == [1, 0]
-
-
-def test_a_cache_is_filled_anew_on_demand_and_never_trained():
-    made = elmo_cases.layer(vocab_to_cache=["The"])
-    made.bilm.set_weights([weight * 0.5 for weight in made.bilm.get_weights()])
-    plain = ElmoLayer(CHARACTERS)
-    plain.build(None)
-    plain.bilm.set_weights(made.bilm.get_weights())
-    plain.mixes[0].set_weights(made.mixes[0].get_weights())
-    assert np.abs(made(TOKENS) - plain(TOKENS)).max() > 1e-3
-    made.refresh_cache()
-    is_equal(made(TOKENS), plain(TOKENS), 1e-6)
-    made.bilm.trainable = True
-    with pytest.raises(ValueError, match="vocab_to_cache: expected None where the biLM is trained"):
-        made(TOKENS)
-
-
-def test_a_layer_made_by_hand_fills_its_cache_when_it_is_built():
-    made = ElmoLayer(CHARACTERS, vocab_to_cache=["The"])
-    came, plain = made(TOKENS), ElmoLayer(CHARACTERS)
-    plain.build(None)
-    plain.bilm.set_weights(made.bilm.get_weights())
-    is_equal(came, plain(TOKENS), 1e-6)
-
-
-def test_words_to_cache_come_from_a_file(tmp_path):
-    trained_folder(tmp_path / "model")
-    (tmp_path / "words.txt").write_text("the\n\n øl \n", encoding="utf-8")
-    cached = ElmoLayer.from_pretrained(tmp_path / "model", vocab_to_cache=tmp_path / "words.txt")
-    assert cached.words.cache.words == ("<S>", "</S>", "the", "øl")
-    tokens = padded([["the", "øl", "new"]])
-    is_equal(cached(tokens), ElmoLayer.from_pretrained(tmp_path / "model")(tokens), 1e-6)
 
 
 def test_a_sequential_model_without_an_input_gets_an_error_that_says_what_it_needs():

@@ -11,8 +11,6 @@ from elmo_cases import LIMIT, SENTENCES, ids_of, padded
 from grids import grid
 from model_cases import CHARACTERS, changed
 
-from elmo_tf.elmo.elmo_layer import ElmoLayer
-
 TOKENS = padded(SENTENCES)
 ARGUMENTS = [
     *({"output": output} for output in ("mix", "top", "average", "concat", "all")),
@@ -115,47 +113,3 @@ def test_a_float64_policy_computes_in_float64(trainable, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(tf.constant(TOKENS)), model(tf.constant(TOKENS)))
-
-
-@pytest.mark.parametrize("trainable", ["yes", None, "False"])
-def test_trainable_is_true_or_false(trainable):
-    with pytest.raises(ValueError, match=f"trainable: expected True or False, got {trainable!r}"):
-        ElmoLayer(CHARACTERS, trainable=trainable)
-    assert ElmoLayer(CHARACTERS, trainable=1).get_config()["trainable"] is True
-
-
-WARNING = "inputs: every token of the batch holds a space"
-
-
-@pytest.mark.parametrize(
-    "batch",
-    [
-        [["the cat sat on the mat"]],
-        [["the cat\nsat", ""], ["", "a dog"]],
-        (("The cat",), ("A dog", "a cat")),
-        np.array([["the cat sat"], [""]], dtype=object),
-        tf.constant([["日本 the"]]),
-        tf.ragged.constant([["the cat"], [], ["a dog", "b c"]]),
-    ],
-    ids=str,
-)
-def test_a_batch_in_which_every_token_holds_a_space_is_warned_of_once(batch):
-    made = elmo_cases.layer()
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        made(batch)
-        made(batch)
-    assert [str(one.message)[: len(WARNING)] for one in found] == [WARNING]
-    assert found[0].filename == __file__
-
-
-@pytest.mark.parametrize(
-    "batch", [SENTENCES, [["New York", "is"]], [[""]], [[], []], [[" ", "a "]], ids_of(TOKENS)], ids=str
-)
-def test_other_batches_are_not_warned_of(batch):
-    made = elmo_cases.layer()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        made(batch)
-        made(keras.Input((None,), dtype="string"))
-        tf.function(made)(tf.constant([["the cat sat"]]))

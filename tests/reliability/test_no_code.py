@@ -174,7 +174,7 @@ def test_the_counts_in_a_header_of_word_vectors_are_checked_before_memory_is_tak
 
 def test_a_small_archive_cannot_hold_a_line_that_fills_the_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(text, "LONGEST_LINE", 1 << 20)
-    monkeypatch.setattr("elmo_tf.data.corpus.LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr("elmo_tf.data.text_blocks.LONGEST_LINE", 1 << 20)
     content = io.BytesIO()
     with gzip.open(content, "wb") as file:
         file.write(b"two\nlines\n" + b"x" * (30 << 20))

@@ -13,7 +13,7 @@ from refusals import refused
 
 from elmo_tf.inference.sentence_embedder import SentenceEmbedder
 from elmo_tf.store.load_model import load_bilm, load_language_model
-from elmo_tf.store.stored_model import open_model
+from elmo_tf.store.open_model import open_model
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,17 @@ def test_a_file_appears_with_its_whole_content(tmp_path):
     assert os.listdir(target.parent) == ["x.txt"]
 
 
+def test_the_unfinished_file_lies_where_it_is_told_to_and_beside_the_file_that_a_link_names(tmp_path):
+    (tmp_path / "aside").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "link").symlink_to("other/x")
+    for path, folder in (("x", "aside"), ("link", "other")):
+        with atomic_files.atomic_write(tmp_path / path, str(tmp_path / "aside")) as temporary:
+            assert os.path.dirname(temporary) == str(tmp_path / folder)
+    assert sorted(os.listdir(tmp_path)) == ["aside", "link", "other", "x"]
+    assert (os.listdir(tmp_path / "aside"), os.listdir(tmp_path / "other")) == ([], ["x"])
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path, error):
     (tmp_path / "x.txt").write_text("old")

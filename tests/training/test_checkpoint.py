@@ -20,7 +20,7 @@ from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.weight_names import named_variables
 from elmo_tf.store import checkpoint_files, checkpoint_writer
 from elmo_tf.store.checkpoint_files import checkpoint_path
-from elmo_tf.training.checkpoint import TrainingCheckpoint, write_imported
+from elmo_tf.training.checkpoint import TrainingCheckpoint
 from elmo_tf.training.optimizer import SparseAdagrad
 from elmo_tf.training.state import RunState
 
@@ -456,12 +456,6 @@ def test_a_first_checkpoint_that_no_disk_takes_leaves_a_folder_to_begin_in(tmp_p
     assert restore(tmp_path) is None
     checkpoint.save(after(8, states))
     assert restore(tmp_path).step == 8
-
-
-def test_an_imported_model_that_no_disk_takes_leaves_nothing(tmp_path):
-    with largest_file(6000), pytest.raises(InputError, match="latest cannot be written: File too large"):
-        write_imported(str(tmp_path), {"a": np.ones(9000, np.float32)}, {}, 3)
-    assert files_of(tmp_path) == ["latest"]
 
 
 def test_a_killed_first_checkpoint_does_no_harm_and_its_remains_are_removed_with_the_next(tmp_path):

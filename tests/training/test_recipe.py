@@ -16,7 +16,8 @@ from elmo_tf.store.load_model import load_language_model
 from elmo_tf.training.adam import SparseAdam
 from elmo_tf.training.averaging import WeightAverage
 from elmo_tf.training.best_checkpoint import BestCheckpoint
-from elmo_tf.training.checkpoint import TrainingCheckpoint, write_imported
+from elmo_tf.training.checkpoint import TrainingCheckpoint
+from elmo_tf.training.imported_checkpoint import write_imported
 from elmo_tf.training.optimizer import SparseAdagrad
 from elmo_tf.training.plateau import ReduceOnPlateau
 from elmo_tf.training.run import train

@@ -14,7 +14,7 @@ from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
 from elmo_tf.inference.evaluator import Evaluator
 from elmo_tf.store.load_model import load_language_model
-from elmo_tf.store.stored_model import open_model
+from elmo_tf.store.open_model import open_model
 from elmo_tf.training.loop import TrainingLoop
 from elmo_tf.training.run import train
 
