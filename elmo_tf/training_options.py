@@ -16,6 +16,9 @@ SOFTMAX_BIASES = ("zero", "zipf")
 _MOST_TOKENS, _MOST_EPOCHS = 2**63 - 1, 1_000_000
 """Upper bounds, larger than in any model, so that a typing error is reported instead of building a huge model."""
 
+_MOST_PENALTY = 1000.0
+"""The bound of the factors of the penalties on activations; Merity et al. take 2 and 1."""
+
 _OF_BILM_TF = (
     "batch_size",
     "unroll_steps",
@@ -37,8 +40,9 @@ class TrainingOptions:
 
     Each but `n_train_tokens` is a flag of `elmo-tf train` too, which overrides the file. Sources of the newer ones:
     Kingma and Ba 2015 (Adam), Loshchilov and Hutter 2019 (AdamW) and 2017 (cosine), Gal and Ghahramani 2016 (dropout
-    that is locked over time, and of whole words), Merity et al. 2018 (both in language models), Polyak and Juditsky
-    1992 (averages of weights).
+    that is locked over time, and of whole words), Merity et al. 2018 (both in language models, and `weight_dropout`),
+    Merity et al. 2017 (`activation_regularization`, alpha, and `temporal_activation_regularization`, beta), Polyak and
+    Juditsky 1992 (averages of weights).
     """
 
     batch_size: int = documented_field("rows a replica (GPU)", 128)
@@ -83,6 +87,18 @@ class TrainingOptions:
     word_dropout: float = documented_field(
         "share of the distinct words of a step whose token vectors are dropped wherever they occur in it", 0.0
     )
+    weight_dropout: float = documented_field(
+        "share of the recurrent weights of every LSTM layer, from output to gates, that are dropped in a step", 0.0
+    )
+    activation_regularization: float = documented_field(
+        "AR: factor of the mean square of the last outputs, after their dropout, which is added to the trained loss",
+        0.0,
+    )
+    temporal_activation_regularization: float = documented_field(
+        "TAR: factor of the mean square of the differences between successive last outputs of a row, before their "
+        "dropout, which is added to the trained loss",
+        0.0,
+    )
     softmax_bias: str = documented_field(
         "first biases of the softmax: zero, or zipf, the log-probabilities of words by their ranks",
         "zero",
@@ -106,6 +122,11 @@ class TrainingOptions:
         tokens, between, output = (self.dropout if rate is None else rate for rate in given)
         return [tokens, *[between] * (layers - 1), output]
 
+    @property
+    def regularizes_activations(self) -> bool:
+        """Whether the trained loss has a penalty on the last outputs."""
+        return self.activation_regularization > 0.0 or self.temporal_activation_regularization > 0.0
+
     def to_dict(self) -> dict[str, Any]:
         """The content of `options.json`: bilm-tf's options, and the others where they are not the defaults."""
         values = dataclasses.asdict(self)
@@ -122,6 +143,12 @@ class TrainingOptions:
             raise InputError(
                 f"{name}: plateau_factor: expected a number above 0 and of at most 1, got {self.plateau_factor}",
                 option="plateau_factor",
+            )
+        if self.temporal_activation_regularization and self.unroll_steps < 2:
+            raise InputError(
+                f"{name}: temporal_activation_regularization: expected unroll_steps of at least 2, got "
+                f"{self.unroll_steps}",
+                option="temporal_activation_regularization",
             )
         if 0 < self.decay_steps <= self.warmup_steps:
             raise InputError(
@@ -164,9 +191,11 @@ def _read_optimizer(reader: OptionsReader, default: TrainingOptions) -> Mapping[
 
 
 def _read_regularisation(reader: OptionsReader, default: TrainingOptions) -> Mapping[str, Any]:
-    rates = ("token_dropout", "layer_dropout", "output_dropout", "word_dropout", "average_decay")
+    rates = ("token_dropout", "layer_dropout", "output_dropout", "word_dropout", "weight_dropout", "average_decay")
+    factors = ("activation_regularization", "temporal_activation_regularization")
     return {
         **{name: reader.number(name, getattr(default, name), below=1.0) for name in rates},
+        **{name: reader.number(name, getattr(default, name), below=_MOST_PENALTY) for name in factors},
         "locked_dropout": reader.flag("locked_dropout", default.locked_dropout),
         "softmax_bias": reader.choice("softmax_bias", SOFTMAX_BIASES, default.softmax_bias),
         "full_softmax_words": reader.whole("full_softmax_words", default.full_softmax_words, lower=0),

@@ -238,6 +238,19 @@ def language_model(
     return np.stack(losses), states
 
 
+def activation_penalty(dropped, outputs, alpha, beta):
+    """AR and TAR of outputs `(B, T, D)` after and before dropout: means of squares, and of squared differences."""
+    rows, steps, size = outputs.shape
+    squares = [dropped[b, t, d] ** 2 for b in range(rows) for t in range(steps) for d in range(size)]
+    jumps = [
+        (outputs[b, t + 1, d] - outputs[b, t, d]) ** 2
+        for b in range(rows)
+        for t in range(steps - 1)
+        for d in range(size)
+    ]
+    return alpha * sum(squares) / len(squares) + (beta * sum(jumps) / len(jumps) if jumps else 0.0)
+
+
 def scalar_mix(w, gamma, layers, mask=None, layer_norm=None):
     """Mixes layers `(B, L + 1, T, D)`: `gamma sum_j softmax(w)_j h_j`; `layer_norm` is None, "bilm-tf" or "token"."""
     powers = [math.exp(value - max(w)) for value in w]

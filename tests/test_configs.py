@@ -1,5 +1,6 @@
 """The configurations can be read, and have the published sizes."""
 
+import dataclasses
 import math
 import pathlib
 
@@ -49,6 +50,31 @@ def test_a_configuration_with_a_measured_perplexity_has_the_settings_that_were_m
     given = Options.from_file(str(CONFIGS / "modern" / f"{name}.json"))
     epochs = given.training.n_epochs  # the heads say how many were measured
     assert given.to_dict() == measured.replace(n_epochs=epochs).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("left_out", "options"),
+    {
+        "no-dropout": ("dropout", "locked_dropout"),  # which has no effect without the first
+        "no-locked-dropout": ("locked_dropout",),
+        "no-word-dropout": ("word_dropout",),
+        "no-weight-dropout": ("weight_dropout",),
+        "no-ar-tar": ("activation_regularization", "temporal_activation_regularization"),
+        "no-average": ("average_decay",),
+        "no-schedule": ("schedule",),
+    }.items(),
+)
+def test_the_ablation_leaves_out_one_change_at_a_time(left_out, options):
+    made = {one.name: one.flags for one in read_settings(str(ROOT / "benchmarks" / "recipes" / "ablation.txt"))}
+    base, trained = Options.from_file(str(CONFIGS / "modern" / "2m.json")), {}
+    for name, flags in made.items():
+        flag_set = FlagSet()
+        train.define_flags(flag_set)
+        flag_set.values(["train", *flags])
+        trained[name] = dataclasses.asdict(train._override(base, flag_set.values).training)
+    assert trained["modern-2m"] == dataclasses.asdict(base.training)
+    assert {name for name in trained if name.startswith("no-")} == set(made) - {"modern-2m", "all"}
+    assert {name for name, value in trained["all"].items() if value != trained[left_out][name]} == set(options)
 
 
 @pytest.mark.parametrize(("name", "weights"), [("small", 13_593_296), ("medium", 28_027_728), ("original", 93_600_848)])

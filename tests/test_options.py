@@ -85,6 +85,13 @@ def test_options_that_bilm_tf_does_not_know_are_written_where_they_are_not_its_r
     assert Options.from_dict(other.to_dict()) == other
 
 
+def test_successive_outputs_cannot_be_compared_where_a_step_has_one_token():
+    message = "temporal_activation_regularization: expected unroll_steps of at least 2, got 1$"
+    with pytest.raises(InputError, match=message):
+        Options.from_dict({**CHARACTER_MODEL, "temporal_activation_regularization": 1.0, "unroll_steps": 1})
+    Options.from_dict({**CHARACTER_MODEL, "activation_regularization": 2, "unroll_steps": 1})
+
+
 def test_options_are_frozen():
     options = Options(LstmOptions(8, 4))
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -131,6 +138,9 @@ def test_architecture_leaves_the_training_out():
         ("weight_decay", 0.1, ["weight_decay", "expected optimizer to be adamw, got adagrad"]),
         ("plateau_factor", 2.0, ["plateau_factor", "above 0 and of at most 1, got 2.0"]),
         ("warmup_steps", -1, ["warmup_steps", "at least 0", "-1"]),
+        ("weight_dropout", 1.0, ["weight_dropout", "at least 0 and under 1, got 1.0"]),
+        ("activation_regularization", -1, ["activation_regularization", "at least 0 and under 1000, got -1"]),
+        ("temporal_activation_regularization", "1", ["temporal_activation_regularization", "a number", "got '1'"]),
         ("average_decay", 1.0, ["average_decay", "under 1", "1.0"]),
         ("lstm.cell_clip", float("inf"), ["lstm.cell_clip", "a number above 0 and of at most 3e+38, got inf"]),
         ("lstm.cell_clip", 10**400, ["lstm.cell_clip", "of at most 3e+38, got 1000", "000"]),

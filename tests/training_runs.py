@@ -15,6 +15,9 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 ONE_LAYER = LstmOptions(dim=12, projection_dim=6, n_layers=1, cell_clip=3, proj_clip=3)
 
+REGULARISED = {"weight_dropout": 0.3, "activation_regularization": 2.0, "temporal_activation_regularization": 1.0}
+"""Dropped recurrent weights and penalties on activations. They are the same however the rows of a step are divided."""
+
 
 def small(folder, **changes):
     """A run whose graph is traced in a third of the time, for checks of the loop, to which any model will do."""

@@ -35,6 +35,8 @@ class LstmStack(keras.layers.Layer):
         mask: booleans `(B, T)`.
         dropout_masks: None, or L tensors from `dropout_mask`, one to multiply each layer's input by, `(B, T, D)`, or
             `(B, 1, D)` to drop the same values in all steps of a row; None in the place of one that drops nothing.
+        weight_masks: None, or L tensors `(D, 4H)` from `dropout_mask`, one to multiply the recurrent rows of each
+            layer's kernel by (DropConnect; Merity et al. 2018).
 
     Returns:
         `(list of L outputs (B, T, D), tuple of L states)`.
@@ -91,6 +93,7 @@ class LstmStack(keras.layers.Layer):
         initial_state: Sequence[State] | None = None,
         mask: tf.Tensor | None = None,
         dropout_masks: Sequence[tf.Tensor | None] | None = None,
+        weight_masks: Sequence[tf.Tensor] | None = None,
     ) -> tuple[list[tf.Tensor], tuple[State, ...]]:
         """See the class."""
         states = [None] * len(self.layers) if initial_state is None else list(initial_state)
@@ -100,7 +103,8 @@ class LstmStack(keras.layers.Layer):
         for number, (layer, state) in enumerate(zip(self.layers, states, strict=True)):
             if dropout_masks is not None and dropout_masks[number] is not None:
                 below = below * dropout_masks[number]
-            output, final = layer(below, initial_state=state, mask=mask)
+            recurrent_mask = None if weight_masks is None else weight_masks[number]
+            output, final = layer(below, initial_state=state, mask=mask, recurrent_mask=recurrent_mask)
             if self.use_skip_connections and number > 0:
                 output = output + below
             outputs.append(output)

@@ -34,6 +34,8 @@ class ProjectedLSTM(InitializedLayer):
         inputs: float tensor `(B, T, I)`.
         initial_state: `(cell (B, H), output (B, D))`; zero if left out.
         mask: booleans `(B, T)`; a step with False leaves the state unchanged and outputs zero.
+        recurrent_mask: None, or a tensor `(D, 4H)` from `dropout_mask` that the recurrent rows of the kernel are
+            multiplied by in all rows and steps.
 
     Returns:
         `(outputs (B, T, D), (cell, output))`, with the state after the last step. Weights: `kernel` `(I + D, 4H)`,
@@ -80,11 +82,17 @@ class ProjectedLSTM(InitializedLayer):
         self.built = True
 
     def call(
-        self, inputs: tf.Tensor, initial_state: State | None = None, mask: tf.Tensor | None = None
+        self,
+        inputs: tf.Tensor,
+        initial_state: State | None = None,
+        mask: tf.Tensor | None = None,
+        recurrent_mask: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, State]:
         """See the class."""
         dtype = self.compute_dtype
         inputs, weights = tf.cast(inputs, dtype), self._cast_weights()
+        if recurrent_mask is not None:
+            weights = weights._replace(kernel=_drop_recurrent(weights.kernel, recurrent_mask))
         cell, output = self.zero_state(tf.shape(inputs)[0]) if initial_state is None else initial_state
         state = tf.cast(cell, self.variable_dtype), tf.cast(output, dtype)
         time_first = tf.transpose(inputs, [1, 0, 2])
@@ -140,3 +148,14 @@ class ProjectedLSTM(InitializedLayer):
             "proj_clip": self.proj_clip,
             "implementation": self.implementation,
         }
+
+
+def _drop_recurrent(kernel: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Multiplies the recurrent rows of a kernel `(I + D, 4H)`, which are the last, by a mask `(D, 4H)`.
+
+    One product over the whole kernel, whose gradient is one product too, is less work than to slice the kernel and to
+    join it again. No gradient is computed for the mask.
+    """
+    rows_of_inputs = kernel.shape[0] - mask.shape[0]
+    of_all_rows = tf.pad(tf.cast(mask, kernel.dtype), [[rows_of_inputs, 0], [0, 0]], constant_values=1.0)
+    return kernel * tf.stop_gradient(of_all_rows)

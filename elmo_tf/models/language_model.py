@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from elmo_tf.layers import SoftmaxHead
+from elmo_tf.layers.activation_penalty import activation_penalty
 from elmo_tf.layers.cross_entropy import SampledRows
 from elmo_tf.layers.host import on_host
 from elmo_tf.layers.lstm_stack import dropout_mask
@@ -17,6 +18,9 @@ from elmo_tf.options import Options
 DropoutMasks: TypeAlias = Sequence[Sequence[tf.Tensor | None]]
 """For each direction L + 1 dropout masks `(B, T, D)`, those of the layers' inputs, then that of the last output: with
 locked dropout `(B, 1, D)`, and None for a rate of 0."""
+
+WeightMasks: TypeAlias = Sequence[Sequence[tf.Tensor]]
+"""For each direction L dropout masks `(D, 4H)`, those of the layers' recurrent kernels."""
 
 
 class TableRows(NamedTuple):
@@ -51,9 +55,13 @@ class LanguageModel(keras.Model):
         dropout_masks: None for no dropout, or the result of `dropout_masks`.
         looked_up: the result of `look_up` for this window if the caller has it, else None. Under XLA the caller should
             have it.
+        weight_masks: None to drop no weights, or the result of `weight_masks`.
+        with_penalties: whether to return the penalties on the last outputs too, which are part of the trained loss by
+            the options `activation_regularization` and `temporal_activation_regularization`.
 
     Returns:
-        `(cross-entropies (directions, B, T) in nats, state)`.
+        `(cross-entropies (directions, B, T) in nats, state)`; with `with_penalties` also the penalties `(directions,)`,
+        which count the masked steps too: the windows of the training have none.
 
     Example:
 
@@ -99,7 +107,9 @@ class LanguageModel(keras.Model):
         tries: tf.Tensor | None = None,
         dropout_masks: DropoutMasks | None = None,
         looked_up: TableRows | None = None,
-    ) -> tuple[tf.Tensor, BiLMState]:
+        weight_masks: WeightMasks | None = None,
+        with_penalties: bool = False,
+    ) -> tuple[tf.Tensor, BiLMState] | tuple[tf.Tensor, BiLMState, tf.Tensor]:
         """See the class."""
         looked_up = self.look_up(words, targets, negatives) if looked_up is None else looked_up
         vectors = looked_up.words  # each distinct word is encoded once
@@ -111,7 +121,7 @@ class LanguageModel(keras.Model):
         absent = [None] * n_directions
         # unstacked, not indexed: the gradient of an index fills a tensor with zeros for each direction
         rows = absent if looked_up.softmax is None else _by_direction(looked_up.softmax, n_directions)
-        results = []
+        results, penalties = [], []
         for direction, stack in enumerate(self.bilm.stacks):
             of_layers = (dropout_masks or absent)[direction]
             outputs, final = stack(
@@ -119,9 +129,12 @@ class LanguageModel(keras.Model):
                 initial_state=(state or absent)[direction],
                 mask=None if mask is None else mask[direction],
                 dropout_masks=None if of_layers is None else of_layers[:-1],
+                weight_masks=None if weight_masks is None else weight_masks[direction],
             )
+            last = outputs[-1]
+            dropped = last if of_layers is None or of_layers[-1] is None else last * of_layers[-1]
             losses = self.softmax(
-                outputs[-1] if of_layers is None or of_layers[-1] is None else outputs[-1] * of_layers[-1],
+                dropped,
                 targets[direction],
                 negatives=None if negatives is None else negatives[direction],
                 tries=None if tries is None else tries[direction],
@@ -129,8 +142,22 @@ class LanguageModel(keras.Model):
                 rows=rows[direction],
             )
             results.append((losses, final))
+            if with_penalties:
+                penalties.append(self._penalty(dropped, last))
         losses_by_direction, states = zip(*results, strict=True)
+        if with_penalties:
+            return tf.stack(losses_by_direction), states, tf.stack(penalties)
         return tf.stack(losses_by_direction), states
+
+    def _penalty(self, dropped: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """The penalty on the last outputs `(B, T, D)` of one direction, with and without dropout."""
+        training, dtype = self.options.training, self.variable_dtype  # squares of many values, not in half precision
+        return activation_penalty(
+            tf.cast(dropped, dtype),
+            tf.cast(outputs, dtype),
+            training.activation_regularization,
+            training.temporal_activation_regularization,
+        )
 
     def look_up(self, words: tf.Tensor, targets: tf.Tensor, negatives: tf.Tensor | None = None) -> TableRows:
         """Looks up the rows of the large tables that a window needs.
@@ -195,6 +222,25 @@ class LanguageModel(keras.Model):
                 of_tokens = tf.gather(kept, inputs[direction])[..., None]
                 of_layers[0] = of_tokens if of_layers[0] is None else of_layers[0] * of_tokens
         return masks
+
+    def weight_masks(self, seed: tf.Tensor) -> WeightMasks | None:
+        """Draws the dropout masks of the recurrent kernels as a function of the seed; None without `weight_dropout`.
+
+        A mask holds for all rows and steps of a window (Merity et al. 2018, "weight-dropped LSTM").
+
+        Args:
+            seed: two integers.
+        """
+        rate, lstm = self.options.training.weight_dropout, self.options.lstm
+        if not rate:
+            return None
+        with on_host():
+            seeds = [tf.random.experimental.stateless_fold_in(seed, d) for d in range(self.options.directions)]
+        shape = [lstm.projection_dim, 4 * lstm.dim]
+        return [
+            [dropout_mask(shape, rate, own, number, self.compute_dtype) for number in range(lstm.n_layers)]
+            for own in seeds
+        ]
 
     def zero_state(self, batch_size: int | tf.Tensor) -> BiLMState:
         """The state at the beginning of a text: zeros."""

@@ -67,8 +67,7 @@ def estimate_memory(
     layer of the backward pass, at the token encoder's, or when the optimizer applies the gradients.
 
     Args:
-        options: the model's; of its training options `unroll_steps`, `sample_softmax` and `n_negative_samples_batch`
-            are read.
+        options: the model's; of its training options those that decide what a step holds are read.
         n_weights: the count of numbers in all weights.
         n_sparse: the count of those whose gradient is sparse: in the softmax and the word embedding.
         rows: rows of the replica, B.
@@ -127,13 +126,21 @@ def _lstm(options: Options, tokens: int, width: int) -> _Bytes:
     """Counts the bytes of the LSTM.
 
     Every layer keeps its gates, its cells in float32, the inputs of its projection, and its outputs. One layer at a
-    time holds the gradients of its gates step by step and together, and its transposed weights.
+    time holds the gradients of its gates step by step and together, and its transposed weights. With dropped weights,
+    every layer keeps the mask of the recurrent weights, the same with ones for the other rows of the kernel, and their
+    product with the kernel. A penalty on activations keeps what it squares, in float32.
     """
     lstm = options.lstm
     kept = lstm.n_layers * (width * (5 * lstm.dim + 4 * lstm.projection_dim) + _FLOAT * lstm.dim)
     passing = width * (8 * lstm.dim + 4 * lstm.projection_dim)
     kernel, projection = 2 * lstm.projection_dim * 4 * lstm.dim, lstm.dim * lstm.projection_dim
-    return _Bytes(tokens * kept, tokens * passing + width * options.directions * (kernel + projection))
+    dropped = 5 * kernel // 2 * lstm.n_layers if options.training.weight_dropout else 0
+    factors = options.training.activation_regularization, options.training.temporal_activation_regularization
+    squared = _FLOAT * lstm.projection_dim * sum(factor > 0.0 for factor in factors)
+    return _Bytes(
+        tokens * (kept + squared) + width * options.directions * dropped,
+        tokens * passing + width * options.directions * (kernel + projection),
+    )
 
 
 def _encoder(options: Options, distinct: int, characters: int, width: int) -> _Bytes:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from elmo_tf.data.windows import Window
 from elmo_tf.layers.host import on_host
-from elmo_tf.models.language_model import LanguageModel
+from elmo_tf.models.language_model import LanguageModel, WeightMasks
 from elmo_tf.models.state import BiLMState
 from elmo_tf.models.weight_names import named_variables
 from elmo_tf.training.all_reduce import AllReduce
@@ -22,6 +22,9 @@ from elmo_tf.training.loss_scale import LossScale
 from elmo_tf.training.optimizer import Optimizer
 from elmo_tf.training.state import LstmStates
 from elmo_tf.training.step_input import signature, unflatten_step
+
+_NO_PART = -1
+"""Stands in a seed for the number of a part, which is at least 0, where all parts have the same masks."""
 
 
 class StepResult(NamedTuple):
@@ -48,13 +51,16 @@ class TrainStep:
 
     The objective is the mean loss of both directions times `unroll_steps`, averaged over parts. Of its gradient the
     repeated rows are summed, then the global norm is clipped, then the optimizer is applied once, as in bilm-tf
-    (`training.py`, `train`). Clipping the gradient of each replica by itself would be another optimizer.
+    (`training.py`, `train`). Clipping the gradient of each replica by itself would be another optimizer. The options
+    `activation_regularization` and `temporal_activation_regularization` add penalties to the loss in the objective, and
+    not to the loss that is reported.
 
     Args:
         model: the model, built in the strategy's scope.
         optimizer: the optimizer, made in the strategy's scope.
         strategy: the strategy whose replicas compute.
-        seed: the seed of the dropout masks, which are a function of (seed, step, part).
+        seed: the seed of the dropout masks, which are a function of (seed, step, part). Those of the recurrent kernels
+            are a function of (seed, step): all rows of a step have the same, however they are divided into parts.
         fresh_states: whether a row whose window begins with a sentence starts from the zero state, instead of the state
             after the sentence before it. bilm-tf always carries states on. Its LSTM can then learn to hold some cell at
             its bound throughout the training, and such a model does badly from the zero state, where embeddings start.
@@ -162,6 +168,7 @@ class TrainStep:
     ) -> tuple[tf.Tensor, tf.Tensor, tuple[BiLMState, ...]]:
         context = tf.distribute.get_replica_context()
         compute = self._gradients if len(inputs) == 1 else tf.function(self._gradients, autograph=False)
+        weight_masks = self._weight_masks(step)
         entropies, new_states = [], []
         gradients: list[Gradient] = []
         for number, (window, state) in enumerate(inputs):
@@ -169,7 +176,9 @@ class TrainStep:
             # TensorFlow must compute the parts one after the other, or all would be in memory at one time
             before = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients]
             with tf.control_dependencies(before):
-                losses, more, new_state = compute(step, tf.identity(part), window, state, negatives, tries, factor)
+                losses, more, new_state = compute(
+                    step, tf.identity(part), window, state, negatives, tries, factor, weight_masks
+                )
                 gradients = [add_gradients(*pair) for pair in zip(gradients, more, strict=True)] if gradients else more
             entropies.append(losses)
             new_states.append(new_state)
@@ -191,6 +200,7 @@ class TrainStep:
         negatives: tf.Tensor,
         tries: tf.Tensor,
         factor: tf.Tensor,
+        weight_masks: WeightMasks | None,
     ) -> tuple[tf.Tensor, list[Gradient], BiLMState]:
         """Computes the losses, gradients and new state of one part; the objective is multiplied by `factor`."""
         sampled = (negatives, tries) if negatives.shape[1] > 0 else (None, None)
@@ -201,9 +211,12 @@ class TrainStep:
         )
         with tf.GradientTape() as tape:
             looked_up = self._model.look_up(window.words, window.targets, sampled[0])
-            entropies, new_state = self._entropies()(looked_up, window, state, *sampled, masks)
+            entropies, new_state, *penalties = self._entropies()(
+                looked_up, window, state, *sampled, masks, weight_masks
+            )
             losses = tf.reduce_mean(entropies, [1, 2])
-            objective = tf.reduce_mean(losses) * self._training.unroll_steps / self._parts
+            trained = losses + penalties[0] if penalties else losses
+            objective = tf.reduce_mean(trained) * self._training.unroll_steps / self._parts
             scaled = objective * factor if self._scales else objective
         gradients = [sum_repeated_rows(gradient) for gradient in tape.gradient(scaled, self._variables)]
         if self._scales:
@@ -211,15 +224,21 @@ class TrainStep:
         return losses, gradients, new_state
 
     def _entropies(self) -> Any:
-        """The function that computes the model's cross-entropies, compiled by XLA if asked to.
+        """The function that computes the result of the model, compiled by XLA if asked to.
 
         Every replica has a function of its own, because it reads the variables of that replica.
         """
 
         def entropies(
-            looked_up: Any, window: Window, state: BiLMState, negatives: Any, tries: Any, masks: Any
-        ) -> tuple[tf.Tensor, BiLMState]:
-            result: tuple[tf.Tensor, BiLMState] = self._model(
+            looked_up: Any,
+            window: Window,
+            state: BiLMState,
+            negatives: Any,
+            tries: Any,
+            masks: Any,
+            weight_masks: WeightMasks | None,
+        ) -> tuple[Any, ...]:
+            result: tuple[Any, ...] = self._model(
                 window.words,
                 window.inputs,
                 window.targets,
@@ -228,10 +247,21 @@ class TrainStep:
                 tries=tries,
                 dropout_masks=masks,
                 looked_up=looked_up,
+                weight_masks=weight_masks,
+                with_penalties=self._training.regularizes_activations,
             )
             return result
 
         return tf.function(entropies, jit_compile=True, autograph=False) if self._jit_compile else entropies
+
+    def _weight_masks(self, step: tf.Tensor) -> WeightMasks | None:
+        """Draws the masks of the recurrent kernels once for all parts of a step; None without `weight_dropout`."""
+        if not self._training.weight_dropout:
+            return None
+        with on_host():
+            of_step = tf.stack([tf.constant(self._seed, tf.int32), step])
+            seed = tf.random.experimental.stateless_fold_in(of_step, _NO_PART)
+        return self._model.weight_masks(seed)
 
     def _apply(self, gradients: Sequence[Gradient], norm: tf.Tensor, step: tf.Tensor) -> None:
         """Updates the weights, unless a gradient is not finite."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny
 from tf1 import tf1_weights
+from training_runs import ONE_LAYER, REGULARISED
 
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.vocabulary import Vocabulary
@@ -46,6 +47,16 @@ def test_an_untrained_softmax_of_zeros_has_the_perplexity_of_the_vocabulary(text
     assert found.forward == pytest.approx(len(vocabulary), rel=1e-5)
     assert (found.backward is None) is not bidirectional
     assert ("perplexity_backward" in found.to_dict()) is bidirectional
+
+
+def test_an_evaluation_drops_nothing_and_has_no_penalties(text):
+    corpus, vocabulary = text
+    small = {"char_cnn": None, "lstm": ONE_LAYER, "bidirectional": False}
+    plain = model_for(vocabulary, dropout=0.0, **small)
+    regularised = model_for(vocabulary, dropout=0.5, word_dropout=0.5, **REGULARISED, **small)
+    regularised.set_weights(plain.get_weights())
+    found, expected = (Evaluator(model, corpus, vocabulary, 4)() for model in (regularised, plain))
+    np.testing.assert_array_equal(found.totals, expected.totals)
 
 
 class Share:

@@ -55,6 +55,23 @@ def test_values_are_those_of_the_oracle(implementation, projection_dim, clips, m
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("implementation", ["fused", "plain", "lean"])
+@pytest.mark.parametrize("projection_dim", [2, 6])
+def test_a_recurrent_mask_multiplies_the_kernels_rows_of_the_output_and_no_others(implementation, projection_dim):
+    layer, inputs = made(projection_dim=projection_dim, implementation=implementation), INPUTS.astype("float64")
+    dropped = np.where(RANDOM.random((projection_dim, 24)) < 0.5, 0.0, 2.0)
+    kernel = np.concatenate([layer.kernel[:4], layer.kernel[4:] * dropped])
+    projection = None if layer.projection is None else layer.projection.numpy()
+    with tf.GradientTape() as tape:
+        outputs, final = layer(inputs, mask=MASK, recurrent_mask=dropped)
+    expected, expected_final = oracle.lstm(inputs, kernel, layer.bias.numpy(), projection, mask=MASK)
+    for one, other in zip((outputs, *final), (expected, *expected_final), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
+    gradient = tape.gradient(outputs, layer.kernel).numpy()
+    np.testing.assert_array_equal(gradient[4:] == 0, dropped == 0)
+    assert np.all(gradient[:4])
+
+
 def test_without_a_projection_the_second_clip_has_no_effect():
     layer = made(projection_dim=6, proj_clip=0.01)
     outputs, _ = layer(INPUTS.astype("float64"))

@@ -161,6 +161,65 @@ def test_word_dropout_drops_the_vector_of_a_word_wherever_it_occurs_in_the_windo
     assert set.union(*values.values()) == {0.0, 2.0}
 
 
+@pytest.mark.parametrize("case", ["characters", "three layers", "forward only", "no projection at all"])
+def test_weight_dropout_drops_the_recurrent_weights_of_each_layer_for_all_rows_and_steps(case):
+    options = changed(CASES[case], weight_dropout=0.5)
+    model, given = filled(LanguageModel(options, dtype="float64")), window(options)
+    masks, lstm = model.weight_masks(SEED), options["lstm"]
+    size, weights = lstm["projection_dim"], weights_of(model)
+    for direction, of_layers in enumerate(masks):
+        for number, mask in enumerate(of_layers):
+            assert mask.shape == (size, 4 * lstm["dim"])
+            assert set(np.unique(mask)) == {0.0, 2.0}
+            kernel = weights[f"RNN_{direction}/RNN/MultiRNNCell/Cell{number}/LSTMCell/W_0"]
+            kernel[-size:] *= mask.numpy()
+    assert len({mask.numpy().tobytes() for of_layers in masks for mask in of_layers}) == (
+        oracle.directions(options) * lstm["n_layers"]
+    )
+    came = model(**given, weight_masks=masks)
+    is_equal(came, oracle.language_model(weights, options, **given))
+    is_equal(model(**given, weight_masks=model.weight_masks(SEED)), came, 0)
+    others = model(**given, weight_masks=model.weight_masks(SEED + 1))
+    assert np.abs(others[0] - came[0]).max() > 1e-3
+
+
+def test_no_weights_are_dropped_without_masks_and_without_a_rate_there_are_none():
+    options = changed(CHARACTERS, weight_dropout=0.5)
+    model, given = filled(LanguageModel(options, dtype="float64")), window(options)
+    is_equal(model(**given, training=True), oracle.language_model(weights_of(model), options, **given))
+    assert LanguageModel(CHARACTERS).weight_masks(SEED) is None
+
+
+PENALTIES = {"activation_regularization": 2.0, "temporal_activation_regularization": 1.5}
+
+
+@pytest.mark.parametrize("case", ["characters", "no skip connections", "forward only"])
+def test_the_penalties_are_of_the_last_outputs_with_and_without_dropout_and_change_no_loss(case):
+    options = changed(CASES[case], dropout=0.4, **PENALTIES)
+    model, given = filled(LanguageModel(options, dtype="float64")), window(options)
+    masks, weights = model.dropout_masks(SEED, B, T), weights_of(model)
+    *came, penalties = model(**given, dropout_masks=masks, with_penalties=True)
+    is_equal(came, model(**given, dropout_masks=masks), 0)
+    vectors, expected = oracle.encode(weights, options, given["words"]), []
+    for direction, of_layers in enumerate(masks):
+        *between, last = (mask.numpy() for mask in of_layers)
+        inputs, state = vectors[given["inputs"][direction]], given["state"][direction]
+        top = oracle.lstm_stack(weights, options, direction, inputs, state, scales=between)[0][-1]
+        expected.append(oracle.activation_penalty(top * last, top, *PENALTIES.values()))
+    is_equal(penalties, np.stack(expected))
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_in_half_precision_the_penalties_are_float32(dtype):
+    options, given = changed(CHARACTERS, weight_dropout=0.5, **PENALTIES), window(CHARACTERS, "float32")
+    exact, mixed = (filled(LanguageModel(options, dtype=dtype)) for dtype in ("float32", dtype))
+    expected, came = (
+        model(**given, weight_masks=model.weight_masks(SEED), with_penalties=True)[-1] for model in (exact, mixed)
+    )
+    assert came.dtype == tf.float32
+    np.testing.assert_allclose(came, expected, rtol=0.05)
+
+
 def gradients_of(model, given):
     with tf.GradientTape() as tape:
         losses, _ = model(**given)
@@ -189,6 +248,44 @@ def test_gradients_are_finite_differences(case, sampled):
         slope = np.sum(tf.convert_to_tensor(gradients[name]) * direction)
         assert slope == pytest.approx((means[0] - means[1]) / 2e-6, abs=2e-8), name
         assert slope != 0, name
+
+
+def penalised(model, given):
+    """The mean loss with the penalties, as it is trained."""
+    losses, _, penalties = model(**given, with_penalties=True)
+    return tf.reduce_mean(losses) + tf.reduce_sum(penalties)
+
+
+@pytest.mark.parametrize("case", ["characters", "no projection of the cells"])
+def test_gradients_with_dropped_weights_and_penalties_are_finite_differences_and_those_of_the_plain_recurrence(case):
+    options = changed(CASES[case], dropout=0.3, weight_dropout=0.5, **PENALTIES)
+    given, found = window(options), []
+    for implementation in ("fused", "plain"):
+        model = filled(LanguageModel(options, implementation, dtype="float64"))
+        masks = model.weight_masks(SEED)
+        given |= {"weight_masks": masks, "dropout_masks": model.dropout_masks(SEED, B, T)}
+        with tf.GradientTape() as tape:
+            loss = penalised(model, given)
+        named = named_variables(model)
+        found.append(tape.gradient(loss, list(named.values())))
+    fused, plain = (tf.nest.map_structure(tf.convert_to_tensor, list(gradients)) for gradients in found)
+    is_equal(fused, plain)
+    random, values = np.random.default_rng(8), weights_of(model)
+    along = {name: random.normal(size=value.shape) for name, value in values.items()}
+    reached = []
+    for step in (1e-6, -1e-6):
+        for name, variable in named.items():
+            variable.assign(values[name] + step * along[name])
+        reached.append(float(penalised(model, given)))
+    slope = sum(np.sum(gradient * along[name]) for name, gradient in zip(named, fused, strict=True))
+    assert slope == pytest.approx((reached[0] - reached[1]) / 2e-6, abs=1e-7)
+    assert all(np.any(gradient) for gradient in fused)
+    for direction, of_layers in enumerate(masks):
+        for number, mask in enumerate(of_layers):
+            kernel = list(named).index(f"RNN_{direction}/RNN/MultiRNNCell/Cell{number}/LSTMCell/W_0")
+            recurrent = fused[kernel][-mask.shape[0] :]
+            assert not np.any(recurrent[mask == 0])
+            assert np.any(recurrent)
 
 
 def test_the_gradient_flows_into_the_state_where_the_caller_asks_for_it():

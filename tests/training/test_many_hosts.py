@@ -19,7 +19,7 @@ import pytest
 import tiny
 import training_runs
 from forked_python import ForkedPython, wait_until
-from training_runs import arrays, assert_equal
+from training_runs import REGULARISED, arrays, assert_equal
 
 from elmo_tf.errors import InputError
 from elmo_tf.options import LstmOptions
@@ -147,10 +147,11 @@ def test_a_run_on_two_replicas_goes_on_with_one_that_accumulates_and_takes_its_s
 
 @pytest.mark.exhaustive
 def test_four_parts_are_the_same_step_on_one_replica_and_on_two_and_a_run_goes_on_with_the_other(tmp_path):
-    """Dropout is on: its masks belong to the part. The run that changes its replicas is not told of accumulation."""
-    four = run_of(tmp_path, "four", max_steps=8, accumulation_steps=4, validation_steps=0)
+    """Dropout is on: its masks belong to the part, and those of the recurrent weights to the step. The run that changes
+    its replicas is not told of accumulation."""
+    four = run_of(tmp_path, "four", max_steps=8, accumulation_steps=4, validation_steps=0, **REGULARISED)
     train(four, report=lambda line: None)
-    two = run_of(tmp_path, "two", max_steps=4, validation_steps=0)
+    two = run_of(tmp_path, "two", max_steps=4, validation_steps=0, **REGULARISED)
     run_replicas(two, "--accumulation_steps=2")
     lines = []
     train(dataclasses.replace(two, max_steps=8), report=lines.append)

@@ -107,6 +107,25 @@ def test_activations_grow_with_the_network_apart_from_its_weights(more):
     assert activations(**more) > activations()
 
 
+@pytest.mark.parametrize("penalty", ["activation_regularization", "temporal_activation_regularization"])
+def test_a_penalty_keeps_a_float_for_each_value_of_the_last_outputs(penalty):
+    options = {**CHARACTERS, "n_negative_samples_batch": 10_000}  # so that the softmax is the moment of most memory
+    without, with_it = (
+        estimate_memory(Options.from_dict({**options, penalty: factor}), 1000, 400, 40, 20, 10) for factor in (0.0, 1.0)
+    )
+    assert with_it.activations - without.activations == pytest.approx(1.05 * 4 * 2 * 40 * 5 * 8, abs=2)
+
+
+def test_dropped_weights_keep_a_mask_and_another_kernel_for_each_layer():
+    options = {**CHARACTERS, "n_negative_samples_batch": 10_000}
+    without, with_it = (
+        estimate_memory(Options.from_dict({**options, "weight_dropout": rate}), 1000, 400, 40, 20, 10)
+        for rate in (0.0, 0.5)
+    )
+    recurrent = 4 * 8 * 4 * 32  # bytes of the recurrent rows of one kernel
+    assert with_it.activations - without.activations == pytest.approx(1.05 * 2 * 2 * 5 * recurrent, abs=2)
+
+
 def test_a_row_costs_twice_as_much_in_two_directions():
     one, two = (
         activations(rows=8, bidirectional=both) - activations(rows=4, bidirectional=both) for both in (False, True)

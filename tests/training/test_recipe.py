@@ -1,4 +1,5 @@
-"""Runs with the options that bilm-tf does not know: Adam, schedules, dropout over rows and words, averaged weights."""
+"""Runs with the options that bilm-tf does not know: Adam, schedules, dropout over rows, words and recurrent weights,
+penalties on activations, averaged weights."""
 
 import dataclasses
 import os
@@ -9,7 +10,7 @@ import tensorflow as tf
 import tiny
 from forked_python import ForkedPython
 from riding import end_step, ride, state_of
-from training_runs import arrays, assert_equal, command, quiet, small
+from training_runs import REGULARISED, arrays, assert_equal, command, quiet, small
 
 from elmo_tf.errors import InputError
 from elmo_tf.store.load_model import load_language_model
@@ -33,6 +34,7 @@ ALL = {
     "locked_dropout": True,
     "word_dropout": 0.2,
     "output_dropout": 0.0,
+    **REGULARISED,
     "softmax_bias": "zipf",
     "average_decay": 0.5,
     "average_steps": 1,
@@ -79,10 +81,11 @@ def test_another_optimizer_than_the_checkpoints_is_refused_in_one_sentence(unbro
 
 
 def test_two_replicas_with_adam_and_an_average_do_what_one_with_all_rows_does(tmp_path):
-    """The epsilon is large, because Adam divides by it the rounding errors of gradients that are nearly 0."""
+    """They drop the same recurrent weights too, and their penalties on activations are as large. The epsilon is large,
+    because Adam divides by it the rounding errors of gradients that are nearly 0."""
     changes = {"dropout": 0.0, "max_steps": 6, "optimizer": "adam", "learning_rate": 0.01}
     changes |= {"adam_epsilon": 0.01, "schedule": "linear", "decay_steps": 8, "plateau_patience": 1}
-    changes |= {"average_decay": 0.5, "average_steps": 1, "validation_steps": 2}
+    changes |= {"average_decay": 0.5, "average_steps": 1, "validation_steps": 2, **REGULARISED}
     one = small(tmp_path, model="one", batch_size=8, **changes)
     two = small(tmp_path, model="two", batch_size=4, **changes)
     quiet(one)

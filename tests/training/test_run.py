@@ -16,7 +16,7 @@ import tensorflow as tf
 import tiny
 from forked_python import ForkedPython, run_code, wait_until
 from full_disk import largest_file
-from training_runs import ONE_LAYER, arrays, assert_equal, command, quiet, small
+from training_runs import ONE_LAYER, REGULARISED, arrays, assert_equal, command, quiet, small
 
 from elmo_tf.cli.main import main
 from elmo_tf.data.corpus import Corpus
@@ -518,7 +518,7 @@ def test_b_rows_accumulated_over_two_parts_do_what_2b_at_once_do(tmp_path, chang
 
 
 def test_two_replicas_that_accumulate_over_two_parts_under_xla_do_what_one_of_4b_does(tmp_path):
-    changes = {"dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER, "unroll_steps": 3}
+    changes = {"dropout": 0.0, "max_steps": 6, "lstm": ONE_LAYER, "unroll_steps": 3, **REGULARISED}
     one = tiny.settings(tmp_path, model="one", batch_size=8, **changes)
     parts = tiny.settings(tmp_path, model="parts", batch_size=2, **changes)
     quiet(one)
@@ -595,9 +595,9 @@ def test_half_precision_learns_what_float32_learns_and_keeps_its_weights_in_floa
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_a_half_precision_run_that_was_stopped_goes_on_as_the_unbroken_one(tmp_path, precision):
-    unbroken = small(tmp_path, model="unbroken", max_steps=7, precision=precision)
+    unbroken = small(tmp_path, model="unbroken", max_steps=7, precision=precision, **REGULARISED)
     quiet(unbroken)
-    broken = small(tmp_path, model="broken", max_steps=4, precision=precision)
+    broken = small(tmp_path, model="broken", max_steps=4, precision=precision, **REGULARISED)
     quiet(broken)
     assert quiet(dataclasses.replace(broken, max_steps=7)).steps == 7
     assert_equal(arrays(unbroken.model_dir), arrays(broken.model_dir))

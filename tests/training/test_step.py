@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny
+from training_runs import REGULARISED
 
 from elmo_tf.data.corpus import Corpus
 from elmo_tf.data.training_stream import StreamSettings, TrainingStream
@@ -79,6 +80,26 @@ def test_a_step_touches_the_softmax_rows_of_targets_and_negatives_alone(tmp_path
     touched = set(step.windows[0].targets.ravel().tolist()) | set(step.negatives.ravel().tolist())
     assert changed <= touched
     assert set(step.windows[0].targets.ravel().tolist()) <= changed
+
+
+def test_the_step_drops_the_weights_of_its_number_and_trains_penalties_that_its_loss_does_not_have(tmp_path):
+    changes = {**REGULARISED, "sample_softmax": False, "all_clip_norm_val": 1e9}
+    take_step, (step,), model = first_steps(tmp_path, False, count=1, dropout=0.0, **changes)
+    window = step.windows[0]
+    seed = tf.random.experimental.stateless_fold_in([1, 7], -1)  # the run's seed and the step, whatever the part
+    with tf.GradientTape() as tape:
+        losses, _, penalties = model(
+            window.words, window.inputs, window.targets, weight_masks=model.weight_masks(seed), with_penalties=True
+        )
+        means = tf.reduce_mean(losses, [1, 2])
+        objective = tf.reduce_mean(means + penalties) * model.options.training.unroll_steps
+    gradients = tape.gradient(objective, list(named_variables(model).values()))
+    expected = tf.linalg.global_norm([tf.convert_to_tensor(gradient) for gradient in gradients])  # repeated rows summed
+    tensors = [tf.constant(array) for array in flatten_step(step._replace(negatives=step.negatives[:, :0]))]
+    result = take_step(7, tensors, take_step.zero_states(4))
+    assert float(tf.reduce_max(penalties)) > 1e-4
+    np.testing.assert_allclose(result.losses[0], means, rtol=1e-6)
+    np.testing.assert_allclose(result.norm, expected, rtol=1e-5)
 
 
 def test_one_trace_serves_windows_with_any_number_of_words(tmp_path):
