@@ -46,6 +46,9 @@ _NO_KERNEL = frozenset(
 _OF_SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank", "BroadcastGradientArgs"})
 """Operations whose results are shapes, of few elements even where the graph does not say how many."""
 
+_CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+"""Operations whose results are those of the function that they call, which TensorFlow puts in their place."""
+
 
 class Operation(NamedTuple):
     """An operation of a graph.
@@ -73,7 +76,7 @@ def audit(function: Any) -> list[Operation]:
             on variables are left out, as TensorFlow does when it runs. Operations that are placed on CPU:0 are the
             host's; the replicas, which stand for GPUs, must therefore be on other devices, as those of `cut_cpu` are.
     """
-    return list(_walk(function.graph, "", in_cluster=False))
+    return list(_walk(function.graph, "", _Places(), in_cluster=False))
 
 
 def count_launches(operations: Iterable[Operation]) -> int:
@@ -81,8 +84,7 @@ def count_launches(operations: Iterable[Operation]) -> int:
     return sum(operation.kind in ("launch", "cluster") for operation in operations)
 
 
-def _walk(graph: Any, prefix: str, in_cluster: bool) -> Iterator[Operation]:
-    places = _Places()
+def _walk(graph: Any, prefix: str, places: "_Places", in_cluster: bool) -> Iterator[Operation]:
     for op in _needed(graph):
         nested, compiles = _nested(op), _is_compiled(op)
         name = f"{prefix}{op.name}"
@@ -91,7 +93,10 @@ def _walk(graph: Any, prefix: str, in_cluster: bool) -> Iterator[Operation]:
         if compiles and not in_cluster:
             yield Operation(name, op.type, "cluster")
         for function in nested:
-            yield from _walk(function.graph, f"{name}/", in_cluster or compiles)
+            inside = _Places()
+            yield from _walk(function.graph, f"{name}/", inside, in_cluster or compiles)
+            if op.type in _CALLS:
+                places.take_over(op, function.graph, inside)
         if not nested and op.type != "Placeholder":
             yield Operation(name, op.type, "compiled") if in_cluster else places.place(op, name)
 
@@ -144,6 +149,14 @@ class _Places:
             return Operation(name, op.type, "free", misplaced, waits)
         is_on_host = len(outputs) == len(op.outputs) and bool(inputs or outputs)
         return Operation(name, op.type, "host" if is_on_host else "launch", misplaced, waits)
+
+    def take_over(self, call: "tf.Operation", graph: Any, inside: "_Places") -> None:
+        """Takes the results of a call to be where the graph that it calls has them."""
+        for here, there in zip(call.outputs, graph.outputs, strict=True):
+            if there.name in inside._on_host:
+                self._on_host.add(here.name)
+            if there.name in inside._of_shapes:
+                self._of_shapes.add(here.name)
 
     def waits(self, op: "tf.Operation", inputs: Iterable["tf.Tensor"]) -> tuple[str, ...]:
         """The types of the operations that compute, on the GPU, inputs that are needed in the machine's memory.
