@@ -1,6 +1,6 @@
 # make setup     makes .venv with the package and its extras for the tests
 # make demo      runs every step on a small text, from tokenize to embed; CORPUS=file uses your own text
-# make test      runs ruff, mypy and the tests, except the exhaustive ones
+# make test      runs ruff, mypy and the tests, except the exhaustive ones: about half an hour on two cores
 # make test-all  runs what `make test` runs, then the exhaustive tests: grids over every combination of settings
 # make soak      runs the tests that take an hour: kills, changed files and long runs; FUZZ=n changes n files of each kind
 # make docs      builds the pages of docs/ as a site, in site/

@@ -13,7 +13,7 @@ from elmo_tf.models.language_model import LanguageModel
 from elmo_tf.models.weight_names import named_variables
 from elmo_tf.options import Options
 from elmo_tf.training.checkpoint import TrainingCheckpoint
-from elmo_tf.training.optimizer import SparseAdagrad
+from elmo_tf.training.optimizer_choice import make_optimizer
 
 WORDS = ("<S>", "</S>", "<UNK>", "the", "cat", "sat", "on", "a", "mat", "øl", ".")
 LATEST_STEP, BEST_STEP = 12, 8
@@ -53,7 +53,8 @@ def _write_trained_folder(folder, options, latest, best, spoilt):
     variables = named_variables(model)
     if spoilt:
         variables[spoilt].assign(variables[spoilt] * float("nan"))
-    checkpoint = TrainingCheckpoint(str(folder), variables, SparseAdagrad(variables, 0.2))
+    optimizer = make_optimizer(Options.from_dict(options).training, variables)
+    checkpoint = TrainingCheckpoint(str(folder), variables, optimizer)
     weights = {}
     if best:
         checkpoint.save_best(BEST_STEP)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from typing import NamedTuple
 
+import h5py
 import interop_models
 import keras
 import manylangs_models
@@ -221,7 +222,7 @@ def test_flags_named_in_the_prose_exist():
 
 @pytest.fixture
 def beside(tmp_path, monkeypatch):
-    """A folder with what the pages' Python code reads: a model, static vectors, and a published model in the cache."""
+    """A folder with what the pages' Python code reads: models, vectors, and a published model in the cache."""
     options = tiny.options()
     bilm = BiLM(options)
     bilm.build()
@@ -230,6 +231,8 @@ def beside(tmp_path, monkeypatch):
     options.write(str(tmp_path / "hdf5" / "options.json"))
     shutil.copytree(tmp_path / "hdf5", tmp_path / "cache" / "medium")
     (tmp_path / "vectors.txt").write_text("the 1 2 3\ncat 4 5 6\n")
+    with h5py.File(tmp_path / "embeddings.hdf5", "w") as file:
+        file["0"] = np.zeros((3, 4, 12), np.float32)
     for name in ("corpus", "held"):
         (tmp_path / name).mkdir()
     settings = tiny.settings(tmp_path)  # train.txt, held.txt and vocab.txt, which the pages have by other names

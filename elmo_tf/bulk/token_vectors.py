@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 import h5py
 import numpy as np
 
+from elmo_tf.bulk.projector import write_projector
 from elmo_tf.data.characters import encode_words
 from elmo_tf.data.vocabulary import Vocabulary
 from elmo_tf.errors import InputError
@@ -14,7 +15,10 @@ from elmo_tf.models.bilm import BiLM
 from elmo_tf.store.known_words import DIGEST, EMBEDDING, WORDS, encoder_digest
 from elmo_tf.system.atomic_files import atomic_write
 
-FORMATS = ("hdf5", "word2vec")
+FORMATS = ("hdf5", "word2vec", "projector")
+
+_PROJECTOR_NAME = "words without context"
+"""The name that TensorBoard shows beside the vectors."""
 
 WORDS_AT_ONCE = WORDS_TOGETHER
 """The number of words that are encoded in one call, which bounds the memory."""
@@ -67,20 +71,24 @@ def write_token_vectors(
     output_format: str = "hdf5",
     vocabulary: Vocabulary | None = None,
     progress: Callable[[int], None] | None = None,
+    overwrite: bool = False,
 ) -> None:
-    """Writes the context-free vectors of words to a file, which is written completely or not at all.
+    """Writes the context-free vectors of words to a file or a folder, which is written completely or not at all.
 
     Args:
         bilm, words, vocabulary: the arguments of `token_vectors`.
-        output_file: the path of the file.
+        output_file: the path of the file, which is replaced if it exists; for "projector" that of the folder.
         output_format: "hdf5" writes the dataset `embedding` `(words, D)`, which bilm-tf reads as its
             `embedding_weight_file`, the dataset `words`, and a digest of the token encoder, by which
             `vocab_to_cache` recognises the vectors of another model. "word2vec" writes the text format that gensim
-            reads: a line with the number of words and D, then one line per word.
+            reads: a line with the number of words and D, then one line per word. "projector" writes a folder that
+            TensorBoard's embedding projector shows, or adds its files to a folder, such as that of a run's events.
         progress: a function that is called with the number of words written so far.
+        overwrite: whether files of the projector that the folder holds are replaced.
 
     Raises:
-        InputError: `output_format` is not one of `FORMATS`, `words` is empty, or the file cannot be written.
+        InputError: `output_format` is not one of `FORMATS`, `words` is empty, the file cannot be written, or the folder
+            holds files of the projector.
         ValueError: the model reads word ids, and `vocabulary` is None.
     """
     if output_format not in FORMATS:
@@ -99,6 +107,9 @@ def write_token_vectors(
             if progress is not None:
                 progress(done)
 
+    if output_format == "projector":
+        write_projector(os.fspath(output_file), (len(words), size), parts(), _PROJECTOR_NAME, overwrite)
+        return
     with atomic_write(output_file) as temporary:
         if output_format == "hdf5":
             _write_hdf5(temporary, (len(words), size), parts(), encoder_digest(bilm))

@@ -107,7 +107,9 @@ def _facts(stored: StoredModel, raw: dict[str, Any], vocabulary: Vocabulary | No
     words = "not known" if rows is None else f"{rows:,} words"
     facts["vocabulary"] = words if vocabulary is None else f"{len(vocabulary):,} words, in {_name(stored.vocab_file)}"
     facts["step"] = "not known" if stored.step is None else f"{stored.step:,}"
-    facts["Adagrad"] = "accumulators of every array" if stored.slots else "no accumulators"
+    optimizer = options.training.optimizer
+    none = "no accumulators" if optimizer == "adagrad" else f"no accumulators, for it was trained by {optimizer}"
+    facts["Adagrad"] = "accumulators of every array" if stored.slots else none
     return facts
 
 

@@ -69,9 +69,16 @@ def transfer_vocabulary(
         rest = "; the others start anew" if rows.copied < len(vocabulary) else ""
         notes.append(f"its softmax keeps {rows.copied:,} of {len(vocabulary):,} words{rest}")
     if not stored.slots:
-        notes.append("it has no Adagrad accumulators: they start anew, at 1")
+        notes.append(_note_of_new_optimizer(stored.options.training.optimizer))
     slots = _transfer_arrays(stored.slots, wanted, rows, None, seed)
     return TransferredModel(options, weights, slots, len(vocabulary) if rows is None else rows.copied, tuple(notes))
+
+
+def _note_of_new_optimizer(optimizer: str) -> str:
+    """The sentence on a model without accumulators of Adagrad, the only ones that are read, by what trained it."""
+    if optimizer == "adagrad":
+        return "it has no Adagrad accumulators: they start anew, at 1"
+    return f"the moments of {optimizer} are not taken over: the optimizer starts anew, Adagrad's accumulators at 1"
 
 
 class _RowMapping:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from elmo_tf.training import logs
 from elmo_tf.training.best_checkpoint import BestCheckpoint
@@ -13,6 +14,7 @@ from elmo_tf.training.meter import Meter
 from elmo_tf.training.run_log import LOG_FILE
 from elmo_tf.training.settings import TrainSettings
 from elmo_tf.training.state import RunState
+from elmo_tf.training.tensorboard_log import TensorBoardLog
 from elmo_tf.training.user_callbacks import UserCallbacks
 from elmo_tf.training.validation import Validation
 
@@ -39,6 +41,7 @@ def make_callbacks(
     report: Callable[[str], None],
     of_user: Sequence[keras.callbacks.Callback] = (),
     writes_logs: bool = True,
+    weights: Mapping[str, tf.Variable] | None = None,
 ) -> list[keras.callbacks.Callback]:
     """Makes the callbacks of a run.
 
@@ -58,6 +61,7 @@ def make_callbacks(
         of_user: callbacks of the user.
         writes_logs: whether to show the progress, to write the logs and to call the user's callbacks, which only the
             chief of several workers does.
+        weights: the weights by name, of which histograms are logged.
     """
     progress = logs.Progress(bounds, loss_name, report)
     say = progress.report if writes_logs else report
@@ -76,6 +80,12 @@ def make_callbacks(
         *validations,
         *([UserCallbacks(of_user)] if of_user else []),
         logs.CsvLog(state, log_file, settings.log_steps, [loss_name, *_COLUMNS], epoch),
-        logs.TensorBoardLog(state, os.path.join(settings.model_dir, TENSORBOARD_FOLDER), settings.log_steps),
+        TensorBoardLog(
+            state,
+            os.path.join(settings.model_dir, TENSORBOARD_FOLDER),
+            settings.log_steps,
+            weights,
+            settings.histogram_steps,
+        ),
         best,
     ]

@@ -1,4 +1,4 @@
-"""The logs of a training run, as Keras callbacks: on the terminal, in a CSV file, and for TensorBoard."""
+"""The logs of a training run, as Keras callbacks: on the terminal and in a CSV file."""
 
 import contextlib
 import csv
@@ -187,53 +187,12 @@ class CsvLog(keras.callbacks.Callback):
 
     def _row(self, logs: Logs) -> None:
         numbers = [f"{logs[name]:.6g}" if name in logs else "" for name in self._names[2:]]
-        with _writing(self._path), open(self._path, "a", encoding="utf-8", newline="") as file:
+        with writing(self._path), open(self._path, "a", encoding="utf-8", newline="") as file:
             csv.writer(file).writerow([self._state.step, self._epoch, *numbers])
 
 
-class TensorBoardLog(keras.callbacks.Callback):
-    """Writes the numbers of the logs as TensorBoard scalars by step.
-
-    Args:
-        state: the run's state, of which the step is logged.
-        folder: the folder of the event files.
-        every_steps: steps between two writes. Validations are always written.
-    """
-
-    def __init__(self, state: RunState, folder: str, every_steps: int) -> None:
-        super().__init__()
-        self._state, self._folder, self._every_steps = state, folder, every_steps
-        with _writing(folder):
-            self._writer = tf.summary.create_file_writer(folder)
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Writes a validation before the first step, or one that is made up for after a resume."""
-        self._write(logs or {})
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Writes the numbers of a step where they are due."""
-        if logs and (self._state.step % self._every_steps == 0 or "val_perplexity" in logs):
-            self._write(logs)
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Writes a validation at the end of the epoch."""
-        self._write({name: value for name, value in (logs or {}).items() if name.startswith("val_")})
-
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        """Closes the event file."""
-        with _writing(self._folder):
-            self._writer.close()
-
-    def _write(self, logs: Logs) -> None:
-        with _writing(self._folder), self._writer.as_default():
-            for name, value in logs.items():
-                group = "validation/" + name.removeprefix("val_") if name.startswith("val_") else "training/" + name
-                tf.summary.scalar(group, value, step=self._state.step)
-            self._writer.flush()
-
-
 @contextlib.contextmanager
-def _writing(path: str) -> Iterator[None]:
+def writing(path: str) -> Iterator[None]:
     """Turns an error of writing, such as that of a full disk, into an `InputError` that names `path`."""
     try:
         yield

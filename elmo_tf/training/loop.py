@@ -31,10 +31,10 @@ class TrainingLoop:
 
     Up to `STEPS_IN_FLIGHT` steps are sent before the result of the one before them is read, so that the device need not
     wait for logs and callbacks. Results are read in order, and everything that follows from them is as if one step were
-    taken at a time: before a checkpoint, a validation or the end of an epoch, all steps that were sent are finished.
-    After `request_stop` the steps in flight are finished too, and count. No step is in flight with callbacks of the
-    user, which may stop the run or look at the weights after any step, and with several workers, which agree after
-    each step.
+    taken at a time: before a checkpoint, a validation, a histogram or the end of an epoch, all steps that were sent are
+    finished. After `request_stop` the steps in flight are finished too, and count. No step is in flight with callbacks
+    of the user, which may stop the run or look at the weights after any step, and with several workers, which agree
+    after each step.
 
     Args:
         settings: the run's settings.
@@ -133,6 +133,7 @@ class TrainingLoop:
             self._report,
             self._of_user,
             self._workers.is_chief,
+            self._trainer.variables,
         )
         if training.plateau_patience:
             patience, factor = training.plateau_patience, training.plateau_factor
@@ -182,7 +183,7 @@ class TrainingLoop:
     def _may_send_more(self, end: int) -> bool:
         """Whether a step may be sent behind those in flight: nothing but the callbacks' logs comes between them."""
         sent = self._state.step + len(self._flight)
-        at = [self._settings.checkpoint_steps, self._settings.validation_steps]
+        at = [self._settings.checkpoint_steps, self._settings.validation_steps, self._settings.histogram_steps]
         is_waited_for = sent == end or any(every and sent % every == 0 for every in at)
         may_go_on = self._input_error is None and not self._model.stop_training
         return self._flight.has_room and may_go_on and not is_waited_for

@@ -51,6 +51,9 @@ class TrainSettings:
         "save every so many steps, at the end of every epoch, and with every best", 1000, lower=1, upper=MOST
     )
     log_steps: int = documented_field("write to log.csv and TensorBoard every so many steps", 50, lower=1, upper=MOST)
+    histogram_steps: int = documented_field(
+        "write histograms of all weights for TensorBoard every so many steps; 0: never", 0, lower=0, upper=MOST
+    )
     seed: int = documented_field(
         "seed of initial weights, shuffles, negatives and dropout", 1, lower=0, upper=2**31 - 1
     )

@@ -26,16 +26,16 @@ B rows, T tokens of the longest sentence, C characters of a word, D projection, 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan  # the loop of exported models
+from torch.jit import is_scripting  # type: ignore[attr-defined]
 
 BEGIN_WORD, END_WORD, PADDING = 258, 259, 260  # after the 256 bytes and the two ids below
 SENTENCE_ENDS = {"<S>": [256], "</S>": [257]}
-CELL = "RNN_{}/RNN/MultiRNNCell/Cell{}/LSTMCell/"  # direction (0 is forward) and layer
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
@@ -78,6 +78,24 @@ def character_ids(word: str, length: int) -> list[int]:
     return [BEGIN_WORD, *inside, END_WORD] + [PADDING] * (length - len(inside) - 2)
 
 
+def _float(value: Any) -> float | None:
+    """A number of the options, which may be null."""
+    return None if value is None else float(value)
+
+
+class Settings(NamedTuple):
+    """The options that the computation depends on."""
+
+    filters: int  # widths of the character CNN; 0: the model reads word ids
+    activation: str
+    highways: int
+    layers: int
+    directions: int
+    skips: bool
+    cell_clip: float | None
+    proj_clip: float | None
+
+
 class Elmo(nn.Module):
     """The bidirectional language model (Peters et al. 2018) without its softmax.
 
@@ -90,18 +108,26 @@ class Elmo(nn.Module):
         ValueError: options, arrays and vocabulary do not fit together; it names the arrays that do not fit.
     """
 
-    char_embed: Tensor
-    embedding: Tensor  # in a model with word input, which has no char_embed
-
     def __init__(
         self, options: Mapping[str, Any], arrays: Mapping[str, np.ndarray], vocabulary: Sequence[str] | None = None
     ) -> None:
         super().__init__()
         self.cnn: Mapping[str, Any] = options.get("char_cnn") or {}  # empty: the model reads word ids
         self.lstm: Mapping[str, Any] = options["lstm"]
-        self.directions = 1 if options.get("bidirectional") is False else 2
-        self.n_layers, self.n_highway = self.lstm.get("n_layers") or 1, self.cnn.get("n_highway") or 0
+        self.settings = Settings(
+            filters=len(self.cnn.get("filters", ())),
+            activation=self.cnn.get("activation", ""),
+            highways=self.cnn.get("n_highway") or 0,
+            layers=self.lstm.get("n_layers") or 1,
+            directions=1 if options.get("bidirectional") is False else 2,
+            skips=bool(self.lstm.get("use_skip_connections", False)),
+            cell_clip=_float(self.lstm.get("cell_clip")),
+            proj_clip=_float(self.lstm.get("proj_clip")),
+        )
+        if self.cnn and self.settings.activation not in ("relu", "tanh"):
+            raise ValueError(f"char_cnn.activation: expected relu or tanh, got {self.settings.activation!r}")
         self.word_ids = {word: number for number, word in enumerate(vocabulary or ())}
+        self.weight_names = sorted(self.names())
         arrays = {name: array for name, array in arrays.items() if not name.startswith("softmax/")}
         missing, unused = (", ".join(sorted(x)) for x in (self.names() - arrays.keys(), arrays.keys() - self.names()))
         if missing or unused:
@@ -116,14 +142,14 @@ class Elmo(nn.Module):
 
     def names(self) -> set[str]:
         """The names of the arrays that a model of these options has."""
-        size, names = self.lstm["projection_dim"], {"embedding"}
+        size, names, settings = self.lstm["projection_dim"], {"embedding"}, self.settings
         if self.cnn:
             filters, gates = self.cnn["filters"], ("W_carry", "b_carry", "W_transform", "b_transform")
             names = {"char_embed", *(f"CNN/{kind}_cnn_{i}" for kind in "Wb" for i in range(len(filters)))}
-            names |= {f"CNN_high_{i}/{gate}" for gate in gates for i in range(self.n_highway)}
+            names |= {f"CNN_high_{i}/{gate}" for gate in gates for i in range(settings.highways)}
             names |= {"CNN_proj/W_proj", "CNN_proj/b_proj"} if sum(n for _, n in filters) != size else set()
         cell = ["W_0", "B", "W_P_0"] if size < self.lstm["dim"] else ["W_0", "B"]
-        prefixes = [CELL.format(direction, n) for direction in range(self.directions) for n in range(self.n_layers)]
+        prefixes = [cell_prefix(way, layer) for way in range(settings.directions) for layer in range(settings.layers)]
         return names | {prefix + name for prefix in prefixes for name in cell}
 
     @classmethod
@@ -178,84 +204,148 @@ class Elmo(nn.Module):
         if not (isinstance(inputs, Tensor) and isinstance(mask, Tensor)):
             came = f"{type(inputs).__name__} and {type(mask).__name__}"
             raise TypeError(f"inputs, mask: expected the tensors that `encode` makes of sentences, got {came}")
-        if inputs.shape[1] != mask.shape[1] + 2:
-            came = f"{tuple(mask.shape)} with inputs of {tuple(inputs.shape)}"
-            raise ValueError(f"mask: expected two steps less than inputs, which have <S> and </S>, got {came}")
-        tokens = self.encode_words(inputs) if self.cnn else self.embedding[inputs]
-        lengths = mask.sum(1, keepdim=True) + 2
-        steps = torch.arange(inputs.shape[1], device=mask.device).expand(inputs.shape[:2])
-        inside = steps < lengths
-        turned = torch.where(inside, lengths - 1 - steps, steps)  # each row reversed by its own length; its own inverse
-        halves = []
-        for direction in range(self.directions):
-            order = (turned if direction else steps).unsqueeze(-1).expand_as(tokens)
-            layers = [tokens, *(h.gather(1, order) for h in self.run(direction, tokens.gather(1, order)))]
-            halves.append(torch.stack(layers, 1))
-        result = torch.cat(halves, -1)
-        if not keep_boundaries:  # the last position of a row is its "</S>", or padding behind it
-            result, inside = result[:, :, 1:-1], mask
-        return result.masked_fill(~inside[:, None, :, None], 0.0)
+        weights = {name: getattr(self, name) for name in self.weight_names}
+        return compute_layers(weights, self.settings, inputs, mask, keep_boundaries)
 
-    def encode_words(self, ids: Tensor) -> Tensor:
-        """The character CNN: `(B, T, C)` to `(B, T, D)`. Each distinct word is computed once, except in an exported
-        model, which needs sizes that do not depend on the words."""
-        words, index = ids.flatten(0, 1), None
-        if not torch.compiler.is_exporting():
-            words, index = torch.unique(words, dim=0, return_inverse=True)
-        characters = self.char_embed[words].transpose(1, 2)  # (words, embedding, C)
-        activation = {"relu": torch.relu, "tanh": torch.tanh}[self.cnn["activation"]]
-        features = []
-        for i in range(len(self.cnn["filters"])):
-            kernel = getattr(self, f"CNN/W_cnn_{i}").squeeze(0).permute(2, 1, 0)  # (width, in, out) to (out, in, width)
-            windows = nn.functional.conv1d(characters, kernel, getattr(self, f"CNN/b_cnn_{i}"))
-            features.append(activation(windows.amax(-1)))
-        x = torch.cat(features, -1)
-        for i in range(self.n_highway):  # bilm-tf calls "carry" the gate of the new value, not of the old one
-            gate = torch.sigmoid(self.linear(f"CNN_high_{i}", "carry", x))
-            x = gate * torch.relu(self.linear(f"CNN_high_{i}", "transform", x)) + (1 - gate) * x
-        if hasattr(self, "CNN_proj/W_proj"):
-            x = self.linear("CNN_proj", "proj", x)
-        return (x if index is None else x[index]).unflatten(0, ids.shape[:2])
+    def __prepare_scriptable__(self) -> "Scriptable":
+        """Gives `torch.jit.script` the module to compile in place of this one."""
+        return Scriptable(self)
 
-    def linear(self, group: str, name: str, x: Tensor) -> Tensor:
-        """Computes `x W + b`; the files hold `W` as (in, out)."""
-        return x @ getattr(self, f"{group}/W_{name}") + getattr(self, f"{group}/b_{name}")
 
-    def run(self, direction: int, x: Tensor) -> list[Tensor]:
-        """Runs the LSTM layers of one direction, `(B, T, D)` to L times `(B, T, D)`; values on padding mean nothing."""
-        outputs: list[Tensor] = []
-        for number in range(self.n_layers):
-            y = self.run_layer(CELL.format(direction, number), x)
-            x = y + x if number and self.lstm.get("use_skip_connections", False) else y
-            outputs.append(x)
-        return outputs
+class Scriptable(nn.Module):
+    """An `Elmo` that TorchScript compiles: the weights have numbers, because it knows no names with slashes."""
 
-    def run_layer(self, prefix: str, x: Tensor) -> Tensor:
-        """Runs one LSTM layer. Its cell is clipped; its output is projected and clipped, and is also its next state."""
-        kernel, bias = getattr(self, prefix + "W_0"), getattr(self, prefix + "B")
-        projection = getattr(self, prefix + "W_P_0", None)
-        size, cell_clip, proj_clip = x.shape[-1], self.lstm.get("cell_clip"), self.lstm.get("proj_clip")
-        from_input = x @ kernel[:size] + bias  # of all steps in one product
+    settings: Settings
+    names: list[str]
 
-        def step(carry: tuple[Tensor, Tensor], given: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
-            cell, state = carry
-            i, j, f, o = (given + state @ kernel[size:]).chunk(4, -1)
-            cell = torch.sigmoid(f + 1.0) * cell + torch.sigmoid(i) * torch.tanh(j)  # that 1 is not in the stored bias
-            cell = cell if cell_clip is None else cell.clamp(-cell_clip, cell_clip)
-            state = torch.sigmoid(o) * torch.tanh(cell)
-            if projection is not None:
-                state = state @ projection
-                state = state if proj_clip is None else state.clamp(-proj_clip, proj_clip)
-            return (cell, state), state.clone()
+    def __init__(self, elmo: Elmo) -> None:
+        super().__init__()
+        self.settings, self.names = elmo.settings, elmo.weight_names
+        self.weights = nn.ParameterList([getattr(elmo, name) for name in elmo.weight_names])
 
-        carry = (x.new_zeros(x.shape[0], bias.shape[0] // 4), x.new_zeros(x.shape[0], size))
-        if torch.compiler.is_exporting():  # a Python loop would fix the number of steps
-            return scan(step, carry, from_input, dim=1)[1]
-        outputs = []
-        for given in from_input.unbind(1):
-            carry, output = step(carry, given)
-            outputs.append(output)
-        return torch.stack(outputs, 1)
+    def forward(self, inputs: Tensor, mask: Tensor, keep_boundaries: bool = False) -> Tensor:
+        """Computes all layers of a batch, as `Elmo.forward`."""
+        weights: dict[str, Tensor] = {}
+        for number, weight in enumerate(self.weights):
+            weights[self.names[number]] = weight
+        return compute_layers(weights, self.settings, inputs, mask, keep_boundaries)
+
+
+# The functions below are the computation. TorchScript compiles them, so they know no globals, methods or closures.
+
+
+def is_exporting() -> bool:
+    """Whether `torch.export` makes a program of the module now; TorchScript cannot ask."""
+    if is_scripting():
+        return False
+    else:  # noqa: RET505 - without it TorchScript compiles this branch too
+        return torch.compiler.is_exporting()
+
+
+def compute_layers(
+    weights: dict[str, Tensor], settings: Settings, inputs: Tensor, mask: Tensor, keep_boundaries: bool
+) -> Tensor:
+    """Computes all layers of a batch, as `Elmo.forward`, from the weights by the names of the file."""
+    if inputs.shape[1] != mask.shape[1] + 2:
+        came = f"{list(mask.shape)} with inputs of {list(inputs.shape)}"
+        raise ValueError(f"mask: expected two steps less than inputs, which have <S> and </S>, got {came}")
+    tokens = encode_words(weights, settings, inputs) if settings.filters > 0 else weights["embedding"][inputs]
+    lengths = mask.sum(1, keepdim=True) + 2
+    steps = torch.arange(inputs.shape[1], device=mask.device).expand(inputs.shape[:2])
+    inside = steps < lengths
+    turned = torch.where(inside, lengths - 1 - steps, steps)  # each row reversed by its own length; its own inverse
+    halves: list[Tensor] = []
+    for direction in range(settings.directions):
+        order = (turned if direction == 1 else steps).unsqueeze(-1).expand_as(tokens)
+        layers, x = [tokens], tokens.gather(1, order)
+        for number in range(settings.layers):
+            y = run_layer(weights, settings, cell_prefix(direction, number), x)
+            x = y + x if number > 0 and settings.skips else y
+            layers.append(x.gather(1, order))
+        halves.append(torch.stack(layers, 1))
+    result = torch.cat(halves, -1)
+    if not keep_boundaries:  # the last position of a row is its "</S>", or padding behind it
+        result, inside = result[:, :, 1:-1], mask
+    return result.masked_fill(~inside[:, None, :, None], 0.0)
+
+
+def cell_prefix(direction: int, layer: int) -> str:
+    """The names of an LSTM cell's arrays begin with this; direction 0 is forward."""
+    return f"RNN_{direction}/RNN/MultiRNNCell/Cell{layer}/LSTMCell/"
+
+
+def encode_words(weights: dict[str, Tensor], settings: Settings, ids: Tensor) -> Tensor:
+    """The character CNN: `(B, T, C)` to `(B, T, D)`. Each distinct word is computed once, except in a model of
+    `torch.export`, which needs sizes that do not depend on the words."""
+    words = ids.flatten(0, 1)
+    index: Tensor | None = None
+    if not is_exporting():
+        words, index = torch.unique(words, dim=0, return_inverse=True)
+    characters = weights["char_embed"][words].transpose(1, 2)  # (words, embedding, C)
+    features: list[Tensor] = []
+    for i in range(settings.filters):
+        kernel = weights[f"CNN/W_cnn_{i}"].squeeze(0).permute(2, 1, 0)  # (width, in, out) to (out, in, width)
+        windows = nn.functional.conv1d(characters, kernel, weights[f"CNN/b_cnn_{i}"]).amax(-1)
+        features.append(torch.relu(windows) if settings.activation == "relu" else torch.tanh(windows))
+    x = torch.cat(features, -1)
+    for i in range(settings.highways):  # bilm-tf calls "carry" the gate of the new value, not of the old one
+        gate = torch.sigmoid(linear(weights, f"CNN_high_{i}", "carry", x))
+        x = gate * torch.relu(linear(weights, f"CNN_high_{i}", "transform", x)) + (1 - gate) * x
+    if "CNN_proj/W_proj" in weights:
+        x = linear(weights, "CNN_proj", "proj", x)
+    if index is not None:
+        x = x[index]
+    return x.unflatten(0, ids.shape[:2])
+
+
+def linear(weights: dict[str, Tensor], group: str, name: str, x: Tensor) -> Tensor:
+    """Computes `x W + b`; the files hold `W` as (in, out)."""
+    return x @ weights[f"{group}/W_{name}"] + weights[f"{group}/b_{name}"]
+
+
+def run_layer(weights: dict[str, Tensor], settings: Settings, prefix: str, x: Tensor) -> Tensor:
+    """Runs an LSTM layer of one direction, `(B, T, D)` to `(B, T, D)`; values on padding mean nothing."""
+    kernel, bias, size = weights[prefix + "W_0"], weights[prefix + "B"], x.shape[-1]
+    projection = weights.get(prefix + "W_P_0")
+    from_input = x @ kernel[:size] + bias  # of all steps in one product
+    cell, state = x.new_zeros([x.shape[0], bias.shape[0] // 4]), x.new_zeros([x.shape[0], size])
+    if is_exporting():  # a Python loop would fix the number of steps
+        return scan_steps(from_input, cell, state, kernel[size:], projection, settings)
+    outputs: list[Tensor] = []
+    for given in from_input.unbind(1):
+        cell, state = lstm_step(given, cell, state, kernel[size:], projection, settings)
+        outputs.append(state)
+    return torch.stack(outputs, 1)
+
+
+def lstm_step(
+    given: Tensor, cell: Tensor, state: Tensor, recurrent: Tensor, projection: Tensor | None, settings: Settings
+) -> tuple[Tensor, Tensor]:
+    """Takes one step. The cell is clipped; the output is projected and clipped, and is also the next state."""
+    i, j, f, o = (given + state @ recurrent).chunk(4, -1)
+    cell = torch.sigmoid(f + 1.0) * cell + torch.sigmoid(i) * torch.tanh(j)  # that 1 is not in the stored bias
+    cell_clip, proj_clip = settings.cell_clip, settings.proj_clip
+    if cell_clip is not None:
+        cell = cell.clamp(-cell_clip, cell_clip)
+    state = torch.sigmoid(o) * torch.tanh(cell)
+    if projection is not None:
+        state = state @ projection
+        if proj_clip is not None:
+            state = state.clamp(-proj_clip, proj_clip)
+    return cell, state
+
+
+@torch.jit.unused  # TorchScript knows no closures
+def scan_steps(
+    from_input: Tensor, cell: Tensor, state: Tensor, recurrent: Tensor, projection: Tensor | None, settings: Settings
+) -> Tensor:
+    """Takes all steps by the loop of `torch.export`, which leaves their number open."""
+
+    def step(carry: tuple[Tensor, Tensor], given: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        cell, state = lstm_step(given, *carry, recurrent, projection, settings)
+        return (cell, state), state.clone()
+
+    return scan(step, (cell, state), from_input, dim=1)[1]
 
 
 class ScalarMix(nn.Module):

@@ -1,4 +1,4 @@
-"""The vectors of words without context are those of the token encoder, in HDF5 and in word2vec text."""
+"""The vectors of words without context are those of the token encoder, in HDF5, word2vec text and for TensorBoard."""
 
 import h5py
 import numpy as np
@@ -48,6 +48,17 @@ def test_word2vec_text_is_read_by_gensim_and_by_us(bilm, expected, tmp_path):
     gensim = pytest.importorskip("gensim.models")
     loaded = gensim.KeyedVectors.load_word2vec_format(str(tmp_path / "words.txt"))
     np.testing.assert_allclose(loaded["tar"], expected[WORDS["tar"]], atol=1e-6)
+
+
+def test_a_folder_for_tensorboard_has_the_vectors_in_order(bilm, expected, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "WORDS_AT_ONCE", 7)
+    write_token_vectors(bilm, WORDS.words, tmp_path / "words", "projector")
+    np.testing.assert_allclose(np.loadtxt(tmp_path / "words" / "vectors.tsv"), expected, rtol=1e-6, atol=1e-7)
+    assert (tmp_path / "words" / "metadata.tsv").read_text(encoding="utf-8").splitlines() == list(WORDS.words)
+    with pytest.raises(InputError, match=r"projector_config\.pbtxt exists; give --overwrite"):
+        write_token_vectors(bilm, WORDS.words, tmp_path / "words", "projector")
+    write_token_vectors(bilm, ["tar"], tmp_path / "words", "projector", overwrite=True)
+    assert (tmp_path / "words" / "metadata.tsv").read_text(encoding="utf-8") == "tar\n"
 
 
 def test_a_model_with_word_input_gives_the_rows_of_its_table(tmp_path):

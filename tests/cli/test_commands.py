@@ -187,6 +187,16 @@ def test_convert_goes_round_through_every_form(here, models, capsys):
     assert len(set(lines)) == 1
 
 
+def test_tokens_writes_the_first_words_for_tensorboard(here, capsys):
+    line = "tokens --model_dir=model --words_file=model/vocab.txt --output_format=projector --output_file=shown"
+    said = ran(capsys, f"{line} --max_words=4")
+    assert said.out.startswith("shown: 4 words, from model/best/")
+    assert (here / "shown" / "metadata.tsv").read_text() == "<S>\n</S>\n<UNK>\nthe\n"
+    assert main(line.split()) == 1
+    assert "--output_file=shown/projector_config.pbtxt exists; give --overwrite" in capsys.readouterr().err
+    assert ran(capsys, f"{line} --overwrite").out.startswith("shown: 11 words")
+
+
 def test_convert_says_what_starts_anew(here, capsys):
     ran(capsys, "convert --model_dir=model --output_dir=hdf5")
     said = ran(capsys, "convert --model_dir=hdf5 --output_dir=ours --format=checkpoint --vocab_file=model/vocab.txt")

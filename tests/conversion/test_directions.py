@@ -300,6 +300,18 @@ def test_a_best_checkpoint_has_no_accumulators_and_says_so(tmp_path):
     assert opened(tmp_path / "c")[0].step == LATEST_STEP
 
 
+@pytest.mark.parametrize("form", ["tf1", "checkpoint"])
+@pytest.mark.parametrize("optimizer", ["adagrad", "adam", "adamw"])
+def test_a_conversion_says_of_each_optimizer_what_starts_anew(tmp_path, optimizer, form):
+    trained_folder(tmp_path / "a", changed(CHARACTERS, optimizer=optimizer))
+    done = convert(str(tmp_path / "a"), str(tmp_path / "b"), "latest", ConvertSettings(form))
+    anew = f"the moments of {optimizer} are not taken over: the optimizer starts anew, Adagrad's accumulators at 1"
+    assert done.notes == (() if optimizer == "adagrad" else (anew,))
+    first = all((array == 1).all() for array in opened(tmp_path / "b")[2].values())
+    assert opened(tmp_path / "b")[2].keys() == opened(tmp_path / "b")[1].keys()
+    assert optimizer == "adagrad" or first
+
+
 @pytest.mark.parametrize(
     ("target", "form", "case", "words"),
     [

@@ -49,6 +49,15 @@ def test_a_good_model_is_described_and_nothing_is_odd(folders):
     assert found.describe().endswith("nothing odd")
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [("adagrad", "accumulators of every array"), ("adam", "no accumulators, for it was trained by adam")],
+)
+def test_the_optimizer_says_whether_there_are_accumulators(tmp_path, optimizer, expected):
+    trained_folder(tmp_path, changed(CHARACTERS, optimizer=optimizer), best=False)
+    assert inspect(str(tmp_path)).facts["Adagrad"] == expected
+
+
 def test_a_training_checkpoint_tells_its_step_its_softmax_and_its_accumulators(folders):
     found = inspect(str(folders / "tf1"))
     assert found.facts["form"] == "TensorFlow 1 checkpoint of bilm-tf"

@@ -383,6 +383,31 @@ for sentences in others:
     assert in_torch(source, tmp_path) == ["True"] * 3
 
 
+@pytest.mark.parametrize(
+    "options",
+    [*EXPORTED[:2], *map(rarely, EXPORTED[2:])],
+    ids=["characters", "words", "no projection, one way", "tight clips"],
+)
+def test_torchscript_compiles_it_for_any_number_of_sentences_and_words(tmp_path, installed, options):
+    interop_models.exported(tmp_path, options, from_checkpoint=True)
+    source = """
+elmo, mix = Elmo.from_folder("hdf5"), ScalarMix(3)
+torch.jit.script(elmo).save("elmo.pt")
+module, mixed = torch.jit.load("elmo.pt"), torch.jit.script(mix)
+for sentences in ([["a"]], [["a", "cat"], [], ["The", "cat", "sat", "on", "the", "mat"]]):
+    inputs, mask = elmo.encode(sentences)
+    for keep in (False, True):
+        layers = elmo(inputs, mask, keep)
+        print(torch.allclose(module(inputs, mask, keep), layers, rtol=0, atol=1e-6))
+        print(torch.equal(mixed(layers), mix(layers)))
+try:
+    module(inputs, torch.ones(inputs.shape[:2], dtype=torch.bool))
+except torch.jit.Error as error:
+    print("mask: expected two steps less than inputs, which have <S> and </S>, got " in str(error))
+"""
+    assert in_torch(source, tmp_path) == ["True"] * 9
+
+
 @pytest.mark.parametrize("options", [CHARACTERS, WORD_INPUT], ids=["characters", "words"])
 def test_onnxruntime_runs_it_with_any_number_of_sentences_and_words(tmp_path, installed, options):
     interop_models.need("onnxruntime", "onnxscript")

@@ -1,4 +1,4 @@
-"""The logs of a run: lines on the terminal, a CSV file, and TensorBoard's scalars."""
+"""The logs of a run: lines on the terminal, and a CSV file."""
 
 import csv
 import re
@@ -123,31 +123,6 @@ def test_the_bar_on_a_terminal_shows_the_same_time_left(monkeypatch, capsys):
     assert [part[:3] for part in shown if part[:1] == ["2/100"]] == [["2/100", "8:10", "5s/step"]]
 
 
-def test_tensorboard_gets_training_and_validation_scalars_by_step(tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
-
-    state = state_of()
-    riding, _ = ride(logs.TensorBoardLog(state, str(tmp_path), 2))
-    riding.on_train_begin({"val_perplexity": 9.0})
-    for _ in range(4):
-        end_step(riding, state, {"loss": 1.0})
-    riding.on_epoch_end(0, {"val_perplexity": 3.0, "loss": 1.0})
-    riding.on_train_end()
-    events = EventAccumulator(str(tmp_path), size_guidance={TENSORS: 0}).Reload()
-    assert [event.step for event in events.Tensors("training/loss")] == [2, 4]
-    assert [event.step for event in events.Tensors("validation/perplexity")] == [0, 4]
-
-
-def test_tensorboard_gets_a_validation_made_up_for_by_its_step(tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
-
-    riding, _ = ride(logs.TensorBoardLog(state_of(step=6), str(tmp_path), 2))
-    riding.on_train_begin({"val_perplexity": 9.0})
-    riding.on_train_end()
-    events = EventAccumulator(str(tmp_path), size_guidance={TENSORS: 0}).Reload()
-    assert [event.step for event in events.Tensors("validation/perplexity")] == [6]
-
-
 def test_a_log_that_no_disk_takes_is_one_sentence(tmp_path):
     path = tmp_path / "log.csv"
     state = state_of()
@@ -155,14 +130,6 @@ def test_a_log_that_no_disk_takes_is_one_sentence(tmp_path):
     riding.on_train_begin({})
     with largest_file(path.stat().st_size), pytest.raises(InputError, match=r"log\.csv cannot be written: File too"):
         end_step(riding, state, {"loss": 0.5})
-
-
-def test_tensorboards_files_that_no_disk_takes_are_one_sentence(tmp_path):
-    state = state_of()
-    riding, _ = ride(logs.TensorBoardLog(state, str(tmp_path), 1))
-    with largest_file(100), pytest.raises(InputError, match=rf"{tmp_path} cannot be written: ") as caught:
-        end_step(riding, state, {"loss": 0.5})
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("place", ["a field", "the head"])
