@@ -2,6 +2,7 @@
 
 import numpy as np
 import oracle
+import tensorflow as tf
 from layer_harness import randomise_weights
 from model_cases import CHARACTERS, weights_of
 
@@ -43,3 +44,16 @@ def layers_by_oracle(made, sentence, state=None):
     ids = oracle.character_rows(["<S>", *sentence, "</S>"], LIMIT)[None]
     layers, state = oracle.bilm(weights_of(made.bilm), options, ids, None, state)
     return layers[0], state
+
+
+def loops_of(function):
+    """Counts the loops in the graph of a function of strings `(B, T)`, and in the functions that it calls."""
+    traced = tf.function(function, input_signature=[tf.TensorSpec([None, None], tf.string)])
+    return _loops_in(traced.get_concrete_function().graph)
+
+
+def _loops_in(graph):
+    operations = graph.get_operations()
+    called = [op.get_attr("f").name for op in operations if op.type in ("PartitionedCall", "StatefulPartitionedCall")]
+    loops = sum(op.type in ("While", "StatelessWhile") for op in operations)
+    return loops + sum(_loops_in(graph._get_function(name).graph) for name in called)

@@ -154,13 +154,7 @@ def test_several_mixes_come_from_one_run_and_learn_apart():
     for vectors, mix in zip(came, made.mixes, strict=True):
         is_equal(vectors, oracle.scalar_mix(mix.w.numpy(), float(mix.gamma.numpy()), layers), 5e-6)
         np.testing.assert_array_equal(vectors._keras_mask, MASK)
-    assert loops_of(made) == loops_of(elmo_cases.layer())
-
-
-def loops_of(made):
-    """The loops in a layer's graph."""
-    graph = tf.function(made, input_signature=[tf.TensorSpec([None, None], tf.string)]).get_concrete_function().graph
-    return sum(op.type in ("While", "StatelessWhile") for op in graph.get_operations())
+    assert elmo_cases.loops_of(made) == elmo_cases.loops_of(elmo_cases.layer()) > 0
 
 
 @pytest.mark.parametrize("boundaries", [False, True])
