@@ -72,9 +72,9 @@ def write_projector(
 
 
 def label(word: str) -> str:
-    """A word as a line of a table of one column, which is never blank: the projector skips blank lines.
+    r"""A word as a line of a table of one column, which is never blank: the projector skips blank lines.
 
-    >>> label("caf\u00e9"), label("tab\there"), label("\ufeff")
-    ('café', 'tab\\there', "'\\\\ufeff'")
+    >>> label("café"), label("tab\there"), label("\ufeff")
+    ('café', 'tab\\there', "'\\ufeff'")
     """
     return escape(word) if word.replace("\ufeff", "").strip() else ascii(word)
