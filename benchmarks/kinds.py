@@ -69,26 +69,23 @@ def _read(folder: str) -> Any:
 
 
 def _own_times(events: list[tuple[str, int, int]]) -> Iterator[tuple[str, int]]:
-    """Yields the kind and the own time of each event of a thread: without the time of the events inside of it.
+    """Yields the kind and the time of each event of a thread, and takes that time off the event which it is inside of.
+
+    So the sum of a kind's times is the time of its events without the events inside of them.
 
     Args:
         events: name, start and duration of each.
     """
-    running: list[tuple[str, int, int]] = []  # kind, end and own time of each event that the current one is inside of
-
-    def end_before(start: int) -> Iterator[tuple[str, int]]:
-        while running and running[-1][1] <= start:
-            kind, _, own = running.pop()
-            yield kind, own
-
+    running: list[tuple[str, int]] = []  # kind and end of each event that the current one is inside of
     for name, start, duration in sorted(events, key=lambda event: (event[1], -event[2])):
-        yield from end_before(start)
+        while running and running[-1][1] <= start:
+            running.pop()
         inside = running[-1][0] if running else None
-        if running:
-            kind, end, own = running.pop()
-            running.append((kind, end, own - duration))
-        running.append((COMPILED if inside == COMPILED else _kind(name), start + duration, duration))
-    yield from end_before(2**63)
+        if inside is not None:
+            yield inside, -duration
+        kind = COMPILED if inside == COMPILED else _kind(name)
+        yield kind, duration
+        running.append((kind, start + duration))
 
 
 def _kind(name: str) -> str:

@@ -164,7 +164,8 @@ def _measure(
     for _ in range(arguments.steps):
         turns.take(stream)
     taken, trained = turns.steps(), STAGES.index(TRAINED) if arguments.stages else 0
-    peak = peak if arguments.stages else harness.peak_memory(device)
+    if not arguments.stages:
+        peak = harness.peak_memory(device)
     kinds: dict[str, float] = {}
     profiled = 0.0
     if arguments.kinds:
