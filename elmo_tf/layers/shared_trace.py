@@ -37,7 +37,7 @@ def share_trace(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*args: Any) -> Any:
-        return function(*args) if tf.executing_eagerly() or in_xla() else _traced_in_graph(function)(*args)
+        return (_traced_in_graph(function) if _makes_graph() else function)(*args)
 
     return call
 
@@ -50,16 +50,23 @@ def trace_once(function: Callable[..., Any], *signature: tf.TensorSpec) -> Calla
             the result alone, and goes with it.
         signature: the shapes and types of the arguments of all calls.
     """
-    if tf.executing_eagerly() or in_xla():
+    if not _makes_graph():
         return function
     traced: Callable[..., Any] = tf.function(function, input_signature=signature, autograph=False)
     return traced
 
 
+def _makes_graph() -> bool:
+    """Whether a graph is being traced in which TensorFlow, and not XLA, computes."""
+    return not (tf.executing_eagerly() or in_xla())
+
+
 def _traced_in_graph(function: Callable[..., Any]) -> Callable[..., Any]:
     """The traced function of the graph that is being made."""
-    kept = tf.compat.v1.get_default_graph().get_collection_ref(_KEPT)
-    if not kept:
-        kept.append({})
-    traced: Callable[..., Any] = kept[0].setdefault(function, tf.function(function, autograph=False))
-    return traced
+    collection = tf.compat.v1.get_default_graph().get_collection_ref(_KEPT)
+    if not collection:
+        collection.append({})
+    kept: dict[Callable[..., Any], Callable[..., Any]] = collection[0]
+    if function not in kept:
+        kept[function] = tf.function(function, autograph=False)
+    return kept[function]
