@@ -54,6 +54,7 @@ class StoredModel:
     @property
     def has_softmax(self) -> bool:
         """Whether the model has a softmax, and so is a whole language model."""
+        # spelled out, because the module of SOFTMAX_PREFIX would make the longest chain of imports longer
         return "softmax/b" in self.weights.shapes
 
     @property
