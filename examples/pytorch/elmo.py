@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan  # the loop of exported models
-from torch.jit import is_scripting  # type: ignore[attr-defined]
+from torch.jit import is_scripting
 
 BEGIN_WORD, END_WORD, PADDING = 258, 259, 260  # after the 256 bytes and the two ids below
 SENTENCE_ENDS = {"<S>": [256], "</S>": [257]}
